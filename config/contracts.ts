@@ -1,0 +1,128 @@
+/**
+ * What the services agree on: permissions, who a caller is, events, and the names of subjects and streams.
+ * Glossary: *tenant* = organisation; *claim* = signed proof of who calls; *bell* = empty JetStream message that wakes an actor;
+ * *ticket* = what is needed to read one blob from the vault (keys wrapped, useless without the key ring).
+ */
+export const services = ["api", "auth", "sync", "ai", "payment", "notification", "metrics"] as const;
+export type ServiceName = (typeof services)[number];
+
+/** Services that own a PostgreSQL schema, role and pool of the same name. */
+export const schemas = ["auth", "sync", "ai", "payment", "notification"] as const;
+export type SchemaName = (typeof schemas)[number];
+
+export const permissions = [
+  "org:read",
+  "org:write",
+  "keys:read",
+  "keys:write",
+  "sync:read",
+  "sync:write",
+  "assets:read",
+  "ai:read",
+  "ai:write",
+  "payment:read",
+  "payment:write",
+  "notification:read",
+  "notification:write",
+  "events:read",
+  /** Internal calls between services; never granted to a person or a key. */
+  "internal",
+] as const;
+export type Permission = (typeof permissions)[number];
+
+const granted = permissions.filter((permission) => permission !== "internal");
+export const roles = {
+  owner: granted,
+  admin: granted.filter((permission) => permission !== "org:write"),
+  member: granted.filter((permission) => permission.endsWith(":read") || permission === "sync:write"),
+  viewer: granted.filter((permission) => permission.endsWith(":read") && permission !== "keys:read"),
+} as const satisfies Record<string, readonly Permission[]>;
+export type Role = keyof typeof roles;
+
+/** Who calls, as proved by the claim. Read it with `caller(ctx)`; nothing else is authority. */
+export interface Principal {
+  tenantId: string;
+  /** "user:<uuid>", "key:<uuid>" or "service:<name>". */
+  subject: string;
+  /** The person behind a token or the creator of a key; null for services. */
+  userId: string | null;
+  permissions: readonly Permission[];
+}
+
+/** What travels in ctx.meta. Only `claim` carries authority, and only after the called node has verified it. */
+export interface Meta {
+  claim?: string;
+  idempotencyKey?: string;
+}
+
+/** Type → data of every event. Past-tense facts; ids and counts, never secrets or bytes. */
+export interface EventMap {
+  "organisation.created": { name: string };
+  "sync.job.created": JobFacts;
+  "sync.job.planned": JobFacts;
+  "sync.job.progressed": JobFacts;
+  "sync.job.paused": JobFacts;
+  "sync.job.resumed": JobFacts;
+  "sync.job.cancelled": JobFacts;
+  "sync.job.completed": JobFacts;
+  "sync.job.failed": JobFacts;
+  /** One event per committed batch. `analyse` is the job's wish. */
+  "asset.stored": { jobId: string; analyse: boolean; assetIds: string[] };
+  "asset.analysed": { assets: { id: string; contentId: string; mediaType: string; category: string; duplicateOf: string | null }[] };
+  "payment.created": PaymentFacts;
+  "payment.approved": PaymentFacts;
+  "payment.captured": PaymentFacts;
+  "payment.failed": PaymentFacts;
+  "notification.delivered": { deliveryId: string; eventId: string; attempts: number };
+  "notification.exhausted": { deliveryId: string; eventId: string; attempts: number; error: string };
+}
+export type EventType = keyof EventMap;
+
+export interface JobFacts {
+  jobId: string;
+  status: JobStatus;
+  /** Percent, 0–100; never falls. */
+  progress: number;
+  items: { total: number; stored: number; unchanged: number; deduplicated: number; failed: number; gone: number };
+  bytes: { total: number; done: number };
+  error?: { type: string; message: string };
+}
+export const jobStatuses = ["queued", "planning", "running", "paused", "completed", "completed_with_errors", "failed", "cancelled"] as const;
+export type JobStatus = (typeof jobStatuses)[number];
+
+export interface PaymentFacts {
+  paymentId: string;
+  status: string;
+  /** Decimal string in the currency's own precision. */
+  amount: string;
+  currency: string;
+}
+
+/** An event as it is appended, carried and streamed. */
+export interface DomainEvent<T extends EventType = EventType> {
+  id: string;
+  tenantId: string;
+  type: T;
+  /** The aggregate it belongs to, e.g. "job:<uuid>", and its place there, from 1. */
+  stream: string;
+  version: number;
+  /** ISO 8601. */
+  at: string;
+  data: EventMap[T];
+}
+
+/** JetStream names of one cluster. */
+export function subjects(namespace: string) {
+  const stream = namespace.toUpperCase().replaceAll("-", "_");
+  return {
+    eventStream: `${stream}_EVENTS`,
+    bellStream: `${stream}_BELLS`,
+    allEvents: `${namespace}.ev.>`,
+    allBells: `${namespace}.bell.>`,
+    event: (tenantId: string, type: EventType) => `${namespace}.ev.${tenantId}.${type}`,
+    eventsOfTenant: (tenantId: string) => `${namespace}.ev.${tenantId}.>`,
+    eventsOfType: (type: EventType) => `${namespace}.ev.*.${type}`,
+    bell: (service: SchemaName, kind: string, key: string) => `${namespace}.bell.${service}.${kind}.${key}`,
+    bellsOfKind: (service: SchemaName, kind: string) => `${namespace}.bell.${service}.${kind}.*`,
+  };
+}

@@ -1,0 +1,95 @@
+import Type, { type Static } from "typebox";
+import { Compile } from "typebox/compile";
+import Value from "typebox/value";
+
+/**
+ * The only reader of process.env. One schema, one error that names every fault, one frozen object.
+ * Prefixless names that Moleculer's runner would take for broker options (NAMESPACE, NODEID, …) are avoided:
+ * the runner overrides the config file with any of those.
+ */
+const Text = (description: string, fallback?: string) => Type.String(fallback === undefined ? { description } : { description, default: fallback });
+const Maybe = (description: string) => Type.Optional(Type.String({ description }));
+const Count = (description: string, fallback: number, minimum = 0) => Type.Integer({ description, default: fallback, minimum });
+
+const EnvSchema = Type.Object({
+  LEGENDO_NAMESPACE: Type.String({ description: "Clusters with different names on one NATS do not see each other.", default: "legendo", pattern: "^[a-z0-9_-]{1,32}$" }),
+  LEGENDO_NODE_ID: Maybe("Name of this node; host name and process id when unset."),
+  SERVICES: Text("Comma-separated services this node hosts: api, auth, sync, ai, payment, notification, metrics; or 'all'.", "all"),
+  LOG_LEVEL: Type.Enum(["fatal", "error", "warn", "info", "debug", "trace"], { default: "info" }),
+
+  DATABASE_URL: Text("PostgreSQL host, port and database of every service; its user and password are used by migrations alone.", "postgresql://127.0.0.1:5432/legendo"),
+  AUTH_DATABASE_URL: Maybe("Moves the auth service's schema to another database, with that URL's own user."),
+  SYNC_DATABASE_URL: Maybe("Likewise for sync."),
+  AI_DATABASE_URL: Maybe("Likewise for ai."),
+  PAYMENT_DATABASE_URL: Maybe("Likewise for payment."),
+  NOTIFICATION_DATABASE_URL: Maybe("Likewise for notification."),
+  DATABASE_POOL: Count("Connections per service and node.", 8, 2),
+  REDIS_URL: Text("Redis of sessions, caches and counters.", "redis://127.0.0.1:6379"),
+  NATS_URL: Text("Comma-separated NATS servers; a user and password in the URL are used.", "nats://127.0.0.1:4222"),
+  NATS_CA_FILE: Maybe("Turns on TLS to NATS and trusts this certificate authority."),
+  NATS_CERT_FILE: Maybe("Client certificate for NATS."),
+  NATS_KEY_FILE: Maybe("Key of the client certificate."),
+  NATS_NKEY_SEED_FILE: Maybe("File with the nkey seed this node signs in with."),
+
+  CLUSTER_SECRET: Type.String({ description: "Signs service claims and cursors and peppers API keys; the same on every node.", minLength: 32 }),
+  MASTER_KEYS: Type.String({ description: "Local key ring 'id:base64-of-32-bytes', comma-separated; the first seals, all open.", pattern: "^[\\w-]+:[A-Za-z0-9+/]{43}=(,[\\w-]+:[A-Za-z0-9+/]{43}=)*$" }),
+  VAULT_URL: Text("Where sealed packs are kept: file:///folder or s3://bucket/prefix.", "file:///var/lib/legendo/vault"),
+  VAULT_FSYNC: Type.Boolean({ description: "Sync every pack to disk before its rows commit.", default: true }),
+  VAULT_S3_ENDPOINT: Maybe("S3 endpoint of the vault; AWS when unset."),
+  VAULT_S3_REGION: Text("S3 region of the vault.", "us-east-1"),
+  VAULT_S3_ACCESS_KEY_ID: Maybe("Access key of the vault's bucket."),
+  VAULT_S3_SECRET_ACCESS_KEY: Maybe("Secret key of the vault's bucket."),
+
+  SYNC_FILE_ROOTS: Text("Comma-separated folders that file:// sources may read; none when empty.", ""),
+  SYNC_THREADS: Count("Worker threads per sync node that hash and seal.", 2, 1),
+  SYNC_JOBS: Count("Sync jobs one node runs at the same time.", 2, 1),
+  AI_THREADS: Count("Worker threads per ai node.", 1, 1),
+
+  HOST: Text("Address the HTTP edge listens on.", "127.0.0.1"),
+  PORT: Count("Port of the HTTP edge; 0 picks a free one.", 3000),
+  PUBLIC_URL: Maybe("How clients reach the edge, for links; http://HOST:PORT when unset."),
+  TLS_CERT_FILE: Maybe("Certificate of the edge; with TLS_KEY_FILE it serves HTTP/2 and TLS 1.3."),
+  TLS_KEY_FILE: Maybe("Key of the edge's certificate."),
+  CORS_ORIGINS: Text("Comma-separated browser origins that may call the API.", ""),
+  METRICS_HOST: Text("Address of the Prometheus page.", "127.0.0.1"),
+  METRICS_PORT: Count("Port of the Prometheus page; 0 picks a free one.", 3030),
+  OTLP_URL: Maybe("OTLP/HTTP endpoint that receives traces, e.g. http://collector:4318/v1/traces."),
+
+  PAYPAL_URL: Maybe("PayPal API origin other than the live or sandbox one: the simulator's."),
+  PAYPAL_ENVIRONMENT: Type.Enum(["sandbox", "production"], { default: "sandbox" }),
+  PAYPAL_CLIENT_ID: Maybe("PayPal REST client id."),
+  PAYPAL_CLIENT_SECRET: Maybe("PayPal REST client secret."),
+  PAYPAL_WEBHOOK_ID: Maybe("Id of the webhook subscription, part of what PayPal signs."),
+  WEBHOOK_PRIVATE_HOSTS: Text("Comma-separated host:port that webhooks may reach although they are not public addresses.", ""),
+});
+
+export type Env = Static<typeof EnvSchema>;
+const check = Compile(EnvSchema);
+
+/**
+ * Reads and checks the environment.
+ * @throws one Error that lists every variable at fault, with what was expected and never the value.
+ */
+export function readEnv(source: Record<string, string | undefined>): Env {
+  const known = Object.keys(EnvSchema.properties);
+  const given = Object.fromEntries(known.filter((name) => source[name] !== undefined && source[name] !== "").map((name) => [name, source[name]]));
+  const values = Value.Default(EnvSchema, Value.Convert(EnvSchema, given));
+  const faults = check.Errors(values).map((fault) => {
+    const missing = fault.keyword === "required" ? fault.params.requiredProperties.join(", ") : "";
+    return `  ${missing || fault.instancePath.slice(1)}: ${missing ? "is required" : fault.message}`;
+  });
+  if (faults.length) throw new Error(`The environment is not usable:\n${faults.join("\n")}\nSee docs/operations.md for every variable.`);
+  return Object.freeze(values as Env);
+}
+
+/** Every variable with its description and default, for help texts and docs. */
+export const variables = EnvSchema.properties;
+
+export const env = readEnv(process.env);
+
+/** Splits a comma-separated value, dropping blanks. */
+export const list = (value: string): string[] =>
+  value
+    .split(",")
+    .map((item) => item.trim())
+    .filter(Boolean);

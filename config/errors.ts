@@ -1,0 +1,76 @@
+import { Errors } from "moleculer";
+
+/**
+ * The table of failures. A factory, not a class, each: over a transporter a subclass arrives as a bare Error,
+ * a factory's error arrives with its Moleculer class. Test `type`, never `instanceof`.
+ * `message` says what was expected and what came; `data` is safe to show to the caller.
+ */
+type Data = Record<string, unknown>;
+
+/** One fault of a bad request: RFC 6901 pointer to the member and a sentence. */
+export interface Fault {
+  pointer: string;
+  detail: string;
+}
+
+function make(code: number, type: string, retryable: boolean, message: string, data?: Data, cause?: unknown): Errors.MoleculerError {
+  const error = retryable
+    ? new Errors.MoleculerRetryableError(message, code, type, data)
+    : code < 500
+      ? new Errors.MoleculerClientError(message, code, type, data)
+      : new Errors.MoleculerError(message, code, type, data);
+  if (cause !== undefined) error.cause = cause;
+  return error;
+}
+
+const refused = (code: number, type: string) => (message: string, data?: Data, cause?: unknown) => make(code, type, false, message, data, cause);
+const retryable = (code: number, type: string) => (message: string, data?: Data, cause?: unknown) => make(code, type, true, message, data, cause);
+
+export const errors = {
+  // Requests
+  invalid: (faults: Fault[]) => make(422, "VALIDATION_FAILED", false, `The request has ${faults.length} fault${faults.length === 1 ? "" : "s"}.`, { faults }),
+  unauthenticated: refused(401, "UNAUTHENTICATED"),
+  forbidden: refused(403, "FORBIDDEN"),
+  notFound: refused(404, "NOT_FOUND"),
+  conflict: refused(409, "CONFLICT"),
+  badCursor: refused(400, "CURSOR_INVALID"),
+  idempotencyMismatch: refused(422, "IDEMPOTENCY_KEY_REUSED"),
+  rangeNotSatisfiable: refused(416, "RANGE_NOT_SATISFIABLE"),
+  unavailable: retryable(503, "SERVICE_UNAVAILABLE"),
+  internal: refused(500, "INTERNAL_ERROR"),
+
+  // Sync: requests
+  jobNotFound: refused(404, "JOB_NOT_FOUND"),
+  jobState: refused(409, "JOB_STATE_CONFLICT"),
+  assetNotFound: refused(404, "ASSET_NOT_FOUND"),
+  sourceSchemeUnknown: refused(422, "SOURCE_SCHEME_UNKNOWN"),
+  sourceNotAllowed: refused(403, "SOURCE_NOT_ALLOWED"),
+
+  // Sources: `sourceGone`, `sourceDenied`, … are per item or per listing; retryable where a later try may succeed.
+  sourceMissing: refused(404, "SOURCE_MISSING"),
+  sourceDenied: refused(403, "SOURCE_DENIED"),
+  sourceChanged: retryable(409, "SOURCE_CHANGED"),
+  sourceUnreachable: retryable(502, "SOURCE_UNREACHABLE"),
+  sourceUnsupported: refused(422, "SOURCE_ITEM_UNSUPPORTED"),
+
+  // Vault
+  vaultDamaged: refused(500, "VAULT_DAMAGED"),
+  vaultKey: refused(500, "VAULT_KEY_UNUSABLE"),
+  vaultMissing: refused(500, "VAULT_OBJECT_MISSING"),
+  vaultFull: retryable(507, "VAULT_FULL"),
+  vaultUnreachable: retryable(502, "VAULT_UNREACHABLE"),
+
+  // Actors
+  fenced: refused(409, "LEASE_LOST"),
+} as const;
+
+/** The stable type of any thrown thing, `INTERNAL_ERROR` for what has none. */
+export function failureType(error: unknown): string {
+  const type = (error as { type?: unknown } | null)?.type;
+  return typeof type === "string" && type ? type : "INTERNAL_ERROR";
+}
+
+/** Whether trying again may help: decided where the error was made. */
+export const isRetryable = (error: unknown): boolean => (error as { retryable?: unknown } | null)?.retryable === true;
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -90,9 +90,13 @@ export interface JobFacts {
 export const jobStatuses = ["queued", "planning", "running", "paused", "completed", "completed_with_errors", "failed", "cancelled"] as const;
 export type JobStatus = (typeof jobStatuses)[number];
 
+/** created: PayPal has not confirmed it yet; pending: waits for the payer; held: captured, but PayPal still keeps the money back. */
+export const paymentStatuses = ["created", "pending", "approved", "held", "captured", "failed"] as const;
+export type PaymentStatus = (typeof paymentStatuses)[number];
+
 export interface PaymentFacts {
   paymentId: string;
-  status: string;
+  status: PaymentStatus;
   /** Decimal string in the currency's own precision. */
   amount: string;
   currency: string;

@@ -1,0 +1,72 @@
+import type { Context } from "moleculer";
+import type { Static, TSchema } from "typebox";
+import Type from "typebox";
+import type { Meta, Permission, Principal } from "./contracts.ts";
+
+/** What an action says about itself. Every rule is a flag here; a middleware or the edge honours it. */
+export interface ActionDefinition<Host, P extends TSchema, R> {
+  /** One sentence; the REPL and the OpenAPI document show it. */
+  description: string;
+  /** What the caller must be allowed to do. "public" needs no claim; `caller(ctx)` then refuses. */
+  permission: Permission | "public";
+  /** TypeBox object; unknown members are refused. */
+  params: P;
+  /** "METHOD /path" below /api/v1; without it the action can't be reached over HTTP. */
+  rest?: string | string[];
+  /** HTTP status of success, 200 unless said. */
+  status?: number;
+  /** A repeat changes nothing more: the broker may retry it. */
+  idempotent?: boolean;
+  /** Honours an Idempotency-Key header. */
+  idempotencyKey?: boolean;
+  /** The result is `Binary` and leaves the edge as bytes. */
+  binary?: boolean;
+  /** Milliseconds, instead of the broker's requestTimeout. */
+  timeout?: number;
+  handler(this: Host, ctx: Context<Static<P>, Meta>): Promise<R>;
+}
+
+export interface Binary {
+  mediaType: string;
+  base64: string;
+  etag: string;
+}
+
+/** A page of a list, as it leaves the edge. */
+export interface Page<T> {
+  data: T[];
+  pagination: { cursor: string | null; hasNext: boolean; hasPrev: boolean };
+}
+
+/** `const action = actionOf<Host>()`: types `this` and `ctx.params` of each action from its schema. */
+export const actionOf =
+  <Host>() =>
+  <P extends TSchema, R>(definition: ActionDefinition<Host, P, R>): ActionDefinition<Host, P, R> =>
+    definition;
+
+/** Params and results of a service's actions under their full names, for `config/calls.ts`. */
+export type ActionTypes<Name extends string, Actions> = {
+  [K in keyof Actions & string as `${Name}.${K}`]: Actions[K] extends ActionDefinition<never, infer P extends TSchema, infer R> ? { params: Static<P>; result: R } : never;
+};
+
+/** An object schema that refuses members it does not know. */
+export const strict = <T extends Record<string, TSchema>>(properties: T) => Type.Object(properties, { additionalProperties: false });
+
+export const uuid = (description: string) => Type.String({ format: "uuid", description });
+
+/** Params of every list. */
+export const pageParams = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: "Rows per page." })),
+  cursor: Type.Optional(Type.String({ maxLength: 1024, description: "Where the page starts: the cursor of the page before." })),
+};
+
+const principals = new WeakMap<object, Principal>();
+/** Only the permission middleware calls this, after it has verified the claim. */
+export const admit = (ctx: object, principal: Principal) => void principals.set(ctx, principal);
+
+/** The verified caller. @throws Error when the action is public and nobody was admitted: a programming fault. */
+export function caller(ctx: object): Principal {
+  const principal = principals.get(ctx);
+  if (!principal) throw new Error("caller() needs an action with a permission");
+  return principal;
+}

@@ -1,0 +1,55 @@
+import { MikroORM } from "@mikro-orm/postgresql";
+import pg from "pg";
+import { schemas, type SchemaName } from "./contracts.ts";
+import { ormOptions, roleOf, rolePassword } from "./orm.ts";
+
+/**
+ * Brings every service's schema up to date: role, schema, migrations, grants. Safe to run at every start and from several nodes at once.
+ * @param adminUrl a role that may create schemas and roles
+ * @param clusterSecret from which the services' role passwords are derived
+ * @param report called with a line per step
+ */
+export async function migrate(adminUrl: string, clusterSecret: string, report: (line: string) => void = () => {}): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl, application_name: "legendo migrate" });
+  await client.connect();
+  try {
+    // One migrator at a time: a second waits here and then finds nothing to do.
+    await client.query("select pg_advisory_lock(hashtext('legendo migrate'))");
+    for (const service of schemas) {
+      await prepare(client, service, clusterSecret);
+      const applied = await run(adminUrl, service);
+      await grant(client, service);
+      report(applied ? `${service}: ${applied} migration${applied === 1 ? "" : "s"} applied` : `${service}: up to date`);
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+async function prepare(client: pg.Client, service: SchemaName, clusterSecret: string): Promise<void> {
+  const role = client.escapeIdentifier(roleOf(service));
+  const password = client.escapeLiteral(rolePassword(clusterSecret, service));
+  const { rowCount } = await client.query("select 1 from pg_roles where rolname = $1", [roleOf(service)]);
+  await client.query(`${rowCount ? "alter" : "create"} role ${role} login nosuperuser nobypassrls password ${password}`);
+  await client.query(`create schema if not exists ${client.escapeIdentifier(service)}`);
+}
+
+async function run(adminUrl: string, service: SchemaName): Promise<number> {
+  const orm = await MikroORM.init(ormOptions(service, adminUrl, 2));
+  try {
+    return (await orm.migrator.up()).length;
+  } finally {
+    await orm.close();
+  }
+}
+
+/** The service's role reads and writes rows of its own schema and nothing else; events can't be rewritten. */
+async function grant(client: pg.Client, service: SchemaName): Promise<void> {
+  const role = client.escapeIdentifier(roleOf(service));
+  const schema = client.escapeIdentifier(service);
+  await client.query(`grant usage on schema ${schema} to ${role}`);
+  await client.query(`grant select, insert, update, delete on all tables in schema ${schema} to ${role}`);
+  await client.query(`grant usage on all sequences in schema ${schema} to ${role}`);
+  await client.query(`revoke update, delete on ${schema}.events from ${role}`);
+  await client.query(`revoke insert, update, delete on ${schema}.migrations from ${role}`);
+}

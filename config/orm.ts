@@ -1,0 +1,44 @@
+import { createHmac } from "node:crypto";
+import { defineConfig, type MikroORM, type Options } from "@mikro-orm/postgresql";
+import { Migrator } from "@mikro-orm/migrations";
+import type { SchemaName } from "./contracts.ts";
+import { entitiesOf } from "../entities/registry.ts";
+
+/** Login role of a service. */
+export const roleOf = (service: SchemaName) => `legendo_${service}`;
+
+/** Password of a service's role where its URL is not configured: every node can work it out, nobody without the cluster secret can. */
+export const rolePassword = (clusterSecret: string, service: SchemaName) =>
+  createHmac("sha256", clusterSecret).update(`database role ${service}`).digest("base64url");
+
+/** Connection URL of a service: its own one when configured, else the shared database with the service's role. */
+export function serviceUrl(service: SchemaName, configured: string | undefined, shared: string, clusterSecret: string): string {
+  if (configured) return configured;
+  const url = new URL(shared);
+  url.username = roleOf(service);
+  url.password = rolePassword(clusterSecret, service);
+  return url.href;
+}
+
+/** ORM options of one service's schema, shared by the mixin, the migrations and the tests. */
+export const ormOptions = (service: SchemaName, clientUrl: string, pool = 8): Options =>
+  defineConfig({
+    clientUrl,
+    entities: entitiesOf(service),
+    extensions: [Migrator],
+    schema: service,
+    discovery: { warnWhenNoEntities: false },
+    pool: { min: 0, max: pool },
+    driverOptions: { application_name: `legendo ${service}` },
+    migrations: {
+      path: new URL(`../entities/migrations/${service}`, import.meta.url).pathname,
+      glob: "!(*.d).{js,ts}",
+      emit: "ts",
+      tableName: "migrations",
+      schema: service,
+      snapshot: false,
+      allOrNothing: true,
+    },
+  } as Options) as Options;
+
+export type Orm = MikroORM;

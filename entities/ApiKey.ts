@@ -1,0 +1,23 @@
+import { defineEntity, p } from "@mikro-orm/core";
+import { tenantPolicy } from "./tenancy.ts";
+
+/** An organisation's API key; only a keyed hash of its secret is kept. */
+export const ApiKey = defineEntity({
+  name: "ApiKey",
+  tableName: "api_keys",
+  schema: "auth",
+  properties: {
+    id: p.uuid().primary(),
+    tenantId: p.uuid(),
+    createdBy: p.uuid(),
+    name: p.text(),
+    secretHash: p.blob(),
+    permissions: p.array<string>(),
+    expiresAt: p.datetime().nullable(),
+    lastUsedAt: p.datetime().nullable(),
+    revokedAt: p.datetime().nullable(),
+    createdAt: p.datetime().defaultRaw("now()"),
+  },
+  indexes: [{ properties: ["tenantId", "createdAt", "id"] }],
+  policies: tenantPolicy(),
+});

@@ -1,0 +1,17 @@
+import { defineEntity, p } from "@mikro-orm/core";
+import { tenantPolicy } from "./tenancy.ts";
+
+/** A person's role in an organisation. */
+export const Membership = defineEntity({
+  name: "Membership",
+  tableName: "memberships",
+  schema: "auth",
+  properties: {
+    tenantId: p.uuid().primary(),
+    userId: p.uuid().primary(),
+    role: p.enum(["owner", "admin", "member", "viewer"] as const),
+    createdAt: p.datetime().defaultRaw("now()"),
+  },
+  indexes: [{ properties: ["userId"] }],
+  policies: tenantPolicy(),
+});

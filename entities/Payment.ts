@@ -1,0 +1,56 @@
+import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
+import { paymentStatuses } from "../config/contracts.ts";
+import { tenantPolicy } from "./tenancy.ts";
+
+/** A payment a tenant asked for. The row stands before PayPal hears of it, so nothing PayPal does is without an owner here. */
+export const Payment = defineEntity({
+  name: "Payment",
+  tableName: "payments",
+  schema: "payment",
+  properties: {
+    id: p.uuid().primary().defaultRaw("gen_random_uuid()"),
+    tenantId: p.uuid(),
+    userId: p.uuid().nullable().index(),
+    /** PayPal's order id; null until PayPal has answered. */
+    paypalPaymentId: p.string().length(255).nullable().unique(),
+    /** For people and reports; `amountMinor` is what is reckoned with. */
+    amount: p.decimal("string").precision(17).scale(2),
+    amountMinor: p.bigint("bigint"),
+    currency: p.string().length(3),
+    status: p.enum(paymentStatuses).default("created"),
+    description: p.text().nullable(),
+    approvalUrl: p.text().nullable(),
+    /** Where the payer goes afterwards; the service's own page when null. */
+    returnUrl: p.text().nullable(),
+    cancelUrl: p.text().nullable(),
+    captureId: p.string().length(255).nullable().unique(),
+    /** Whether a simulator stood in for PayPal: no money moved. */
+    simulated: p.boolean().default(false),
+    failureType: p.text().nullable(),
+    failureMessage: p.text().nullable(),
+    /** Last version of the payment's event stream. */
+    version: p.integer().default(0),
+    /** Who works on it at this moment, and until when the others keep off. */
+    claim: p.uuid().nullable(),
+    claimedUntil: p.datetime().nullable(),
+    /** When the sweeper looks at it again, and how often it has looked in vain. */
+    nextCheckAt: p.datetime().nullable(),
+    checks: p.integer().default(0),
+    createdAt: p.datetime().defaultRaw("now()"),
+    approvedAt: p.datetime().nullable(),
+    executedAt: p.datetime().nullable(),
+  },
+  checks: [
+    { name: "payments_amount_positive", expression: "amount_minor > 0 and amount > 0" },
+    { name: "payments_captured_has_capture", expression: "status <> 'captured' or (capture_id is not null and executed_at is not null)" },
+  ],
+  indexes: [
+    { properties: ["tenantId", "createdAt", "id"] },
+    { properties: ["tenantId", "status", "createdAt"] },
+    { properties: ["status"] },
+    { properties: ["createdAt"] },
+    { name: "payments_due", properties: ["nextCheckAt"], where: "next_check_at is not null" },
+  ],
+  policies: tenantPolicy(),
+});
+export type PaymentRow = InferEntity<typeof Payment>;

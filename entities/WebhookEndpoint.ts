@@ -1,0 +1,22 @@
+import { defineEntity, p } from "@mikro-orm/core";
+import { tenantPolicy } from "./tenancy.ts";
+
+/** A tenant's URL that wants to hear of events, with its signing secret sealed. */
+export const WebhookEndpoint = defineEntity({
+  name: "WebhookEndpoint",
+  tableName: "webhook_endpoints",
+  schema: "notification",
+  properties: {
+    id: p.uuid().primary().defaultRaw("gen_random_uuid()"),
+    tenantId: p.uuid(),
+    url: p.text(),
+    /** Event types, or "*" for all. */
+    events: p.array<string>(),
+    masterKeyId: p.text(),
+    sealedSecret: p.blob(),
+    enabled: p.boolean().default(true),
+    createdAt: p.datetime().defaultRaw("now()"),
+  },
+  indexes: [{ properties: ["tenantId", "createdAt", "id"] }],
+  policies: tenantPolicy(),
+});

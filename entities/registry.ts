@@ -1,0 +1,31 @@
+import type { SchemaName } from "../config/contracts.ts";
+import { ApiKey } from "./ApiKey.ts";
+import { Asset } from "./Asset.ts";
+import { AssetVersion } from "./AssetVersion.ts";
+import { Blob } from "./Blob.ts";
+import { durableTables } from "./durable/tables.ts";
+import { Membership } from "./Membership.ts";
+import { Organisation } from "./Organisation.ts";
+import { Pack } from "./Pack.ts";
+import { Payment } from "./Payment.ts";
+import { PaymentAttempt } from "./PaymentAttempt.ts";
+import { SigningKey } from "./SigningKey.ts";
+import { SyncBatch } from "./SyncBatch.ts";
+import { SyncFailure } from "./SyncFailure.ts";
+import { SyncJob } from "./SyncJob.ts";
+import { SyncSource } from "./SyncSource.ts";
+import { TenantKey } from "./TenantKey.ts";
+import { User } from "./User.ts";
+import { WebhookDelivery } from "./WebhookDelivery.ts";
+import { WebhookEndpoint } from "./WebhookEndpoint.ts";
+
+/** Which tables each service owns. */
+const own = {
+  auth: [Organisation, User, Membership, ApiKey, SigningKey],
+  sync: [SyncSource, SyncJob, SyncBatch, SyncFailure, Asset, AssetVersion, Blob, Pack, TenantKey],
+  ai: [],
+  payment: [Payment, PaymentAttempt],
+  notification: [WebhookEndpoint, WebhookDelivery],
+};
+
+export const entitiesOf = (service: SchemaName) => [...own[service], ...durableTables(service)];

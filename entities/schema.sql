@@ -1,0 +1,314 @@
+-- Today's tables, written from the entities by `node scripts/schema.ts`. A spec keeps this file honest.
+
+-- auth
+
+create schema if not exists "auth";
+create table "auth"."api_keys" ("id" uuid not null, "tenant_id" uuid not null, "created_by" uuid not null, "name" text not null, "secret_hash" bytea not null, "permissions" text[] not null, "expires_at" timestamptz null, "last_used_at" timestamptz null, "revoked_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("id"));
+create index "api_keys_tenant_id_created_at_id_index" on "auth"."api_keys" ("tenant_id", "created_at", "id");
+
+create table "auth"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
+create index "auth_actors_waiting" on "auth"."actors" ("kind", "lease_until") where pending > 0;
+
+create table "auth"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
+alter table "auth"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");
+create index "auth_actor_messages_waiting" on "auth"."actor_messages" ("key", "id") where done_at is null;
+
+create table "auth"."dead_letters" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "consumer" text not null, "event" jsonb not null, "attempts" int not null, "error_type" text not null, "error_message" text not null, "created_at" timestamptz not null default now(), "replayed_at" timestamptz null, primary key ("id"));
+create index "dead_letters_tenant_id_created_at_index" on "auth"."dead_letters" ("tenant_id", "created_at");
+
+create table "auth"."events" ("position" bigint generated always as identity not null primary key, "transaction" xid8 not null default pg_current_xact_id(), "id" uuid not null, "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, "created_at" timestamptz not null default now());
+alter table "auth"."events" add constraint "events_id_unique" unique ("id");
+create index "events_transaction_position_index" on "auth"."events" ("transaction", "position");
+create index "events_tenant_id_created_at_index" on "auth"."events" ("tenant_id", "created_at");
+alter table "auth"."events" add constraint "events_tenant_id_stream_version_unique" unique ("tenant_id", "stream", "version");
+create or replace function "auth"."events_auth_events_append_only_fn"() returns trigger as $$ begin raise exception 'events are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
+create trigger "auth_events_append_only" BEFORE UPDATE OR DELETE on "auth"."events" for each ROW execute function "auth"."events_auth_events_append_only_fn"();
+
+create table "auth"."idempotency_keys" ("tenant_id" uuid not null, "action" text not null, "key" text not null, "request_hash" text not null, "response" jsonb null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "action", "key"));
+create index "idempotency_keys_created_at_index" on "auth"."idempotency_keys" ("created_at");
+
+create table "auth"."inbox" ("consumer" text not null, "event_id" uuid not null, "tenant_id" uuid not null, "created_at" timestamptz not null default now(), primary key ("consumer", "event_id"));
+create index "inbox_created_at_index" on "auth"."inbox" ("created_at");
+
+create table "auth"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
+
+create table "auth"."memberships" ("tenant_id" uuid not null, "user_id" uuid not null, "role" text not null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "user_id"));
+create index "memberships_user_id_index" on "auth"."memberships" ("user_id");
+alter table "auth"."memberships" add constraint "memberships_role_check" check ("role" in ('owner', 'admin', 'member', 'viewer'));
+
+create table "auth"."organisations" ("id" uuid not null default gen_random_uuid(), "name" text not null, "created_at" timestamptz not null default now(), primary key ("id"));
+
+create table "auth"."signing_keys" ("kid" text not null, "state" text not null, "public_jwk" jsonb not null, "master_key_id" text not null, "sealed_private_jwk" bytea not null, "created_at" timestamptz not null default now(), primary key ("kid"));
+create unique index "signing_keys_one_active" on "auth"."signing_keys" ("state") where state = 'active';
+alter table "auth"."signing_keys" add constraint "signing_keys_state_check" check ("state" in ('next', 'active', 'retired'));
+
+create table "auth"."users" ("id" uuid not null default gen_random_uuid(), "email" varchar(255) not null, "password_hash" varchar(255) not null, "first_name" varchar(100) null, "last_name" varchar(100) null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), "last_login_at" timestamptz null, "is_active" boolean not null default true, primary key ("id"));
+alter table "auth"."users" add constraint "users_email_unique" unique ("email");
+create index "users_created_at_index" on "auth"."users" ("created_at");
+
+alter table "auth"."api_keys" enable row level security;
+create policy "tenant_isolation" on "auth"."api_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."actors" enable row level security;
+create policy "tenant_isolation" on "auth"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."actor_messages" enable row level security;
+create policy "tenant_isolation" on "auth"."actor_messages" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."dead_letters" enable row level security;
+create policy "tenant_isolation" on "auth"."dead_letters" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."events" enable row level security;
+create policy "tenant_isolation" on "auth"."events" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."idempotency_keys" enable row level security;
+create policy "tenant_isolation" on "auth"."idempotency_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."inbox" enable row level security;
+create policy "tenant_isolation" on "auth"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."outbox" enable row level security;
+create policy "tenant_isolation" on "auth"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."memberships" enable row level security;
+create policy "tenant_isolation" on "auth"."memberships" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."organisations" enable row level security;
+create policy "tenant_isolation" on "auth"."organisations" using (id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."signing_keys" enable row level security;
+create policy "system_only" on "auth"."signing_keys" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."users" enable row level security;
+create policy "tenant_isolation" on "auth"."users" using (exists (select 1 from auth.memberships m where m.user_id = users.id and m.tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid)) or (select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+
+-- sync
+
+create schema if not exists "sync";
+create table "sync"."assets" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "source_id" uuid not null, "path" text collate "C" not null, "name" text not null, "version" int not null default 1, "content_id" bytea not null, "size" bigint not null, "fingerprint" text not null, "modified_at" timestamptz null, "media_type" text null, "category" text null, "duplicate_of" uuid null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), "gone_at" timestamptz null, primary key ("id"));
+create index "assets_tenant_id_created_at_id_index" on "sync"."assets" ("tenant_id", "created_at", "id");
+create index "assets_tenant_id_category_created_at_index" on "sync"."assets" ("tenant_id", "category", "created_at");
+create index "assets_tenant_id_content_id_index" on "sync"."assets" ("tenant_id", "content_id");
+alter table "sync"."assets" add constraint "assets_tenant_id_source_id_path_unique" unique ("tenant_id", "source_id", "path");
+
+create table "sync"."asset_versions" ("asset_id" uuid not null, "version" int not null, "tenant_id" uuid not null, "content_id" bytea not null, "masked_checksum" bytea not null, "size" bigint not null, "modified_at" timestamptz null, "job_id" uuid not null, "created_at" timestamptz not null default now(), primary key ("asset_id", "version"));
+
+create table "sync"."blobs" ("tenant_id" uuid not null, "content_id" bytea not null, "pack_id" uuid not null, "position" bigint not null, "size" bigint not null, primary key ("tenant_id", "content_id"));
+create index "blobs_pack_id_index" on "sync"."blobs" ("pack_id");
+
+create table "sync"."packs" ("id" uuid not null, "tenant_id" uuid not null, "storage_key" text not null, "chunk_size" int not null, "plain_size" bigint not null, "sealed_size" bigint not null, "tenant_key_id" uuid not null, "wrapped_key" bytea not null, "created_at" timestamptz not null default now(), primary key ("id"));
+create index "packs_tenant_id_index" on "sync"."packs" ("tenant_id");
+
+create table "sync"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
+create index "sync_actors_waiting" on "sync"."actors" ("kind", "lease_until") where pending > 0;
+
+create table "sync"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
+alter table "sync"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");
+create index "sync_actor_messages_waiting" on "sync"."actor_messages" ("key", "id") where done_at is null;
+
+create table "sync"."dead_letters" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "consumer" text not null, "event" jsonb not null, "attempts" int not null, "error_type" text not null, "error_message" text not null, "created_at" timestamptz not null default now(), "replayed_at" timestamptz null, primary key ("id"));
+create index "dead_letters_tenant_id_created_at_index" on "sync"."dead_letters" ("tenant_id", "created_at");
+
+create table "sync"."events" ("position" bigint generated always as identity not null primary key, "transaction" xid8 not null default pg_current_xact_id(), "id" uuid not null, "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, "created_at" timestamptz not null default now());
+alter table "sync"."events" add constraint "events_id_unique" unique ("id");
+create index "events_transaction_position_index" on "sync"."events" ("transaction", "position");
+create index "events_tenant_id_created_at_index" on "sync"."events" ("tenant_id", "created_at");
+alter table "sync"."events" add constraint "events_tenant_id_stream_version_unique" unique ("tenant_id", "stream", "version");
+create or replace function "sync"."events_sync_events_append_only_fn"() returns trigger as $$ begin raise exception 'events are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
+create trigger "sync_events_append_only" BEFORE UPDATE OR DELETE on "sync"."events" for each ROW execute function "sync"."events_sync_events_append_only_fn"();
+
+create table "sync"."idempotency_keys" ("tenant_id" uuid not null, "action" text not null, "key" text not null, "request_hash" text not null, "response" jsonb null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "action", "key"));
+create index "idempotency_keys_created_at_index" on "sync"."idempotency_keys" ("created_at");
+
+create table "sync"."inbox" ("consumer" text not null, "event_id" uuid not null, "tenant_id" uuid not null, "created_at" timestamptz not null default now(), primary key ("consumer", "event_id"));
+create index "inbox_created_at_index" on "sync"."inbox" ("created_at");
+
+create table "sync"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
+
+create table "sync"."batches" ("job_id" uuid not null, "number" int not null, "tenant_id" uuid not null, "items" jsonb null, "item_count" int not null, "bytes" bigint not null, "done_at" timestamptz null, primary key ("job_id", "number"));
+create index "batches_waiting" on "sync"."batches" ("job_id", "number") where done_at is null;
+
+create table "sync"."failures" ("job_id" uuid not null, "path" text collate "C" not null, "tenant_id" uuid not null, "type" text not null, "message" text not null, "attempts" int not null default 1, "created_at" timestamptz not null default now(), primary key ("job_id", "path"));
+
+create table "sync"."sync_jobs" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "user_id" uuid null, "source_id" uuid not null, "input" text not null, "mode" text not null default 'incremental', "status" text not null default 'queued', "progress" int not null default 0, "options" jsonb not null, "sealed_credentials" bytea null, "result" jsonb null, "error_type" text null, "error_message" text null, "items_total" int not null default 0, "items_stored" int not null default 0, "items_unchanged" int not null default 0, "items_deduplicated" int not null default 0, "items_failed" int not null default 0, "items_gone" int not null default 0, "bytes_total" bigint not null default '0', "bytes_done" bigint not null default '0', "version" int not null default 0, "created_at" timestamptz not null default now(), "planned_at" timestamptz null, "started_at" timestamptz null, "completed_at" timestamptz null, primary key ("id"));
+create index "sync_jobs_user_id_index" on "sync"."sync_jobs" ("user_id");
+create index "sync_jobs_tenant_id_created_at_id_index" on "sync"."sync_jobs" ("tenant_id", "created_at", "id");
+create index "sync_jobs_tenant_id_status_created_at_index" on "sync"."sync_jobs" ("tenant_id", "status", "created_at");
+create index "sync_jobs_status_index" on "sync"."sync_jobs" ("status");
+create index "sync_jobs_created_at_index" on "sync"."sync_jobs" ("created_at");
+alter table "sync"."sync_jobs" add constraint "sync_jobs_progress_percent" check (progress between 0 and 100);
+alter table "sync"."sync_jobs" add constraint "sync_jobs_mode_check" check ("mode" in ('incremental', 'full'));
+alter table "sync"."sync_jobs" add constraint "sync_jobs_status_check" check ("status" in ('queued', 'planning', 'running', 'paused', 'completed', 'completed_with_errors', 'failed', 'cancelled'));
+
+create table "sync"."sources" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "uri" text not null, "created_at" timestamptz not null default now(), primary key ("id"));
+alter table "sync"."sources" add constraint "sources_tenant_id_uri_unique" unique ("tenant_id", "uri");
+
+create table "sync"."tenant_keys" ("id" uuid not null, "tenant_id" uuid not null, "master_key_id" text not null, "wrapped_key" bytea not null, "created_at" timestamptz not null default now(), primary key ("id"));
+alter table "sync"."tenant_keys" add constraint "tenant_keys_tenant_id_unique" unique ("tenant_id");
+
+alter table "sync"."assets" enable row level security;
+create policy "tenant_isolation" on "sync"."assets" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."asset_versions" enable row level security;
+create policy "tenant_isolation" on "sync"."asset_versions" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."blobs" enable row level security;
+create policy "tenant_isolation" on "sync"."blobs" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."packs" enable row level security;
+create policy "tenant_isolation" on "sync"."packs" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."actors" enable row level security;
+create policy "tenant_isolation" on "sync"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."actor_messages" enable row level security;
+create policy "tenant_isolation" on "sync"."actor_messages" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."dead_letters" enable row level security;
+create policy "tenant_isolation" on "sync"."dead_letters" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."events" enable row level security;
+create policy "tenant_isolation" on "sync"."events" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."idempotency_keys" enable row level security;
+create policy "tenant_isolation" on "sync"."idempotency_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."inbox" enable row level security;
+create policy "tenant_isolation" on "sync"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."outbox" enable row level security;
+create policy "tenant_isolation" on "sync"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."batches" enable row level security;
+create policy "tenant_isolation" on "sync"."batches" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."failures" enable row level security;
+create policy "tenant_isolation" on "sync"."failures" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."sync_jobs" enable row level security;
+create policy "tenant_isolation" on "sync"."sync_jobs" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."sources" enable row level security;
+create policy "tenant_isolation" on "sync"."sources" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."tenant_keys" enable row level security;
+create policy "tenant_isolation" on "sync"."tenant_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+
+-- ai
+
+create schema if not exists "ai";
+create table "ai"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
+create index "ai_actors_waiting" on "ai"."actors" ("kind", "lease_until") where pending > 0;
+
+create table "ai"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
+alter table "ai"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");
+create index "ai_actor_messages_waiting" on "ai"."actor_messages" ("key", "id") where done_at is null;
+
+create table "ai"."dead_letters" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "consumer" text not null, "event" jsonb not null, "attempts" int not null, "error_type" text not null, "error_message" text not null, "created_at" timestamptz not null default now(), "replayed_at" timestamptz null, primary key ("id"));
+create index "dead_letters_tenant_id_created_at_index" on "ai"."dead_letters" ("tenant_id", "created_at");
+
+create table "ai"."events" ("position" bigint generated always as identity not null primary key, "transaction" xid8 not null default pg_current_xact_id(), "id" uuid not null, "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, "created_at" timestamptz not null default now());
+alter table "ai"."events" add constraint "events_id_unique" unique ("id");
+create index "events_transaction_position_index" on "ai"."events" ("transaction", "position");
+create index "events_tenant_id_created_at_index" on "ai"."events" ("tenant_id", "created_at");
+alter table "ai"."events" add constraint "events_tenant_id_stream_version_unique" unique ("tenant_id", "stream", "version");
+create or replace function "ai"."events_ai_events_append_only_fn"() returns trigger as $$ begin raise exception 'events are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
+create trigger "ai_events_append_only" BEFORE UPDATE OR DELETE on "ai"."events" for each ROW execute function "ai"."events_ai_events_append_only_fn"();
+
+create table "ai"."idempotency_keys" ("tenant_id" uuid not null, "action" text not null, "key" text not null, "request_hash" text not null, "response" jsonb null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "action", "key"));
+create index "idempotency_keys_created_at_index" on "ai"."idempotency_keys" ("created_at");
+
+create table "ai"."inbox" ("consumer" text not null, "event_id" uuid not null, "tenant_id" uuid not null, "created_at" timestamptz not null default now(), primary key ("consumer", "event_id"));
+create index "inbox_created_at_index" on "ai"."inbox" ("created_at");
+
+create table "ai"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
+
+alter table "ai"."actors" enable row level security;
+create policy "tenant_isolation" on "ai"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "ai"."actor_messages" enable row level security;
+create policy "tenant_isolation" on "ai"."actor_messages" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "ai"."dead_letters" enable row level security;
+create policy "tenant_isolation" on "ai"."dead_letters" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "ai"."events" enable row level security;
+create policy "tenant_isolation" on "ai"."events" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "ai"."idempotency_keys" enable row level security;
+create policy "tenant_isolation" on "ai"."idempotency_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "ai"."inbox" enable row level security;
+create policy "tenant_isolation" on "ai"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "ai"."outbox" enable row level security;
+create policy "tenant_isolation" on "ai"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+
+-- payment
+
+create schema if not exists "payment";
+create table "payment"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
+create index "payment_actors_waiting" on "payment"."actors" ("kind", "lease_until") where pending > 0;
+
+create table "payment"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
+alter table "payment"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");
+create index "payment_actor_messages_waiting" on "payment"."actor_messages" ("key", "id") where done_at is null;
+
+create table "payment"."dead_letters" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "consumer" text not null, "event" jsonb not null, "attempts" int not null, "error_type" text not null, "error_message" text not null, "created_at" timestamptz not null default now(), "replayed_at" timestamptz null, primary key ("id"));
+create index "dead_letters_tenant_id_created_at_index" on "payment"."dead_letters" ("tenant_id", "created_at");
+
+create table "payment"."events" ("position" bigint generated always as identity not null primary key, "transaction" xid8 not null default pg_current_xact_id(), "id" uuid not null, "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, "created_at" timestamptz not null default now());
+alter table "payment"."events" add constraint "events_id_unique" unique ("id");
+create index "events_transaction_position_index" on "payment"."events" ("transaction", "position");
+create index "events_tenant_id_created_at_index" on "payment"."events" ("tenant_id", "created_at");
+alter table "payment"."events" add constraint "events_tenant_id_stream_version_unique" unique ("tenant_id", "stream", "version");
+create or replace function "payment"."events_payment_events_append_only_fn"() returns trigger as $$ begin raise exception 'events are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
+create trigger "payment_events_append_only" BEFORE UPDATE OR DELETE on "payment"."events" for each ROW execute function "payment"."events_payment_events_append_only_fn"();
+
+create table "payment"."idempotency_keys" ("tenant_id" uuid not null, "action" text not null, "key" text not null, "request_hash" text not null, "response" jsonb null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "action", "key"));
+create index "idempotency_keys_created_at_index" on "payment"."idempotency_keys" ("created_at");
+
+create table "payment"."inbox" ("consumer" text not null, "event_id" uuid not null, "tenant_id" uuid not null, "created_at" timestamptz not null default now(), primary key ("consumer", "event_id"));
+create index "inbox_created_at_index" on "payment"."inbox" ("created_at");
+
+create table "payment"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
+
+alter table "payment"."actors" enable row level security;
+create policy "tenant_isolation" on "payment"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."actor_messages" enable row level security;
+create policy "tenant_isolation" on "payment"."actor_messages" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."dead_letters" enable row level security;
+create policy "tenant_isolation" on "payment"."dead_letters" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."events" enable row level security;
+create policy "tenant_isolation" on "payment"."events" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."idempotency_keys" enable row level security;
+create policy "tenant_isolation" on "payment"."idempotency_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."inbox" enable row level security;
+create policy "tenant_isolation" on "payment"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."outbox" enable row level security;
+create policy "tenant_isolation" on "payment"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+
+-- notification
+
+create schema if not exists "notification";
+create table "notification"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
+create index "notification_actors_waiting" on "notification"."actors" ("kind", "lease_until") where pending > 0;
+
+create table "notification"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
+alter table "notification"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");
+create index "notification_actor_messages_waiting" on "notification"."actor_messages" ("key", "id") where done_at is null;
+
+create table "notification"."dead_letters" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "consumer" text not null, "event" jsonb not null, "attempts" int not null, "error_type" text not null, "error_message" text not null, "created_at" timestamptz not null default now(), "replayed_at" timestamptz null, primary key ("id"));
+create index "dead_letters_tenant_id_created_at_index" on "notification"."dead_letters" ("tenant_id", "created_at");
+
+create table "notification"."events" ("position" bigint generated always as identity not null primary key, "transaction" xid8 not null default pg_current_xact_id(), "id" uuid not null, "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, "created_at" timestamptz not null default now());
+alter table "notification"."events" add constraint "events_id_unique" unique ("id");
+create index "events_transaction_position_index" on "notification"."events" ("transaction", "position");
+create index "events_tenant_id_created_at_index" on "notification"."events" ("tenant_id", "created_at");
+alter table "notification"."events" add constraint "events_tenant_id_stream_version_unique" unique ("tenant_id", "stream", "version");
+create or replace function "notification"."events_notification_events_append_only_fn"() returns trigger as $$ begin raise exception 'events are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
+create trigger "notification_events_append_only" BEFORE UPDATE OR DELETE on "notification"."events" for each ROW execute function "notification"."events_notification_events_append_only_fn"();
+
+create table "notification"."idempotency_keys" ("tenant_id" uuid not null, "action" text not null, "key" text not null, "request_hash" text not null, "response" jsonb null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "action", "key"));
+create index "idempotency_keys_created_at_index" on "notification"."idempotency_keys" ("created_at");
+
+create table "notification"."inbox" ("consumer" text not null, "event_id" uuid not null, "tenant_id" uuid not null, "created_at" timestamptz not null default now(), primary key ("consumer", "event_id"));
+create index "inbox_created_at_index" on "notification"."inbox" ("created_at");
+
+create table "notification"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
+
+create table "notification"."webhook_deliveries" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "endpoint_id" uuid not null, "event_id" uuid not null, "event_type" text not null, "body" text not null, "status" text not null default 'pending', "attempts" int not null default 0, "next_attempt_at" timestamptz null, "claimed_until" timestamptz null, "last_status" int null, "last_error" text null, "created_at" timestamptz not null default now(), "delivered_at" timestamptz null, primary key ("id"));
+create index "webhook_deliveries_tenant_id_created_at_id_index" on "notification"."webhook_deliveries" ("tenant_id", "created_at", "id");
+create index "webhook_deliveries_due" on "notification"."webhook_deliveries" ("next_attempt_at") where status = 'pending';
+alter table "notification"."webhook_deliveries" add constraint "webhook_deliveries_endpoint_id_event_id_unique" unique ("endpoint_id", "event_id");
+alter table "notification"."webhook_deliveries" add constraint "webhook_deliveries_status_check" check ("status" in ('pending', 'delivered', 'exhausted'));
+
+create table "notification"."webhook_endpoints" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "url" text not null, "events" text[] not null, "master_key_id" text not null, "sealed_secret" bytea not null, "enabled" boolean not null default true, "created_at" timestamptz not null default now(), primary key ("id"));
+create index "webhook_endpoints_tenant_id_created_at_id_index" on "notification"."webhook_endpoints" ("tenant_id", "created_at", "id");
+
+alter table "notification"."actors" enable row level security;
+create policy "tenant_isolation" on "notification"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "notification"."actor_messages" enable row level security;
+create policy "tenant_isolation" on "notification"."actor_messages" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "notification"."dead_letters" enable row level security;
+create policy "tenant_isolation" on "notification"."dead_letters" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "notification"."events" enable row level security;
+create policy "tenant_isolation" on "notification"."events" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "notification"."idempotency_keys" enable row level security;
+create policy "tenant_isolation" on "notification"."idempotency_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "notification"."inbox" enable row level security;
+create policy "tenant_isolation" on "notification"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "notification"."outbox" enable row level security;
+create policy "tenant_isolation" on "notification"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "notification"."webhook_deliveries" enable row level security;
+create policy "tenant_isolation" on "notification"."webhook_deliveries" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "notification"."webhook_endpoints" enable row level security;
+create policy "tenant_isolation" on "notification"."webhook_endpoints" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');

@@ -1,0 +1,60 @@
+import { MikroORM, type EntityManager } from "@mikro-orm/postgresql";
+import type { SchemaName } from "../config/contracts.ts";
+import { ormOptions } from "../config/orm.ts";
+
+export type Em = EntityManager;
+
+/**
+ * A service's own schema. Every unit of work is one transaction with its own fork and says for whom it works:
+ * PostgreSQL's row-level security shows it nothing else.
+ */
+export class Database {
+  readonly schema: SchemaName;
+  private readonly orm: MikroORM;
+
+  private constructor(schema: SchemaName, orm: MikroORM) {
+    this.schema = schema;
+    this.orm = orm;
+  }
+
+  static async open(schema: SchemaName, url: string, pool: number): Promise<Database> {
+    return new Database(schema, await MikroORM.init(ormOptions(schema, url, pool)));
+  }
+
+  /** Runs `work` in one transaction that sees and writes rows of this tenant only. */
+  tenant<T>(tenantId: string, work: (em: Em) => Promise<T>): Promise<T> {
+    return this.transaction({ "legendo.tenant": tenantId }, work);
+  }
+
+  /** Runs `work` in one transaction that sees rows of all tenants: for workers, relays and sweepers, never for a request's data. */
+  system<T>(work: (em: Em) => Promise<T>): Promise<T> {
+    return this.transaction({ "legendo.scope": "system" }, work);
+  }
+
+  /** Runs `work` in one transaction without any tenant; row-level security then shows nothing. For tests of just that. */
+  nobody<T>(work: (em: Em) => Promise<T>): Promise<T> {
+    return this.transaction({}, work);
+  }
+
+  async ping(): Promise<void> {
+    await this.orm.em.getConnection().execute("select 1");
+  }
+
+  close(): Promise<void> {
+    return this.orm.close();
+  }
+
+  private transaction<T>(variables: Record<string, string>, work: (em: Em) => Promise<T>): Promise<T> {
+    const em = this.orm.em.fork() as Em;
+    if (Object.keys(variables).length) em.setSessionContext({ variables });
+    return em.transactional((inner) => work(inner as Em));
+  }
+}
+
+/** Rows of a raw statement. Parameters are `?`; MikroORM writes them into the text as literals, arrays as comma lists: pass arrays as JSON. */
+export async function rows<T>(em: Em, sql: string, params: unknown[] = []): Promise<T[]> {
+  return (await em.execute<T[] & object>(sql, params)) as T[];
+}
+
+/** The first row of a raw statement, or undefined. */
+export const row = async <T>(em: Em, sql: string, params: unknown[] = []): Promise<T | undefined> => (await rows<T>(em, sql, params))[0];

@@ -87,7 +87,16 @@ export interface JobFacts {
   bytes: { total: number; done: number };
   error?: { type: string; message: string };
 }
-export const jobStatuses = ["queued", "planning", "running", "paused", "completed", "completed_with_errors", "failed", "cancelled"] as const;
+export const jobStatuses = [
+  "queued",
+  "planning",
+  "running",
+  "paused",
+  "completed",
+  "completed_with_errors",
+  "failed",
+  "cancelled",
+] as const;
 export type JobStatus = (typeof jobStatuses)[number];
 
 /** created: PayPal has not confirmed it yet; pending: waits for the payer; held: captured, but PayPal still keeps the money back. */

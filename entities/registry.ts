@@ -1,4 +1,7 @@
 import type { SchemaName } from "../config/contracts.ts";
+import { AiAnalysis } from "./AiAnalysis.ts";
+import { AiAsset } from "./AiAsset.ts";
+import { AiThumbnail } from "./AiThumbnail.ts";
 import { ApiKey } from "./ApiKey.ts";
 import { Asset } from "./Asset.ts";
 import { AssetVersion } from "./AssetVersion.ts";
@@ -23,7 +26,7 @@ import { WebhookEndpoint } from "./WebhookEndpoint.ts";
 const own = {
   auth: [Organisation, User, Membership, ApiKey, SigningKey],
   sync: [SyncSource, SyncJob, SyncBatch, SyncFailure, Asset, AssetVersion, Blob, Pack, TenantKey],
-  ai: [],
+  ai: [AiAnalysis, AiAsset, AiThumbnail],
   payment: [Payment, PaymentAttempt],
   notification: [WebhookEndpoint, WebhookDelivery],
 };

@@ -1,0 +1,41 @@
+import type { Order } from "./orders.ts";
+import type { Reply } from "./replies.ts";
+
+const escape = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+
+const page = (status: number, title: string, content: string): Reply => ({
+  status,
+  headers: {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "cache-control": "no-store",
+  },
+  body: `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
+<style>body{font:1.1rem system-ui;max-width:26rem;margin:4rem auto;padding:0 1rem}button{font:inherit;padding:.6rem 1.4rem;margin-right:.6rem}</style>
+<p>PayPal simulator: no money moves.</p><h1>${title}</h1>${content}</html>`,
+});
+
+/** What the payer sees: what is paid to whom, and two buttons. */
+export function approvalPage(order: Order | undefined): Reply {
+  if (!order) return page(404, "This order does not exist", "<p>The simulator keeps its orders in memory and may have been restarted.</p>");
+  const [unit] = order.purchase_units;
+  const amount = escape(`${unit?.amount.value} ${unit?.amount.currency_code}`);
+  if (order.status !== "CREATED" && order.status !== "PAYER_ACTION_REQUIRED")
+    return page(200, amount, `<p>This order is ${order.status}.</p>`);
+  const description = unit?.description ? `<p>${escape(unit.description)}</p>` : "";
+  return page(
+    200,
+    amount,
+    `${description}<form method="post"><button name="action" value="approve">Approve</button><button name="action" value="cancel">Cancel</button></form>`,
+  );
+}
+
+/** Where the payer's browser goes after the buttons, as PayPal does it: token and PayerID in the query, other members kept. */
+export function sendBack(order: Order, approved: boolean): Reply {
+  const target = approved ? order.return_url : order.cancel_url;
+  if (!target) return page(200, approved ? "Approved" : "Cancelled", "<p>The shop gave no address to return to.</p>");
+  const url = new URL(target);
+  url.searchParams.set("token", order.id);
+  if (approved && order.payer) url.searchParams.set("PayerID", order.payer.payer_id);
+  return { status: 303, headers: { location: url.href } };
+}

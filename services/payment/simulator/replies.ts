@@ -1,0 +1,74 @@
+import { randomBytes } from "node:crypto";
+
+/** What the simulator answers. `body` is sent as JSON, or as it is when a string. */
+export interface Reply {
+  status: number;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export interface ErrorDetail {
+  issue: string;
+  description?: string;
+  field?: string;
+  value?: string;
+  location?: "body" | "path" | "query" | "header";
+}
+
+const names: Record<number, [name: string, message: string]> = {
+  400: ["INVALID_REQUEST", "Request is not well-formed, syntactically incorrect, or violates schema."],
+  401: ["AUTHENTICATION_FAILURE", "Authentication failed due to missing authorization header, or invalid authentication credentials."],
+  403: ["NOT_AUTHORIZED", "Authorization failed due to insufficient permissions."],
+  404: ["RESOURCE_NOT_FOUND", "The specified resource does not exist."],
+  405: ["METHOD_NOT_SUPPORTED", "The server does not implement the requested HTTP method."],
+  409: ["RESOURCE_CONFLICT", "The server has detected a conflict while processing this request."],
+  415: ["UNSUPPORTED_MEDIA_TYPE", "The server does not support the request payload's media type."],
+  422: ["UNPROCESSABLE_ENTITY", "The requested action could not be performed, semantically incorrect, or failed business validation."],
+  429: ["RATE_LIMIT_REACHED", "Too many requests. Blocked due to rate limiting."],
+  500: ["INTERNAL_SERVER_ERROR", "An internal server error occurred."],
+  503: ["SERVICE_UNAVAILABLE", "Service Unavailable."],
+};
+
+/** Issues whose HTTP status is not 422, for PayPal-Mock-Response. */
+const statusOfIssue: Record<string, number> = {
+  ...{ MALFORMED_REQUEST_JSON: 400, MISSING_REQUIRED_PARAMETER: 400, INVALID_PARAMETER_VALUE: 400, INVALID_PARAMETER_SYNTAX: 400 },
+  ...{ INVALID_STRING_LENGTH: 400, PAYPAL_REQUEST_ID_REQUIRED: 400, INVALID_ACCOUNT_STATUS: 401, PERMISSION_DENIED: 403 },
+  ...{
+    INVALID_RESOURCE_ID: 404,
+    PREVIOUS_REQUEST_IN_PROGRESS: 409,
+    RATE_LIMIT_REACHED: 429,
+    INTERNAL_SERVER_ERROR: 500,
+    INTERNAL_SERVICE_ERROR: 500,
+  },
+};
+
+export const debugId = () => randomBytes(7).toString("hex").slice(0, 13);
+
+/** An error document as PayPal's Orders API writes it. */
+export function failure(status: number, ...details: ErrorDetail[]): Reply {
+  const [name, message] = names[status] ?? ["INTERNAL_SERVER_ERROR", "An internal server error occurred."];
+  const links = [{ href: "https://developer.paypal.com/docs/api/orders/v2/#error", rel: "information_link", method: "GET" }];
+  return { status, body: { name, message, debug_id: debugId(), ...(details.length && { details }), links } };
+}
+
+/** The business refusals: 422 with one issue. */
+export const refusal = (issue: string, description?: string) => failure(422, { issue, description: description ?? issue });
+
+/** OAuth errors have their own shape (RFC 6749 section 5.2). */
+export const oauthFailure = (error: string, description: string): Reply => ({
+  status: 401,
+  body: { error, error_description: description },
+});
+
+/** Negative testing as in PayPal's sandbox: `PayPal-Mock-Response: {"mock_application_codes":"INSTRUMENT_DECLINED"}`. */
+export function mockReply(header: string | undefined): Reply | null {
+  if (!header) return null;
+  try {
+    const codes = (JSON.parse(header) as { mock_application_codes?: unknown }).mock_application_codes;
+    const issue: unknown = Array.isArray(codes) ? codes[0] : codes;
+    if (typeof issue !== "string") return null;
+    return failure(statusOfIssue[issue] ?? 422, { issue, description: "Forced by PayPal-Mock-Response." });
+  } catch {
+    return failure(400, { issue: "INVALID_PARAMETER_SYNTAX", field: "PayPal-Mock-Response", location: "header" });
+  }
+}

@@ -69,7 +69,14 @@ export const errors = {
   vaultFull: retryable(507, "VAULT_FULL"),
   vaultUnreachable: retryable(502, "VAULT_UNREACHABLE"),
   vaultDenied: refused(500, "VAULT_DENIED"),
+  vaultTooLarge: refused(422, "VAULT_BLOB_TOO_LARGE"),
   threadLost: retryable(503, "WORKER_THREAD_LOST"),
+
+  // Payments. `gatewayDenied`: the provider refuses our credentials; `gatewayUnavailable`: it could not be asked.
+  paymentNotFound: refused(404, "PAYMENT_NOT_FOUND"),
+  paymentRefused: refused(422, "PAYMENT_REFUSED"),
+  gatewayDenied: refused(502, "PAYMENT_GATEWAY_DENIED"),
+  gatewayUnavailable: retryable(503, "PAYMENT_GATEWAY_UNAVAILABLE"),
 
   // Actors
   fenced: refused(409, "LEASE_LOST"),

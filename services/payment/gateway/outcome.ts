@@ -1,0 +1,56 @@
+import { ApiError, type ApiResponse } from "@paypal/paypal-server-sdk";
+import { failureType, messageOf } from "../../../config/errors.ts";
+import { evidenceOf, readIssue, readOrder } from "./answer.ts";
+import type { OrderView, Outcome } from "./gateway.ts";
+
+interface Answer {
+  statusCode: number;
+  headers?: Record<string, string>;
+  body: ApiResponse<unknown>["body"];
+}
+
+/** ApiError and ResponseValidationError both carry the answer; the latter is thrown for a 2xx that lacks a field the SDK's model demands. */
+function answerIn(error: unknown): Answer | null {
+  const { statusCode, body } = (error ?? {}) as Partial<Answer>;
+  return typeof statusCode === "number" && body !== undefined ? (error as Answer) : null;
+}
+
+/** Statuses after which nobody can say whether the work was done: in progress elsewhere, throttled, broken. */
+const isUndecided = (status: number) => status === 408 || status === 409 || status === 429 || status >= 500;
+
+/** Whether a failure is PayPal's or the network's and not the request's: what opens the breaker. */
+export function isOutage(error: unknown): boolean {
+  const answer = answerIn(error);
+  if (answer) return answer.statusCode === 429 || answer.statusCode >= 500;
+  return !neverSent(error) || failureType(error) === "PAYMENT_GATEWAY_UNAVAILABLE";
+}
+
+/** Breaker open, no token, arguments the SDK would not send. */
+const neverSent = (error: unknown): boolean =>
+  (error as { code?: unknown }).code === "EOPENBREAKER" ||
+  failureType(error) === "PAYMENT_GATEWAY_DENIED" ||
+  failureType(error) === "PAYMENT_GATEWAY_UNAVAILABLE" ||
+  (error as Error).constructor.name === "ArgumentsValidationError";
+
+/** What an answer says, whichever way the SDK handed it over. */
+export function outcomeOfAnswer(answer: Answer): Outcome<OrderView> {
+  const { statusCode: status } = answer;
+  const evidence = evidenceOf(status, answer.body, answer.headers?.["paypal-debug-id"]);
+  if (isUndecided(status)) return { outcome: "unknown", reason: readIssue(evidence.response, status).issue, sent: true, ...evidence };
+  if (status >= 400) return { outcome: "refused", ...readIssue(evidence.response, status), ...evidence };
+  const value = readOrder(evidence.response);
+  return value
+    ? { outcome: "ok", value, ...evidence }
+    : { outcome: "unknown", reason: `a ${status} without an order in it`, sent: true, ...evidence };
+}
+
+/**
+ * What a thrown thing says. The SDK's `message` is empty for every declared status, so it is never used for those.
+ * A bare Error comes from an empty 2xx, an AxiosError from a time-out, reset or failed look-up: both leave the outcome unknown.
+ */
+export function outcomeOfError(error: unknown): Outcome<OrderView> {
+  const answer = answerIn(error);
+  if (answer) return outcomeOfAnswer(answer);
+  const reason = error instanceof ApiError ? error.name : messageOf(error) || "no answer";
+  return { outcome: "unknown", reason, sent: !neverSent(error), ...evidenceOf(null, null) };
+}

@@ -1,0 +1,46 @@
+import { Client, Environment } from "@paypal/paypal-server-sdk";
+import type { TokenSource } from "./token.ts";
+
+type Factory = ReturnType<Client["getRequestBuilderFactory"]>;
+type Builder = ReturnType<Factory>;
+
+const liveOrigin = "https://api-m.paypal.com";
+const sandboxOrigin = "https://api-m.sandbox.paypal.com";
+
+/** Where PayPal listens: `url` when given, e.g. the simulator's, else PayPal's own origin of the environment. */
+export const originOf = (environment: "sandbox" | "production", url?: string): string =>
+  url ? new URL(url).origin : environment === "production" ? liveOrigin : sandboxOrigin;
+
+/**
+ * The SDK's client with another origin and our own tokens. Every controller takes its requests from this factory.
+ * The base constructor already calls `getRequestBuilderFactory`, so what it returns reads the fields only when a request is built.
+ */
+export class PayPalTransport extends Client {
+  readonly #origin: string;
+  readonly #tokens: TokenSource;
+
+  constructor(origin: string, tokens: TokenSource, timeoutMs: number) {
+    // The SDK knows no time-out unless told, and its environment only names the origin that is swapped below. No retries: settle looks first.
+    super({ environment: Environment.Sandbox, timeout: timeoutMs, httpClientOptions: { timeout: timeoutMs } });
+    this.#origin = origin;
+    this.#tokens = tokens;
+  }
+
+  override getRequestBuilderFactory(): Factory {
+    const build = super.getRequestBuilderFactory();
+    return (...line) => this.#dress(build(...line));
+  }
+
+  #dress(builder: Builder): Builder {
+    builder.authenticate = () => {};
+    builder.interceptRequest((request) => ({ ...request, url: request.url.replace(sandboxOrigin, this.#origin) }));
+    builder.intercept(async (request, options, next) => {
+      const withToken = (token: string) => ({ ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } });
+      const token = await this.#tokens.current();
+      const answer = await next(withToken(token), options);
+      // A token revoked before its time: once with a fresh one. A second 401 is about us, not the token.
+      return answer.response.statusCode === 401 ? next(withToken(await this.#tokens.renewed(token)), options) : answer;
+    });
+    return builder;
+  }
+}

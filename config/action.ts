@@ -46,7 +46,9 @@ export const actionOf =
 
 /** Params and results of a service's actions under their full names, for `config/calls.ts`. */
 export type ActionTypes<Name extends string, Actions> = {
-  [K in keyof Actions & string as `${Name}.${K}`]: Actions[K] extends ActionDefinition<never, infer P extends TSchema, infer R> ? { params: Static<P>; result: R } : never;
+  [K in keyof Actions & string as `${Name}.${K}`]: Actions[K] extends ActionDefinition<never, infer P extends TSchema, infer R>
+    ? { params: Static<P>; result: R }
+    : never;
 };
 
 /** An object schema that refuses members it does not know. */

@@ -7,17 +7,25 @@ import Value from "typebox/value";
  * Prefixless names that Moleculer's runner would take for broker options (NAMESPACE, NODEID, …) are avoided:
  * the runner overrides the config file with any of those.
  */
-const Text = (description: string, fallback?: string) => Type.String(fallback === undefined ? { description } : { description, default: fallback });
+const Text = (description: string, fallback?: string) =>
+  Type.String(fallback === undefined ? { description } : { description, default: fallback });
 const Maybe = (description: string) => Type.Optional(Type.String({ description }));
 const Count = (description: string, fallback: number, minimum = 0) => Type.Integer({ description, default: fallback, minimum });
 
 const EnvSchema = Type.Object({
-  LEGENDO_NAMESPACE: Type.String({ description: "Clusters with different names on one NATS do not see each other.", default: "legendo", pattern: "^[a-z0-9_-]{1,32}$" }),
+  LEGENDO_NAMESPACE: Type.String({
+    description: "Clusters with different names on one NATS do not see each other.",
+    default: "legendo",
+    pattern: "^[a-z0-9_-]{1,32}$",
+  }),
   LEGENDO_NODE_ID: Maybe("Name of this node; host name and process id when unset."),
   SERVICES: Text("Comma-separated services this node hosts: api, auth, sync, ai, payment, notification, metrics; or 'all'.", "all"),
   LOG_LEVEL: Type.Enum(["fatal", "error", "warn", "info", "debug", "trace"], { default: "info" }),
 
-  DATABASE_URL: Text("PostgreSQL host, port and database of every service; its user and password are used by migrations alone.", "postgresql://127.0.0.1:5432/legendo"),
+  DATABASE_URL: Text(
+    "PostgreSQL host, port and database of every service; its user and password are used by migrations alone.",
+    "postgresql://127.0.0.1:5432/legendo",
+  ),
   AUTH_DATABASE_URL: Maybe("Moves the auth service's schema to another database, with that URL's own user."),
   SYNC_DATABASE_URL: Maybe("Likewise for sync."),
   AI_DATABASE_URL: Maybe("Likewise for ai."),
@@ -31,8 +39,14 @@ const EnvSchema = Type.Object({
   NATS_KEY_FILE: Maybe("Key of the client certificate."),
   NATS_NKEY_SEED_FILE: Maybe("File with the nkey seed this node signs in with."),
 
-  CLUSTER_SECRET: Type.String({ description: "Signs service claims and cursors and peppers API keys; the same on every node.", minLength: 32 }),
-  MASTER_KEYS: Type.String({ description: "Local key ring 'id:base64-of-32-bytes', comma-separated; the first seals, all open.", pattern: "^[\\w-]+:[A-Za-z0-9+/]{43}=(,[\\w-]+:[A-Za-z0-9+/]{43}=)*$" }),
+  CLUSTER_SECRET: Type.String({
+    description: "Signs service claims and cursors and peppers API keys; the same on every node.",
+    minLength: 32,
+  }),
+  MASTER_KEYS: Type.String({
+    description: "Local key ring 'id:base64-of-32-bytes', comma-separated; the first seals, all open.",
+    pattern: "^[\\w-]+:[A-Za-z0-9+/]{43}=(,[\\w-]+:[A-Za-z0-9+/]{43}=)*$",
+  }),
   VAULT_URL: Text("Where sealed packs are kept: file:///folder or s3://bucket/prefix.", "file:///var/lib/legendo/vault"),
   VAULT_FSYNC: Type.Boolean({ description: "Sync every pack to disk before its rows commit.", default: true }),
   VAULT_S3_ENDPOINT: Maybe("S3 endpoint of the vault; AWS when unset."),
@@ -72,7 +86,9 @@ const check = Compile(EnvSchema);
  */
 export function readEnv(source: Record<string, string | undefined>): Env {
   const known = Object.keys(EnvSchema.properties);
-  const given = Object.fromEntries(known.filter((name) => source[name] !== undefined && source[name] !== "").map((name) => [name, source[name]]));
+  const given = Object.fromEntries(
+    known.filter((name) => source[name] !== undefined && source[name] !== "").map((name) => [name, source[name]]),
+  );
   const values = Value.Default(EnvSchema, Value.Convert(EnvSchema, given));
   const faults = check.Errors(values).map((fault) => {
     const missing = fault.keyword === "required" ? fault.params.requiredProperties.join(", ") : "";

@@ -13,5 +13,10 @@ export async function schemaSql(): Promise<string> {
       await orm.close();
     }
   }
-  return parts.join("\n").replace(/\n{3,}/g, "\n\n").trimEnd() + "\n";
+  return (
+    parts
+      .join("\n")
+      .replace(/\n{3,}/g, "\n\n")
+      .trimEnd() + "\n"
+  );
 }

@@ -17,7 +17,12 @@ const serviceKey = (clusterSecret: string) => new Uint8Array(hkdfSync("sha256", 
  * A claim by which one service calls another on behalf of a tenant. Valid for a minute.
  * @param permissions what the called actions ask for; usually ["internal"]
  */
-export async function serviceClaim(clusterSecret: string, service: string, tenantId: string, permissions: Permission[] = ["internal"]): Promise<string> {
+export async function serviceClaim(
+  clusterSecret: string,
+  service: string,
+  tenantId: string,
+  permissions: Permission[] = ["internal"],
+): Promise<string> {
   return await new SignJWT({ tid: tenantId, prm: permissions })
     .setProtectedHeader({ alg: "HS256", typ: "at+jwt", kid: "service" })
     .setIssuer(serviceIssuer)
@@ -71,7 +76,8 @@ export class ClaimVerifier {
         clockTolerance: 5,
       });
       const byService = protectedHeader.kid === "service";
-      if (byService !== (payload.iss === serviceIssuer) || byService !== (protectedHeader.alg === "HS256")) throw new Error("issuer and key do not belong together");
+      if (byService !== (payload.iss === serviceIssuer) || byService !== (protectedHeader.alg === "HS256"))
+        throw new Error("issuer and key do not belong together");
       return payload;
     } catch (error) {
       if ((error as { type?: string }).type) throw error;

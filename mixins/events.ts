@@ -36,7 +36,15 @@ export async function appendEvent<T extends EventType>(em: Em, schema: SchemaNam
     [id, event.tenantId, event.stream, event.type, JSON.stringify(event.data), event.actor ?? null, event.tenantId, event.stream],
   );
   if (!appended) throw errors.internal("The event was not appended.");
-  return { id, tenantId: event.tenantId, type: event.type, stream: event.stream, version: appended.version, at: appended.at, data: event.data };
+  return {
+    id,
+    tenantId: event.tenantId,
+    type: event.type,
+    stream: event.stream,
+    version: appended.version,
+    at: appended.at,
+    data: event.data,
+  };
 }
 
 /** Writes an outbox row without an event: a bell for an actor. */
@@ -68,10 +76,15 @@ export async function once<R>(
       `select request_hash, response from ${schema}.idempotency_keys where tenant_id = ? and action = ? and key = ?`,
       where,
     );
-    if (first?.request_hash !== hash) throw errors.idempotencyMismatch("This Idempotency-Key was used before with another request; use a new key.");
+    if (first?.request_hash !== hash)
+      throw errors.idempotencyMismatch("This Idempotency-Key was used before with another request; use a new key.");
     return first.response;
   }
   const response = await work();
-  await em.execute(`update ${schema}.idempotency_keys set response = ?::jsonb where tenant_id = ? and action = ? and key = ?`, [JSON.stringify(response), ...where], "run");
+  await em.execute(
+    `update ${schema}.idempotency_keys set response = ?::jsonb where tenant_id = ? and action = ? and key = ?`,
+    [JSON.stringify(response), ...where],
+    "run",
+  );
   return response;
 }

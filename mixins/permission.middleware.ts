@@ -13,10 +13,14 @@ export function permissionMiddleware(clusterSecret: string): Middleware {
   return {
     name: "Permission",
     created(broker: ServiceBroker) {
-      const source: KeySource = async () => (await broker.call<{ keys: Awaited<ReturnType<KeySource>> }, object>("auth.keys.public", {})).keys;
+      const source: KeySource = async () =>
+        (await broker.call<{ keys: Awaited<ReturnType<KeySource>> }, object>("auth.keys.public", {})).keys;
       verifier = new ClaimVerifier(clusterSecret, source);
     },
-    localAction(next: ActionHandler, action: { name: string; service: { name: string } } & Partial<ActionDefinition<unknown, never, unknown>>) {
+    localAction(
+      next: ActionHandler,
+      action: { name: string; service: { name: string } } & Partial<ActionDefinition<unknown, never, unknown>>,
+    ) {
       if (action.service.name.startsWith("$") || action.name.startsWith("$")) return next;
       const needed = action.permission;
       if (!needed) throw new Error(`Action ${action.name} states no permission; "public" is one.`);

@@ -41,8 +41,12 @@ export class SchemaValidator extends Validators.Base {
   }
 }
 
-const isJsonSchema = (schema: unknown): schema is TSchema => typeof schema === "object" && schema !== null && (schema as { type?: unknown }).type === "object";
-const hasDefaults = (schema: TSchema) => Object.values((schema as { properties?: Record<string, { default?: unknown }> }).properties ?? {}).some((property) => property.default !== undefined);
+const isJsonSchema = (schema: unknown): schema is TSchema =>
+  typeof schema === "object" && schema !== null && (schema as { type?: unknown }).type === "object";
+const hasDefaults = (schema: TSchema) =>
+  Object.values((schema as { properties?: Record<string, { default?: unknown }> }).properties ?? {}).some(
+    (property) => property.default !== undefined,
+  );
 
 function validate(check: Validator, params: unknown): true {
   if (check.Check(params)) return true;
@@ -54,8 +58,10 @@ function faults(check: Validator, params: unknown): Fault[] {
   const found = new Map<string, Fault>();
   const add = (pointer: string, detail: string) => found.has(pointer + detail) || found.set(pointer + detail, { pointer, detail });
   for (const fault of check.Errors(params)) {
-    if (fault.keyword === "required") for (const name of fault.params.requiredProperties) add(`${fault.instancePath}/${name}`, "is required");
-    else if (fault.keyword === "additionalProperties") for (const name of fault.params.additionalProperties) add(`${fault.instancePath}/${name}`, "is not known here");
+    if (fault.keyword === "required")
+      for (const name of fault.params.requiredProperties) add(`${fault.instancePath}/${name}`, "is required");
+    else if (fault.keyword === "additionalProperties")
+      for (const name of fault.params.additionalProperties) add(`${fault.instancePath}/${name}`, "is not known here");
     else if (fault.keyword !== "boolean") add(fault.instancePath || "/", fault.message);
   }
   return [...found.values()];

@@ -15,6 +15,8 @@ export const actorMessageTable = (schema: SchemaName) =>
       messageId: p.text().unique(),
       type: p.text(),
       body: p.json(),
+      /** Starts without progress; too many of them and the message is given up. */
+      attempts: p.integer().default(0),
       createdAt: p.datetime().defaultRaw("now()"),
       doneAt: p.datetime().nullable(),
     },

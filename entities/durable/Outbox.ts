@@ -18,4 +18,13 @@ export const outboxTable = (schema: SchemaName) =>
       createdAt: p.datetime().defaultRaw("now()"),
     },
     policies: tenantPolicy(),
+    triggers: [
+      {
+        name: `${schema}_outbox_wakes_relay`,
+        timing: "after",
+        events: ["insert"],
+        forEach: "statement",
+        body: `perform pg_notify('${schema}_outbox', ''); return null;`,
+      },
+    ],
   });

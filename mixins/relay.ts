@@ -1,0 +1,125 @@
+import type { JetStreamClient } from "nats";
+import pg from "pg";
+import { messageOf } from "../config/errors.ts";
+import { rows, type Database } from "./database.ts";
+
+export interface Log {
+  info(...args: unknown[]): void;
+  warn(...args: unknown[]): void;
+  error(...args: unknown[]): void;
+  debug(...args: unknown[]): void;
+}
+
+const batch = 200;
+/** Backstop for a notification that was lost with its connection. */
+const pollMs = 1000;
+
+interface Ticket {
+  id: string;
+  subject: string;
+  message_id: string;
+  payload: unknown;
+}
+
+/**
+ * Publishes a schema's outbox to JetStream, in order, and deletes what was acknowledged. Every node of the service runs one;
+ * an advisory lock lets one work at a time, so that a stream's events keep their order. A crash between publish and delete publishes
+ * again under the same message id, which JetStream's window and the consumers' inboxes swallow.
+ */
+export class Relay {
+  private readonly database: Database;
+  private readonly jetstream: JetStreamClient;
+  private readonly prefix: string;
+  private readonly listenUrl: string;
+  private readonly log: Log;
+  private listener: pg.Client | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private again = false;
+  private stopping = false;
+
+  constructor(database: Database, jetstream: JetStreamClient, namespace: string, listenUrl: string, log: Log) {
+    this.database = database;
+    this.jetstream = jetstream;
+    this.prefix = `${namespace}.`;
+    this.listenUrl = listenUrl;
+    this.log = log;
+  }
+
+  async start(): Promise<void> {
+    await this.listen();
+    this.timer = setInterval(() => {
+      if (!this.listener) void this.listen().catch(() => {});
+      this.wake();
+    }, pollMs);
+    this.wake();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.timer);
+    await this.running;
+    await this.listener?.end().catch(() => {});
+  }
+
+  /** Drains the outbox soon; calls while it drains make it look once more. */
+  wake(): void {
+    if (this.stopping) return;
+    if (this.running) {
+      this.again = true;
+      return;
+    }
+    this.running = this.drain()
+      .catch((error: unknown) => this.log.warn(`outbox of ${this.database.schema} not published, trying again: ${messageOf(error)}`))
+      .finally(() => {
+        this.running = undefined;
+        if (this.again) {
+          this.again = false;
+          this.wake();
+        }
+      });
+  }
+
+  private async drain(): Promise<void> {
+    while (!this.stopping && (await this.publishBatch()) === batch);
+  }
+
+  private publishBatch(): Promise<number> {
+    const schema = this.database.schema;
+    return this.database.system(async (em) => {
+      const [lock] = await rows<{ mine: boolean }>(em, `select pg_try_advisory_xact_lock(hashtext(?)) as mine`, [`${schema} relay`]);
+      if (!lock?.mine) return 0;
+      const tickets = await rows<Ticket>(em, `select id, subject, message_id, payload from ${schema}.outbox order by id limit ${batch}`);
+      if (!tickets.length) return 0;
+      await Promise.all(
+        tickets.map((ticket) =>
+          this.jetstream.publish(this.prefix + ticket.subject, ticket.payload === null ? "" : JSON.stringify(ticket.payload), {
+            msgID: ticket.message_id,
+            timeout: 5000,
+          }),
+        ),
+      );
+      await em.execute(`delete from ${schema}.outbox where id in (?)`, [tickets.map((ticket) => ticket.id)], "run");
+      return tickets.length;
+    });
+  }
+
+  private async listen(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.listenUrl,
+      application_name: `legendo ${this.database.schema} relay`,
+      keepAlive: true,
+    });
+    // A lost connection is made anew by the poll.
+    client.on("error", () => {
+      if (this.listener === client) this.listener = undefined;
+    });
+    client.on("end", () => {
+      if (this.listener === client) this.listener = undefined;
+    });
+    client.on("notification", () => this.wake());
+    await client.connect();
+    await client.query(`listen ${client.escapeIdentifier(`${this.database.schema}_outbox`)}`);
+    this.listener = client;
+  }
+}

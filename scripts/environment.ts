@@ -3,11 +3,13 @@ import { join } from "node:path";
 import type { Secrets } from "./servers/secrets.ts";
 import type { ServerName } from "./servers/servers.ts";
 
+type Attached = Record<"DATABASE_URL" | "REDIS_URL" | "NATS_URL" | "CLUSTER_SECRET" | "MASTER_KEYS" | "VAULT_URL", string>;
+
 /**
  * What config/env.ts wants to know about a cluster's servers and keys. DATABASE_URL comes without credentials: every service signs in
  * with its own role. What the caller's environment sets stays.
  */
-export function clusterEnvironment(dataDir: string, urls: Record<ServerName, string>, secrets: Secrets): Record<string, string> {
+export function clusterEnvironment(dataDir: string, urls: Record<ServerName, string>, secrets: Secrets): Attached {
   const database = new URL(urls.postgres);
   database.username = database.password = "";
   return {

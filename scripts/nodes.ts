@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { root } from "./cluster.ts";
+import { launch, type Running } from "./servers/process.ts";
+import { tail } from "./servers/ready.ts";
+import type { Report } from "./servers/servers.ts";
+
+/** The nodes of a cluster on one machine: what faces the network, what moves bytes (twice: one may be killed), and the rest. */
+export const layout = [
+  { id: "edge-1", services: ["api", "auth", "metrics"] },
+  { id: "sync-1", services: ["sync"] },
+  { id: "sync-2", services: ["sync"] },
+  { id: "ai-1", services: ["ai"] },
+  { id: "business-1", services: ["payment", "notification"] },
+];
+
+export interface Nodes {
+  list(): { id: string; pid: number; services: string[] }[];
+  /** Rejects when a node ends before `settled()` was called: then something is wrong that a restart would not mend. */
+  fault: Promise<never>;
+  /** From now on a node that dies is started again. */
+  settled(): void;
+  stop(graceMs: number): Promise<void>;
+  /** Kills what still stops. */
+  kill(): void;
+}
+
+const restartsAMinute = 5;
+const minute = 60_000;
+
+/**
+ * Starts every node as a process of its own.
+ * @param environment of one node, by its id
+ * @param changed called when a node has a new process id
+ */
+export function startNodes(dataDir: string, environment: (id: string) => NodeJS.ProcessEnv, report: Report, changed: () => void): Nodes {
+  const running = new Map<string, Running>();
+  const stopping = new AbortController();
+  let watching = false;
+  let fail: (error: Error) => void;
+  const fault = new Promise<never>((_resolve, reject) => (fail = reject));
+  fault.catch(() => undefined);
+
+  const start = ({ id, services }: (typeof layout)[number], restarts: number[]) => {
+    const env = { ...environment(id), LEGENDO_NODE_ID: id, SERVICES: services.join(",") };
+    const node = launch({ name: id, dataDir, command: process.execPath, args: ["scripts/node.ts"], env, cwd: root, ipc: true });
+    running.set(id, node);
+    void node.ended.then(async (how) => {
+      if (stopping.signal.aborted) return;
+      if (!watching) return fail(new Error(`Node ${id} ended while starting (${how}). The end of ${node.log}:\n${tail(node.log)}`));
+      const recent = restarts.filter((time) => time > Date.now() - minute);
+      const backOff = Math.min(500 * 2 ** recent.length, 10_000);
+      const allowance = recent.length < restartsAMinute ? 0 : (recent.at(-restartsAMinute) ?? 0) + minute - Date.now();
+      const delay = Math.max(backOff, allowance);
+      report(`node ${id} ended (${how}); starting it again in ${(delay / 1000).toFixed(1)} s, see ${node.log}`);
+      await sleep(delay, undefined, { signal: stopping.signal }).catch(() => undefined);
+      if (stopping.signal.aborted) return;
+      start({ id, services }, [...recent, Date.now()]);
+      changed();
+    });
+  };
+  for (const entry of layout) start(entry, []);
+
+  return {
+    list: () => layout.map((entry) => ({ ...entry, pid: running.get(entry.id)?.pid ?? 0 })),
+    fault,
+    settled: () => (watching = true),
+    async stop(graceMs) {
+      stopping.abort();
+      await Promise.all([...running.values()].map((node) => node.stop(graceMs)));
+    },
+    kill() {
+      for (const node of running.values()) node.child.kill("SIGKILL");
+    },
+  };
+}

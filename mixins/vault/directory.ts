@@ -1,6 +1,171 @@
+import { randomUUID } from "node:crypto";
+import { closeSync, fdatasync, openSync, writevSync } from "node:fs";
+import { mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { errors, failureType, messageOf } from "../../config/errors.ts";
+import type { Store, StoredObject, Upload } from "./store.ts";
+
 export interface DirectoryOptions {
   /** Sync every object to disk before it becomes visible. */
   fsync?: boolean;
 }
 
-export declare function directoryStore(url: URL, options: DirectoryOptions): import("./store.ts").Store;
+/** Objects are written here first: on the same file system as their place, so that `rename` makes them visible at once. */
+const INCOMING = ".incoming";
+const DAY = 86_400_000;
+const syncData = promisify(fdatasync);
+
+/** Store in a folder: an object is a file, its key its path. */
+export function directoryStore(url: URL, { fsync = true }: DirectoryOptions): Store {
+  const root = fileURLToPath(url);
+  const incoming = join(root, INCOMING);
+  const made = new Map<string, Promise<void>>();
+
+  /** Makes a folder once. A new one is an entry of its parent, which has to reach the disk too. */
+  function folder(path: string): Promise<void> {
+    const known = made.get(path);
+    if (known) return known;
+    const making = mkdir(path, { recursive: true }).then(async (first) => {
+      if (!fsync || !first) return;
+      for (let at = path; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
+    });
+    made.set(path, making);
+    making.catch(() => made.delete(path));
+    return making;
+  }
+
+  return {
+    async create(key) {
+      try {
+        await folder(incoming);
+        return upload(join(incoming, `${randomUUID()}.part`), join(root, key), folder, fsync);
+      } catch (error) {
+        throw storageError(error, key);
+      }
+    },
+
+    async open(key, start, end) {
+      try {
+        const handle = await open(join(root, key));
+        return handle.createReadStream({ start, end: end - 1, highWaterMark: Math.min(end - start, 1024 * 1024) });
+      } catch (error) {
+        throw storageError(error, key);
+      }
+    },
+
+    async remove(key) {
+      try {
+        await unlink(join(root, key));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw storageError(error, key);
+      }
+    },
+
+    async *list(prefix) {
+      const shards = await readdir(join(root, prefix), { withFileTypes: true, recursive: true }).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return [];
+        throw storageError(error, prefix);
+      });
+      const files = shards.filter((entry) => entry.isFile() && !entry.parentPath.endsWith(INCOMING));
+      for (let i = 0; i < files.length; i += 1000) {
+        const page = files.slice(i, i + 1000).map(async (entry): Promise<StoredObject | null> => {
+          const path = join(entry.parentPath, entry.name);
+          // Removed since it was listed: no longer an object.
+          const found = await stat(path).catch(() => null);
+          return found && { key: path.slice(root.replace(/\/$/, "").length + 1), size: found.size, modifiedAt: Math.trunc(found.mtimeMs) };
+        });
+        yield (await Promise.all(page)).filter((object) => object !== null);
+      }
+    },
+
+    async check() {
+      const probe = await this.create("check");
+      await probe.write([Buffer.from("check")]);
+      await probe.abort();
+      await removeStale(incoming);
+    },
+
+    async close() {},
+  };
+}
+
+function upload(temporary: string, target: string, folder: (path: string) => Promise<void>, fsync: boolean): Upload {
+  const fd = openSync(temporary, "wx", 0o600);
+  let open = true;
+  const closed = () => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+  return {
+    write(buffers) {
+      try {
+        writeAll(fd, buffers);
+      } catch (error) {
+        throw storageError(error, target);
+      }
+    },
+    async commit() {
+      try {
+        if (fsync) await syncData(fd);
+        closed();
+        await folder(dirname(target));
+        await rename(temporary, target);
+        if (fsync) await syncFolder(dirname(target));
+      } catch (error) {
+        await this.abort();
+        throw storageError(error, target);
+      }
+    },
+    async abort() {
+      closed();
+      await unlink(temporary).catch(() => {});
+    },
+  };
+}
+
+/** writev may write less than it was given; it says why only when asked again. */
+function writeAll(fd: number, buffers: Uint8Array[]): void {
+  let rest = buffers;
+  while (rest.length) {
+    let written = writevSync(fd, rest);
+    let whole = 0;
+    while (whole < rest.length && written >= rest[whole]!.length) written -= rest[whole++]!.length;
+    rest = rest.slice(whole);
+    if (written && rest.length) rest[0] = rest[0]!.subarray(written);
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Clears what killed writers left behind. A living writer touches its file far more often than once a day. */
+async function removeStale(incoming: string): Promise<void> {
+  for (const name of await readdir(incoming)) {
+    const path = join(incoming, name);
+    const found = await stat(path).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > DAY) await unlink(path).catch(() => {});
+  }
+}
+
+const faults: Record<string, (message: string, data?: undefined, cause?: unknown) => Error> = {
+  ENOENT: errors.vaultMissing,
+  ENOSPC: errors.vaultFull,
+  EDQUOT: errors.vaultFull,
+  EACCES: errors.vaultDenied,
+  EPERM: errors.vaultDenied,
+  EROFS: errors.vaultDenied,
+};
+
+function storageError(error: unknown, key: string): Error {
+  if (failureType(error).startsWith("VAULT_")) return error as Error;
+  const make = faults[(error as NodeJS.ErrnoException).code ?? ""] ?? errors.vaultUnreachable;
+  return make(`The vault's folder failed for ${key}: ${messageOf(error)}.`, undefined, error);
+}

@@ -80,13 +80,15 @@ export function localKeyRing(masterKeys: string): KeyManager {
   const [current] = ring.keys();
   const aad = (keyId: string, context: KeyContext) => JSON.stringify(["legendo key", keyId, context.tenantId, context.purpose]);
   return {
-    async wrap(key, context) {
-      return { keyId: current!, wrapped: seal(ring.get(current!)!, aad(current!, context), key) };
+    wrap(key, context) {
+      return Promise.resolve({ keyId: current!, wrapped: seal(ring.get(current!)!, aad(current!, context), key) });
     },
-    async unwrap(keyId, wrapped, context) {
+    unwrap(keyId, wrapped, context) {
       const master = ring.get(keyId);
-      if (!master) throw errors.vaultKey(`Master key "${keyId}" is not in the key ring, which has ${[...ring.keys()].join(", ")}.`);
-      return open(master, aad(keyId, context), wrapped, `The key wrapped by master key "${keyId}"`);
+      if (!master) {
+        return Promise.reject(errors.vaultKey(`Master key "${keyId}" is not in the key ring, which has ${[...ring.keys()].join(", ")}.`));
+      }
+      return new Promise((resolve) => resolve(open(master, aad(keyId, context), wrapped, `The key wrapped by master key "${keyId}"`)));
     },
   };
 }

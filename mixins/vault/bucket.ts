@@ -1,36 +1,35 @@
 import type { LookupFunction } from "node:net";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import type { S3Client } from "@aws-sdk/client-s3";
+import type * as S3 from "@aws-sdk/client-s3";
 
 /** The S3 SDK: 80 ms and 13 MB, so only what really talks to S3 loads it. */
-export type Sdk = typeof import("@aws-sdk/client-s3");
+export type Sdk = typeof S3;
 
 export interface BucketOptions {
   region: string;
   /** Origin of an S3-compatible server, addressed path style; AWS when unset. */
   endpoint?: string;
-  /** The SDK's own chain (environment, instance role) when unset. */
-  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
+  /** The SDK's own chain (environment, instance role) when unset; "anonymous" sends requests unsigned. */
+  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string } | "anonymous";
+  /** Longest silence on a connection, milliseconds. */
+  silence?: number;
   /** Resolves host names instead of the system, e.g. to refuse private addresses. */
   lookup?: LookupFunction;
 }
 
 export interface Bucket {
   sdk: Sdk;
-  client: S3Client;
+  client: S3.S3Client;
 }
 
-/** Longest silence on a connection, milliseconds. */
-export const SILENCE = 30_000;
-
-export async function openBucket({ region, endpoint, credentials, lookup }: BucketOptions): Promise<Bucket> {
+export async function openBucket({ region, endpoint, credentials, lookup, silence = 30_000 }: BucketOptions): Promise<Bucket> {
   const sdk = await import("@aws-sdk/client-s3");
   const agent = { keepAlive: true, maxSockets: 64, ...(lookup && { lookup }) };
   const client = new sdk.S3Client({
     region,
     ...(endpoint && { endpoint, forcePathStyle: true }),
-    ...(credentials && { credentials }),
+    ...(credentials === "anonymous" ? unsigned : credentials && { credentials }),
     // The SDK's default adds CRC trailers that S3-compatible servers of some age refuse.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
@@ -38,15 +37,20 @@ export async function openBucket({ region, endpoint, credentials, lookup }: Buck
     maxAttempts: 4,
     requestHandler: {
       connectionTimeout: 5_000,
-      requestTimeout: SILENCE,
+      requestTimeout: silence,
       throwOnRequestTimeout: true,
-      socketTimeout: SILENCE,
+      socketTimeout: silence,
       httpAgent: new HttpAgent(agent),
       httpsAgent: new HttpsAgent(agent),
     },
   });
   return { sdk, client };
 }
+
+const unsigned: Pick<S3.S3ClientConfig, "credentials" | "signer"> = {
+  credentials: { accessKeyId: "", secretAccessKey: "" },
+  signer: { sign: (request) => Promise.resolve(request) },
+};
 
 export type BucketFault = "missing" | "noBucket" | "denied" | "changed" | "archived" | "full" | "unreachable";
 

@@ -1,5 +1,5 @@
 import { createDecipheriv, type KeyObject } from "node:crypto";
-import { errors } from "../../config/errors.ts";
+import { errors, messageOf } from "../../config/errors.ts";
 import { chunkContext, chunkCount, header, HEADER, sealedSize, TAG, type PackIdentity } from "./seal.ts";
 
 /** What is known of a pack before it is opened; from the catalogue, never from the object itself. */
@@ -87,7 +87,9 @@ function exactly(source: AsyncIterable<Uint8Array>, short: (missing: number) => 
       let wanted = size;
       while (wanted > 0) {
         if (!rest.length) {
-          const next = await iterator.next();
+          const next = await iterator.next().catch((cause: unknown) => {
+            throw errors.vaultUnreachable(`Reading the vault broke off: ${messageOf(cause)}.`, undefined, cause);
+          });
           if (next.done) throw short(wanted);
           rest = Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
         }

@@ -42,7 +42,7 @@ export interface Source {
   /** Resolves when the root can be listed. @throws SOURCE_MISSING, SOURCE_DENIED, SOURCE_UNREACHABLE, SOURCE_NOT_ALLOWED. */
   check(signal?: AbortSignal): Promise<void>;
   /** Pages of at most 2,000 entries, in ascending UTF-8 byte order of the path. @throws as `check`; single entries carry a `problem` instead. */
-  list(signal?: AbortSignal): AsyncIterable<Entry[]>;
+  list(signal?: AbortSignal): AsyncIterable<Entry[]> | Iterable<Entry[]>;
   /** @throws SOURCE_MISSING, SOURCE_DENIED, SOURCE_CHANGED, SOURCE_UNREACHABLE, SOURCE_ITEM_UNSUPPORTED. */
   open(path: string, signal?: AbortSignal): Opened | Promise<Opened>;
   close(): void;
@@ -68,7 +68,12 @@ export interface S3Spec {
   region: string;
   /** Origin of an S3-compatible server; AWS when unset. */
   endpoint?: string;
+  /** The operator allows the endpoint's host to be on a private address. */
+  trusted?: boolean;
+  /** Requests are not signed when unset. */
   credentials?: S3Credentials;
+  /** Longest silence on a connection, milliseconds; 30,000 when unset. */
+  silence?: number;
 }
 
 export interface S3Credentials {
@@ -76,3 +81,29 @@ export interface S3Credentials {
   secretAccessKey: string;
   sessionToken?: string;
 }
+
+/** Longest path, in UTF-8 bytes: what a PostgreSQL index can hold, with room. */
+const LONGEST = 2000;
+
+/** Why the catalogue could not keep a path. */
+export function pathProblem(path: string): Problem | undefined {
+  if (path.includes("\0")) return { type: "SOURCE_ITEM_UNSUPPORTED", message: "Its name holds a NUL, which the catalogue can't keep." };
+  if (path.length <= LONGEST / 3) return undefined;
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= LONGEST) return undefined;
+  return { type: "SOURCE_ITEM_UNSUPPORTED", message: `Its path has ${bytes} bytes; the catalogue keeps at most ${LONGEST}.` };
+}
+
+/** Milliseconds that both a Date and a PostgreSQL timestamp can hold, else null: file systems allow any number. */
+export const timeOf = (milliseconds: number): number | null =>
+  milliseconds > -62_000_000_000_000 && milliseconds < 253_000_000_000_000 ? Math.trunc(milliseconds) : null;
+
+/** Kind → adapter; each is loaded when first used. */
+const kinds = {
+  file: async (spec: SourceSpec) => (await import("./file.ts")).fileSource(spec as FileSpec),
+  s3: async (spec: SourceSpec) => (await import("./s3.ts")).s3Source(spec as S3Spec),
+} satisfies Record<SourceSpec["kind"], (spec: SourceSpec) => Promise<Source>>;
+
+export const sourceKinds = Object.keys(kinds);
+
+export const openSource = (spec: SourceSpec): Promise<Source> => kinds[spec.kind](spec);

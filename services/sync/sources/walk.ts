@@ -1,0 +1,132 @@
+import { lstatSync, readdirSync, realpathSync, statSync, type Dirent, type Stats } from "node:fs";
+import { errors, failureOf } from "../../../config/errors.ts";
+import { fingerprintOf, itemError, place } from "./file.ts";
+import { nameOfBytes, nameOfText } from "./names.ts";
+import { comparePaths } from "./order.ts";
+import { pathProblem, timeOf, type Entry } from "./source.ts";
+
+const PAGE = 2000;
+
+/** A folder being walked. */
+interface Folder extends Names {
+  prefix: string;
+  next: number;
+  /** A link was followed to get here. */
+  linked: boolean;
+}
+
+interface Names {
+  /** In order; those of folders end in '/'. */
+  names: string[];
+  /** Which of the folders are links. */
+  links: Set<string>;
+}
+
+/**
+ * Walks a folder, depth first. Sorting each folder's names with '/' at the end of folders gives the byte order of full paths
+ * ("a-b" comes before "a/c"), so nothing but the open folders' names is kept.
+ * Links to files inside the root are files. A link to a folder inside the root is walked too, but only one on the way to any
+ * file: else n links could make 2^n paths.
+ */
+export function* walk(root: string): Generator<Entry[]> {
+  let page: Entry[] = [];
+  const stack: Folder[] = [{ prefix: "", ...namesIn(root, ""), next: 0, linked: false }];
+  while (stack.length) {
+    const folder = stack[stack.length - 1]!;
+    const name = folder.names[folder.next++];
+    if (name === undefined) {
+      stack.pop();
+      continue;
+    }
+    const path = folder.prefix + name;
+    try {
+      if (name.endsWith("/")) {
+        const linked = folder.links.has(name);
+        if (linked) refuseLoop(root, path, folder);
+        stack.push({ prefix: path, ...namesIn(root, path), next: 0, linked: linked || folder.linked });
+      } else {
+        const entry = fileEntry(root, path);
+        if (entry) page.push(entry);
+      }
+    } catch (error) {
+      const entry = problemEntry(path, error);
+      if (entry) page.push(entry);
+    }
+    if (page.length >= PAGE) {
+      yield page;
+      page = [];
+    }
+  }
+  if (page.length) yield page;
+}
+
+function fileEntry(root: string, path: string): Entry | undefined {
+  let stat = lstatSync(place(root, path), { throwIfNoEntry: false });
+  // Gone since its folder was listed: as if it had never been there.
+  if (!stat) return undefined;
+  if (stat.isSymbolicLink()) stat = target(root, path);
+  if (!stat.isFile()) throw errors.sourceUnsupported(`${path} is neither a file nor a folder.`);
+  const problem = pathProblem(path);
+  if (problem) return { path, size: 0, modifiedAt: null, fingerprint: "", problem };
+  return { path, size: stat.size, modifiedAt: timeOf(stat.mtimeMs), fingerprint: fingerprintOf(stat) };
+}
+
+function problemEntry(path: string, error: unknown): Entry | undefined {
+  const { type, message } = failureOf(itemError(error, path));
+  if (type === "SOURCE_MISSING" && (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+  // A refused link hides nothing: what it leads to is not part of the source. A folder that can't be read may hide anything.
+  const hides = path.endsWith("/") && type !== "SOURCE_ITEM_UNSUPPORTED" && type !== "SOURCE_NOT_ALLOWED";
+  return { path, size: 0, modifiedAt: null, fingerprint: "", problem: { type, message, ...(hides && { hides: path }) } };
+}
+
+const latin1 = { encoding: "latin1" } as const;
+const inside = (root: string, real: string) => root === "/" || `${real}/`.startsWith(`${Buffer.from(root).toString("latin1")}/`);
+
+/** What a link to a file leads to. */
+function target(root: string, path: string): Stats {
+  let real: string;
+  try {
+    real = realpathSync.native(place(root, path), latin1);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw errors.sourceMissing(`${path} is a link to nothing.`, undefined, error);
+    throw error;
+  }
+  if (!inside(root, real)) throw errors.sourceNotAllowed(`${path} is a link to something outside the source's folder.`);
+  return statSync(place(root, path));
+}
+
+function refuseLoop(root: string, path: string, folder: Folder): void {
+  const real = realpathSync.native(place(root, path), latin1);
+  if (!inside(root, real)) throw errors.sourceNotAllowed(`${path} is a link to a folder outside the source's folder.`);
+  const here = realpathSync.native(place(root, folder.prefix), latin1);
+  if (`${here}/`.startsWith(`${real}/`)) throw errors.sourceUnsupported(`${path} is a link to a folder that contains it.`);
+  if (folder.linked) throw errors.sourceUnsupported(`${path} is a link to a folder inside a linked folder; one link is followed.`);
+}
+
+function namesIn(root: string, prefix: string): Names {
+  const at = place(root, prefix);
+  let found: Dirent[] | Dirent<Buffer>[] = readdirSync(at, { withFileTypes: true });
+  // Where a name is not UTF-8 Node gives U+FFFD; only then is the folder read again as bytes, which is slower.
+  if (found.some((entry) => entry.name.includes("\uFFFD"))) found = readdirSync(at, { withFileTypes: true, encoding: "buffer" });
+  const links = new Set<string>();
+  const names = found.map((entry) => {
+    const name = typeof entry.name === "string" ? nameOfText(entry.name) : nameOfBytes(entry.name);
+    if (entry.isDirectory()) return `${name}/`;
+    if (!entry.isSymbolicLink() || !leadsToFolder(root, prefix + name)) return name;
+    links.add(`${name}/`);
+    return `${name}/`;
+  });
+  // The engine's own comparison is faster and differs only where there are surrogates.
+  return { names: names.some(hasSurrogate) ? names.sort(comparePaths) : names.sort(), links };
+}
+
+const hasSurrogate = (name: string) => /[\ud800-\udfff]/.test(name);
+
+function leadsToFolder(root: string, path: string): boolean {
+  try {
+    return statSync(place(root, path)).isDirectory();
+  } catch {
+    // To nothing, in a circle or out of reach: `fileEntry` says which.
+    return false;
+  }
+}

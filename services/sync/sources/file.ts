@@ -1,6 +1,6 @@
-import { closeSync, constants, existsSync, fstatSync, openSync, readlinkSync, readSync, realpathSync, type Stats } from "node:fs";
-import { errors, failureType, messageOf } from "../../../config/errors.ts";
-import { bytesOf } from "./names.ts";
+import { closeSync, constants, existsSync, fstatSync, openSync, readlinkSync, readSync, realpathSync } from "node:fs";
+import { errors } from "../../../config/errors.ts";
+import { fingerprintOf, itemError, place } from "./disk.ts";
 import { timeOf, type FileSpec, type Opened, type Source } from "./source.ts";
 import { walk } from "./walk.ts";
 
@@ -40,17 +40,6 @@ export function fileSource(spec: FileSpec): Source {
     close() {},
   };
 }
-
-/** Where a path of the catalogue lies; a Buffer when its name is not UTF-8. */
-export const place = (root: string, path: string): string | Buffer =>
-  path.includes("%") ? Buffer.concat([Buffer.from(`${root}/`), bytesOf(path)]) : `${root}/${path}`;
-
-/**
- * Changes with every edit a file system can tell: another size, a later time, an older file put in its place (inode), the old
- * time put back (ctime, which no program can set).
- */
-export const fingerprintOf = (stat: Stats): string =>
-  [stat.size, Math.round(stat.mtimeMs * 1000), Math.round(stat.ctimeMs * 1000), stat.ino].map((part) => part.toString(36)).join(".");
 
 /** File systems stamp times with the kernel's tick: a write this soon after another may leave all of them as they were. */
 const TICK = 20;
@@ -106,24 +95,4 @@ function rootOf(spec: FileSpec): void {
     throw itemError(error, spec.uri);
   }
   if (real !== spec.root) throw errors.sourceNotAllowed(`${spec.uri} has become a link to another folder.`);
-}
-
-const faults: Record<string, (message: string, data?: undefined, cause?: unknown) => Error> = {
-  ENOENT: errors.sourceMissing,
-  ENOTDIR: errors.sourceMissing,
-  EACCES: errors.sourceDenied,
-  EPERM: errors.sourceDenied,
-  // Links in a circle; sockets; folders and names no file system call takes.
-  ELOOP: errors.sourceUnsupported,
-  ENXIO: errors.sourceUnsupported,
-  EISDIR: errors.sourceUnsupported,
-  ENAMETOOLONG: errors.sourceUnsupported,
-};
-
-/** A system error in the sources' vocabulary. */
-export function itemError(error: unknown, path: string): Error {
-  if (failureType(error) !== "INTERNAL_ERROR") return error as Error;
-  const make = faults[(error as NodeJS.ErrnoException).code ?? ""] ?? errors.sourceUnreachable;
-  // "ENOENT: no such file or directory", without the call and the machine's own path.
-  return make(`${path}: ${messageOf(error).split(",")[0]}.`, undefined, error);
 }

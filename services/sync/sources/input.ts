@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import ipaddr from "ipaddr.js";
 import { errors, messageOf } from "../../../config/errors.ts";
 import { isPublic } from "./reach.ts";
-import { itemError } from "./file.ts";
+import { itemError } from "./disk.ts";
 import { sourceKinds, type FileSpec, type S3Credentials, type S3Spec, type SourceSpec } from "./source.ts";
 
 export interface InputOptions {

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, realpathSync, statSync, type Dirent, type Stats } from "node:fs";
 import { errors, failureOf } from "../../../config/errors.ts";
-import { fingerprintOf, itemError, place } from "./file.ts";
+import { fingerprintOf, itemError, place } from "./disk.ts";
 import { nameOfBytes, nameOfText } from "./names.ts";
 import { comparePaths } from "./order.ts";
 import { pathProblem, timeOf, type Entry } from "./source.ts";

@@ -1,0 +1,34 @@
+import type { Stats } from "node:fs";
+import { errors, failureType, messageOf } from "../../../config/errors.ts";
+import { bytesOf } from "./names.ts";
+
+/** Where a path of the catalogue lies; a Buffer when its name is not UTF-8. */
+export const place = (root: string, path: string): string | Buffer =>
+  path.includes("%") ? Buffer.concat([Buffer.from(`${root}/`), bytesOf(path)]) : `${root}/${path}`;
+
+/**
+ * Changes with every edit a file system can tell: another size, a later time, an older file put in its place (inode), the old
+ * time put back (ctime, which no program can set).
+ */
+export const fingerprintOf = (stat: Stats): string =>
+  [stat.size, Math.round(stat.mtimeMs * 1000), Math.round(stat.ctimeMs * 1000), stat.ino].map((part) => part.toString(36)).join(".");
+
+const faults: Record<string, (message: string, data?: undefined, cause?: unknown) => Error> = {
+  ENOENT: errors.sourceMissing,
+  ENOTDIR: errors.sourceMissing,
+  EACCES: errors.sourceDenied,
+  EPERM: errors.sourceDenied,
+  // Links in a circle; sockets; folders and names no file system call takes.
+  ELOOP: errors.sourceUnsupported,
+  ENXIO: errors.sourceUnsupported,
+  EISDIR: errors.sourceUnsupported,
+  ENAMETOOLONG: errors.sourceUnsupported,
+};
+
+/** A system error in the sources' vocabulary. */
+export function itemError(error: unknown, path: string): Error {
+  if (failureType(error) !== "INTERNAL_ERROR") return error as Error;
+  const make = faults[(error as NodeJS.ErrnoException).code ?? ""] ?? errors.sourceUnreachable;
+  // "ENOENT: no such file or directory", without the call and the machine's own path.
+  return make(`${path}: ${messageOf(error).split(",")[0]}.`, undefined, error);
+}

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { migrate } from "../config/migrate.ts";
 import { clusterEnvironment } from "./environment.ts";
 import { onLeaving } from "./leaving.ts";
 import { startServers } from "./servers/servers.ts";
@@ -36,9 +35,6 @@ try {
     total.failed += outcomes.filter((passed) => !passed).length;
   }
   const servers = await preparing;
-  const begin = Date.now();
-  await migrate(servers.postgres, servers.secrets.clusterSecret);
-  say(`database migrated (${Date.now() - begin} ms)`);
   leaving.signal.throwIfAborted();
   const env = {
     ...process.env,

@@ -1,12 +1,20 @@
 import type { CallingOptions } from "moleculer";
+import type { actions as auth } from "../services/auth/auth.service.ts";
+import type { actions as authApiKeys } from "../services/auth/auth.apikeys.service.ts";
+import type { actions as authKeys } from "../services/auth/auth.keys.service.ts";
+import type { actions as authOrganisations } from "../services/auth/auth.organisations.service.ts";
+import type { ActionTypes } from "./action.ts";
 
 /**
  * Every action's params and result under its full name, derived from the services' own definitions. A wrong name or a wrong
  * param does not compile. The imports are types only: at run time nothing here knows a service.
  */
-export interface ActionMap {
-  "auth.keys.public": { params: Record<string, never>; result: { keys: object[] } };
-}
+export interface ActionMap
+  extends
+    ActionTypes<"auth", typeof auth>,
+    ActionTypes<"auth.apikeys", typeof authApiKeys>,
+    ActionTypes<"auth.keys", typeof authKeys>,
+    ActionTypes<"auth.organisations", typeof authOrganisations> {}
 export type ActionName = keyof ActionMap;
 
 interface Caller {

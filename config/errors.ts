@@ -48,6 +48,11 @@ export const errors = {
   unavailable: retryable(503, "SERVICE_UNAVAILABLE"),
   internal: refused(500, "INTERNAL_ERROR"),
 
+  // Auth
+  emailTaken: refused(409, "EMAIL_TAKEN"),
+  permissionNotHeld: refused(403, "PERMISSION_NOT_HELD"),
+  apiKeyNotFound: refused(404, "API_KEY_NOT_FOUND"),
+
   // Sync: requests
   jobNotFound: refused(404, "JOB_NOT_FOUND"),
   jobState: refused(409, "JOB_STATE_CONFLICT"),
@@ -77,6 +82,13 @@ export const errors = {
   paymentRefused: refused(422, "PAYMENT_REFUSED"),
   gatewayDenied: refused(502, "PAYMENT_GATEWAY_DENIED"),
   gatewayUnavailable: retryable(503, "PAYMENT_GATEWAY_UNAVAILABLE"),
+
+  // Analyses
+  analysisNotFound: refused(404, "ANALYSIS_NOT_FOUND"),
+  thumbnailNotFound: refused(404, "THUMBNAIL_NOT_FOUND"),
+
+  // Webhooks
+  webhookAddress: refused(422, "WEBHOOK_ADDRESS_REFUSED"),
 
   // Actors
   fenced: refused(409, "LEASE_LOST"),

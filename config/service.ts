@@ -1,4 +1,5 @@
 import type { Service, ServiceSchema, ServiceSettingSchema } from "moleculer";
+import type { TSchema } from "typebox";
 import type { ActionDefinition } from "./action.ts";
 
 /**
@@ -15,7 +16,7 @@ interface Parts<H> {
   settings?: ServiceSettingSchema;
   metadata?: object;
   // A definition's own params differ from action to action; its handler is checked where it is written.
-  actions?: Record<string, ActionDefinition<H, never, unknown>>;
+  actions?: Record<string, ActionDefinition<H, TSchema, unknown>>;
   methods?: Record<string, (this: H, ...args: never[]) => unknown>;
   events?: Record<string, (this: H, ctx: never) => unknown>;
   created?: (this: H) => void;

@@ -1,0 +1,32 @@
+import { actionOf, strict } from "../../config/action.ts";
+import { env } from "../../config/env.ts";
+import { service, type Host } from "../../config/service.ts";
+import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
+import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { publicKeys, rotateSigningKey, type PublicKey } from "./signingkeys.ts";
+
+type Keys = Host<WithDatabase>;
+const action = actionOf<Keys>();
+
+export const actions = {
+  public: action({
+    description: "Answers with the public keys by which tokens are verified, as a JWK set.",
+    permission: "public",
+    idempotent: true,
+    params: strict({}),
+    async handler(): Promise<{ keys: PublicKey[] }> {
+      return { keys: await publicKeys(this.db) };
+    },
+  }),
+
+  rotate: action({
+    description: "Retires the key that signs tokens and lets the next one sign; tokens signed before stay valid.",
+    permission: "internal",
+    params: strict({}),
+    async handler(): Promise<{ active: string; retired: string }> {
+      return await rotateSigningKey(this.db, localKeyRing(env.MASTER_KEYS));
+    },
+  }),
+};
+
+export default service<Keys>()({ name: "auth.keys", mixins: [ormMixin("auth")], actions });

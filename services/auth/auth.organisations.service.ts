@@ -1,0 +1,39 @@
+import Type from "typebox";
+import { actionOf, strict } from "../../config/action.ts";
+import { service, type Host } from "../../config/service.ts";
+import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
+import { ormMixin } from "../../mixins/orm.mixin.ts";
+import { signUp, tokenFor, type Account } from "./account.ts";
+import { emailField, nameField, passwordField } from "./fields.ts";
+import type { Issued } from "./issuer.ts";
+import { issuerMixin, type WithIssuer } from "./issuer.mixin.ts";
+
+type Organisations = Host<WithIssuer & WithJobs>;
+const action = actionOf<Organisations>();
+
+export const actions = {
+  create: action({
+    description: "Signs up an organisation with its owner, who is signed in at once.",
+    permission: "public",
+    rest: "POST /organisations",
+    status: 201,
+    params: strict({
+      organisation: nameField("Name of the organisation.", 200),
+      email: emailField,
+      password: passwordField,
+      firstName: Type.Optional(nameField("The owner's first name.", 100)),
+      lastName: Type.Optional(nameField("The owner's last name.", 100)),
+    }),
+    async handler(ctx): Promise<Account & Issued> {
+      const account = await signUp(this.db, ctx.params);
+      return { ...account, ...(await tokenFor(this.issuer, { ...account, role: "owner" })) };
+    },
+  }),
+};
+
+/** Carries the schema's relay: what sign-up appends is published from here. */
+export default service<Organisations>()({
+  name: "auth.organisations",
+  mixins: [issuerMixin, jobsMixin("auth"), ormMixin("auth")],
+  actions,
+});

@@ -1,0 +1,17 @@
+import { env } from "../../config/env.ts";
+import { mixin, type Host } from "../../config/service.ts";
+import type { WithDatabase } from "../../mixins/orm.mixin.ts";
+import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { Issuer } from "./issuer.ts";
+
+export interface WithIssuer extends WithDatabase {
+  issuer: Issuer;
+}
+
+/** Gives a service `this.issuer`. List it before ormMixin: the last mixin starts first. */
+export const issuerMixin = mixin<Host<WithIssuer>>()({
+  async started() {
+    this.issuer = new Issuer(this.db, localKeyRing(env.MASTER_KEYS));
+    await this.issuer.pair();
+  },
+});

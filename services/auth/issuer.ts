@@ -1,0 +1,56 @@
+import { randomUUID } from "node:crypto";
+import { SignJWT } from "jose";
+import type { Principal } from "../../config/contracts.ts";
+import { tokenAudience, tokenIssuer } from "../../mixins/claim.ts";
+import type { Database } from "../../mixins/database.ts";
+import type { KeyManager } from "../../mixins/vault/keys.ts";
+import { activeSigningKey, type SigningPair } from "./signingkeys.ts";
+
+/** How long a signing key is used before it is asked for again: a rotation reaches every node within this time. */
+const rememberedMs = 60_000;
+
+export interface Issued {
+  token: string;
+  /** ISO 8601. */
+  expiresAt: string;
+}
+
+/** Signs claims: who calls, for which tenant, with which permissions. Every node verifies them by mixins/claim.ts. */
+export class Issuer {
+  private readonly db: Database;
+  private readonly ring: KeyManager;
+  private remembered: { pair: Promise<SigningPair>; until: number } | undefined;
+
+  constructor(db: Database, ring: KeyManager) {
+    this.db = db;
+    this.ring = ring;
+  }
+
+  /** @param seconds how long the claim holds; claims carry whole seconds */
+  async issue(principal: Principal, seconds: number): Promise<Issued> {
+    const { kid, privateKey } = await this.pair();
+    const now = Math.floor(Date.now() / 1000);
+    const token = await new SignJWT({ uid: principal.userId, tid: principal.tenantId, prm: principal.permissions })
+      .setProtectedHeader({ alg: "EdDSA", typ: "at+jwt", kid })
+      .setIssuer(tokenIssuer)
+      .setAudience(tokenAudience)
+      .setSubject(principal.subject)
+      .setIssuedAt(now)
+      .setExpirationTime(now + seconds)
+      .setJti(randomUUID())
+      .sign(privateKey);
+    return { token, expiresAt: new Date((now + seconds) * 1000).toISOString() };
+  }
+
+  /** Loads the signing key, or makes the first one. */
+  async pair(): Promise<SigningPair> {
+    if (!this.remembered || this.remembered.until < Date.now()) {
+      const pair = activeSigningKey(this.db, this.ring);
+      const mine = { pair, until: Date.now() + rememberedMs };
+      this.remembered = mine;
+      // What failed is not remembered: the next caller tries again.
+      pair.catch(() => this.remembered === mine && (this.remembered = undefined));
+    }
+    return await this.remembered.pair;
+  }
+}

@@ -1,15 +1,18 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { globSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clusterEnvironment } from "./environment.ts";
 import { onLeaving } from "./leaving.ts";
-import { startServers } from "./servers/servers.ts";
+import { stopLeftovers } from "./servers/process.ts";
+import { serverNames, startServers } from "./servers/servers.ts";
 import { runJest, runTool, type Counts } from "./steps.ts";
 import { say } from "./terminal.ts";
 
 // npm test: format, lint and types, then every spec against real servers of its own. With arguments: those for jest, and only jest.
 const args = process.argv.slice(2);
 const dataDir = mkdtempSync(join(tmpdir(), "legendo-test-"));
+const temp = join(dataDir, "tmp");
+mkdirSync(temp);
 const leaving = new AbortController();
 onLeaving(
   (why) => leaving.abort(new Error(`Stopped by ${why}.`)),
@@ -40,7 +43,9 @@ try {
     ...process.env,
     ...clusterEnvironment(dataDir, servers, servers.secrets),
     TEST_ADMIN_DATABASE_URL: servers.postgres,
-    SYNC_FILE_ROOTS: tmpdir(),
+    // What specs put into the temp folder is gone with ours, also when they are interrupted.
+    TMPDIR: temp,
+    SYNC_FILE_ROOTS: temp,
     LOG_LEVEL: "warn",
     PORT: "0",
     METRICS_PORT: "0",
@@ -51,6 +56,7 @@ try {
   total.failed++;
   console.error(error instanceof Error ? error.message : error);
 }
+for (const file of globSync("**/run/*.pid", { cwd: temp })) await stopLeftovers(join(temp, file, "../.."), serverNames, 2000);
 await preparing.then(
   (servers) => servers.stop(),
   () => undefined,

@@ -1,4 +1,5 @@
 import type { CallingOptions } from "moleculer";
+import type { actions as ai } from "../services/ai/ai.service.ts";
 import type { actions as auth } from "../services/auth/auth.service.ts";
 import type { actions as authApiKeys } from "../services/auth/auth.apikeys.service.ts";
 import type { actions as authKeys } from "../services/auth/auth.keys.service.ts";
@@ -11,6 +12,7 @@ import type { ActionTypes } from "./action.ts";
  */
 export interface ActionMap
   extends
+    ActionTypes<"ai", typeof ai>,
     ActionTypes<"auth", typeof auth>,
     ActionTypes<"auth.apikeys", typeof authApiKeys>,
     ActionTypes<"auth.keys", typeof authKeys>,

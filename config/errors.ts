@@ -36,6 +36,12 @@ const retryable = (code: number, type: string) => (message: string, data?: Data,
 
 export const errors = {
   // Requests
+  malformed: refused(400, "REQUEST_MALFORMED"),
+  methodNotAllowed: refused(405, "METHOD_NOT_ALLOWED"),
+  versionNotKnown: refused(406, "VERSION_NOT_KNOWN"),
+  bodyTooLarge: refused(413, "BODY_TOO_LARGE"),
+  mediaType: refused(415, "MEDIA_TYPE_UNSUPPORTED"),
+  streamLimit: retryable(429, "STREAM_LIMIT"),
   invalid: (faults: Fault[]) =>
     make(422, "VALIDATION_FAILED", false, `The request has ${faults.length} fault${faults.length === 1 ? "" : "s"}.`, { faults }),
   unauthenticated: refused(401, "UNAUTHENTICATED"),

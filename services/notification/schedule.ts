@@ -1,0 +1,32 @@
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+/** Waits before each attempt, in ms: the schedule that Standard Webhooks advises, over a bit more than three days. */
+const waits = [0, 5 * second, 5 * minute, 30 * minute, 2 * hour, 5 * hour, 10 * hour, 14 * hour, 20 * hour, 24 * hour];
+const longestRetryAfter = 24 * hour;
+
+/** How long to wait after so many attempts, in ms; null when that was the last. */
+export type Schedule = (attempts: number, retryAfterMs: number | null) => number | null;
+
+/**
+ * The wait before the next attempt, spread by a fifth up and down so that what failed together does not come back together.
+ * A receiver's Retry-After can lengthen it, up to a day; it can't shorten it.
+ * @param random from 0 to 1
+ */
+export function nextWait(attempts: number, retryAfterMs: number | null, random: () => number = Math.random): number | null {
+  const wait = waits[attempts];
+  if (wait === undefined) return null;
+  return Math.round(Math.max(wait * (0.8 + 0.4 * random()), Math.min(retryAfterMs ?? 0, longestRetryAfter)));
+}
+
+/**
+ * Milliseconds a Retry-After header asks for: seconds or an HTTP date (RFC 9110, 10.2.3); null when there is none that can be read.
+ */
+export function retryAfter(header: string | undefined, now = Date.now()): number | null {
+  const text = header?.trim() ?? "";
+  if (/^\d{1,10}$/.test(text)) return Number(text) * second;
+  // Date.parse reads "-5" as a month: only what begins with a day's name is an HTTP date.
+  const at = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : NaN;
+  return Number.isNaN(at) ? null : Math.max(0, at - now);
+}

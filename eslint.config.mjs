@@ -4,7 +4,7 @@ import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 export default defineConfig(
-  globalIgnores(["node_modules", ".data", "samples"]),
+  globalIgnores(["node_modules", ".data", "samples", "entities/migrations"]),
   js.configs.recommended,
   {
     files: ["**/*.ts"],

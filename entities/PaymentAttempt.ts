@@ -26,7 +26,7 @@ export const PaymentAttempt = defineEntity({
     debugId: p.text().nullable(),
     httpStatus: p.integer().nullable(),
     /** What came back, unmapped: the evidence. */
-    response: p.json().nullable(),
+    response: p.json<object | string>().nullable(),
     createdAt: p.datetime().defaultRaw("now()"),
     finishedAt: p.datetime().nullable(),
   },

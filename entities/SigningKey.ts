@@ -14,6 +14,11 @@ export const SigningKey = defineEntity({
     sealedPrivateJwk: p.blob(),
     createdAt: p.datetime().defaultRaw("now()"),
   },
-  indexes: [{ name: "signing_keys_one_active", expression: `create unique index "signing_keys_one_active" on "auth"."signing_keys" ("state") where state = 'active'` }],
+  indexes: [
+    {
+      name: "signing_keys_one_active",
+      expression: `create unique index "signing_keys_one_active" on "auth"."signing_keys" ("state") where state = 'active'`,
+    },
+  ],
   policies: systemPolicy(),
 });

@@ -23,10 +23,8 @@ export const WebhookDelivery = defineEntity({
     createdAt: p.datetime().defaultRaw("now()"),
     deliveredAt: p.datetime().nullable(),
   },
+  /** Also the order of an endpoint's list: event ids are UUIDs of version 7. */
   uniques: [{ properties: ["endpointId", "eventId"] }],
-  indexes: [
-    { properties: ["tenantId", "createdAt", "id"] },
-    { name: "webhook_deliveries_due", properties: ["nextAttemptAt"], where: "status = 'pending'" },
-  ],
+  indexes: [{ name: "webhook_deliveries_due", properties: ["endpointId", "nextAttemptAt"], where: "status = 'pending'" }],
   policies: tenantPolicy(),
 });

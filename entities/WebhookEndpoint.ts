@@ -7,7 +7,8 @@ export const WebhookEndpoint = defineEntity({
   tableName: "webhook_endpoints",
   schema: "notification",
   properties: {
-    id: p.uuid().primary().defaultRaw("gen_random_uuid()"),
+    /** UUID of version 7. */
+    id: p.uuid().primary(),
     tenantId: p.uuid(),
     url: p.text(),
     /** Event types, or "*" for all. */
@@ -17,6 +18,6 @@ export const WebhookEndpoint = defineEntity({
     enabled: p.boolean().default(true),
     createdAt: p.datetime().defaultRaw("now()"),
   },
-  indexes: [{ properties: ["tenantId", "createdAt", "id"] }],
+  indexes: [{ properties: ["tenantId", "id"] }],
   policies: tenantPolicy(),
 });

@@ -9,7 +9,7 @@ create index "api_keys_tenant_id_created_at_id_index" on "auth"."api_keys" ("ten
 create table "auth"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "auth_actors_waiting" on "auth"."actors" ("kind", "lease_until") where pending > 0;
 
-create table "auth"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
+create table "auth"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "attempts" int not null default 0, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
 alter table "auth"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");
 create index "auth_actor_messages_waiting" on "auth"."actor_messages" ("key", "id") where done_at is null;
 
@@ -31,6 +31,8 @@ create table "auth"."inbox" ("consumer" text not null, "event_id" uuid not null,
 create index "inbox_created_at_index" on "auth"."inbox" ("created_at");
 
 create table "auth"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
+create or replace function "auth"."outbox_auth_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('auth_outbox', ''); return null; end; $$ language plpgsql;
+create trigger "auth_outbox_wakes_relay" AFTER INSERT on "auth"."outbox" for each STATEMENT execute function "auth"."outbox_auth_outbox_wakes_relay_fn"();
 
 create table "auth"."memberships" ("tenant_id" uuid not null, "user_id" uuid not null, "role" text not null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "user_id"));
 create index "memberships_user_id_index" on "auth"."memberships" ("user_id");
@@ -91,7 +93,7 @@ create index "packs_tenant_id_index" on "sync"."packs" ("tenant_id");
 create table "sync"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "sync_actors_waiting" on "sync"."actors" ("kind", "lease_until") where pending > 0;
 
-create table "sync"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
+create table "sync"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "attempts" int not null default 0, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
 alter table "sync"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");
 create index "sync_actor_messages_waiting" on "sync"."actor_messages" ("key", "id") where done_at is null;
 
@@ -113,6 +115,8 @@ create table "sync"."inbox" ("consumer" text not null, "event_id" uuid not null,
 create index "inbox_created_at_index" on "sync"."inbox" ("created_at");
 
 create table "sync"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
+create or replace function "sync"."outbox_sync_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('sync_outbox', ''); return null; end; $$ language plpgsql;
+create trigger "sync_outbox_wakes_relay" AFTER INSERT on "sync"."outbox" for each STATEMENT execute function "sync"."outbox_sync_outbox_wakes_relay_fn"();
 
 create table "sync"."batches" ("job_id" uuid not null, "number" int not null, "tenant_id" uuid not null, "items" jsonb null, "item_count" int not null, "bytes" bigint not null, "done_at" timestamptz null, primary key ("job_id", "number"));
 create index "batches_waiting" on "sync"."batches" ("job_id", "number") where done_at is null;
@@ -174,7 +178,7 @@ create schema if not exists "ai";
 create table "ai"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "ai_actors_waiting" on "ai"."actors" ("kind", "lease_until") where pending > 0;
 
-create table "ai"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
+create table "ai"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "attempts" int not null default 0, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
 alter table "ai"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");
 create index "ai_actor_messages_waiting" on "ai"."actor_messages" ("key", "id") where done_at is null;
 
@@ -196,6 +200,17 @@ create table "ai"."inbox" ("consumer" text not null, "event_id" uuid not null, "
 create index "inbox_created_at_index" on "ai"."inbox" ("created_at");
 
 create table "ai"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
+create or replace function "ai"."outbox_ai_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('ai_outbox', ''); return null; end; $$ language plpgsql;
+create trigger "ai_outbox_wakes_relay" AFTER INSERT on "ai"."outbox" for each STATEMENT execute function "ai"."outbox_ai_outbox_wakes_relay_fn"();
+
+create table "ai"."analyses" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "content_id" bytea not null, "analyser" text not null, "asset_id" uuid not null, "status" text not null, "media_type" text not null, "category" text not null, "confidence" real not null, "metadata" jsonb not null, "problem" text null, "duration_ms" int not null, "created_at" timestamptz not null default now(), primary key ("id"));
+alter table "ai"."analyses" add constraint "analyses_tenant_id_content_id_analyser_unique" unique ("tenant_id", "content_id", "analyser");
+alter table "ai"."analyses" add constraint "analyses_status_check" check ("status" in ('complete', 'partial', 'failed'));
+
+create table "ai"."assets" ("tenant_id" uuid not null, "asset_id" uuid not null, "content_id" bytea not null, "name" text not null, "size" bigint not null, "seen_at" timestamptz not null default clock_timestamp(), primary key ("tenant_id", "asset_id"));
+create index "assets_tenant_id_content_id_seen_at_asset_id_index" on "ai"."assets" ("tenant_id", "content_id", "seen_at", "asset_id");
+
+create table "ai"."thumbnails" ("tenant_id" uuid not null, "content_id" bytea not null, "width" smallint not null, "height" smallint not null, "sealed" bytea not null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "content_id"));
 
 alter table "ai"."actors" enable row level security;
 create policy "tenant_isolation" on "ai"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
@@ -211,14 +226,33 @@ alter table "ai"."inbox" enable row level security;
 create policy "tenant_isolation" on "ai"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "ai"."outbox" enable row level security;
 create policy "tenant_isolation" on "ai"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "ai"."analyses" enable row level security;
+create policy "tenant_isolation" on "ai"."analyses" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "ai"."assets" enable row level security;
+create policy "tenant_isolation" on "ai"."assets" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "ai"."thumbnails" enable row level security;
+create policy "tenant_isolation" on "ai"."thumbnails" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 
 -- payment
 
 create schema if not exists "payment";
+create table "payment"."payments" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "user_id" uuid null, "paypal_payment_id" varchar(255) null, "amount" numeric(17,2) not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "status" text not null default 'created', "description" text null, "approval_url" text null, "return_url" text null, "cancel_url" text null, "capture_id" varchar(255) null, "simulated" boolean not null default false, "failure_type" text null, "failure_message" text null, "version" int not null default 0, "claim" uuid null, "claimed_until" timestamptz null, "next_check_at" timestamptz null, "checks" int not null default 0, "created_at" timestamptz not null default now(), "approved_at" timestamptz null, "executed_at" timestamptz null, primary key ("id"));
+create index "payments_user_id_index" on "payment"."payments" ("user_id");
+alter table "payment"."payments" add constraint "payments_paypal_payment_id_unique" unique ("paypal_payment_id");
+alter table "payment"."payments" add constraint "payments_capture_id_unique" unique ("capture_id");
+create index "payments_tenant_id_created_at_id_index" on "payment"."payments" ("tenant_id", "created_at", "id");
+create index "payments_tenant_id_status_created_at_index" on "payment"."payments" ("tenant_id", "status", "created_at");
+create index "payments_status_index" on "payment"."payments" ("status");
+create index "payments_created_at_index" on "payment"."payments" ("created_at");
+create index "payments_due" on "payment"."payments" ("next_check_at") where next_check_at is not null;
+alter table "payment"."payments" add constraint "payments_amount_positive" check (amount_minor > 0 and amount > 0);
+alter table "payment"."payments" add constraint "payments_captured_has_capture" check (status <> 'captured' or (capture_id is not null and executed_at is not null));
+alter table "payment"."payments" add constraint "payments_status_check" check ("status" in ('created', 'pending', 'approved', 'held', 'captured', 'failed'));
+
 create table "payment"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "payment_actors_waiting" on "payment"."actors" ("kind", "lease_until") where pending > 0;
 
-create table "payment"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
+create table "payment"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "attempts" int not null default 0, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
 alter table "payment"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");
 create index "payment_actor_messages_waiting" on "payment"."actor_messages" ("key", "id") where done_at is null;
 
@@ -240,7 +274,19 @@ create table "payment"."inbox" ("consumer" text not null, "event_id" uuid not nu
 create index "inbox_created_at_index" on "payment"."inbox" ("created_at");
 
 create table "payment"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
+create or replace function "payment"."outbox_payment_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('payment_outbox', ''); return null; end; $$ language plpgsql;
+create trigger "payment_outbox_wakes_relay" AFTER INSERT on "payment"."outbox" for each STATEMENT execute function "payment"."outbox_payment_outbox_wakes_relay_fn"();
 
+create table "payment"."payment_attempts" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "payment_id" uuid not null, "operation" text not null, "number" int not null, "request_id" varchar(108) not null, "key_expires_at" timestamptz not null, "request_hash" text not null, "outcome" text not null default 'sent', "sends" int not null default 1, "issue" text null, "debug_id" text null, "http_status" int null, "response" jsonb null, "created_at" timestamptz not null default now(), "finished_at" timestamptz null, primary key ("id"));
+alter table "payment"."payment_attempts" add constraint "payment_attempts_request_id_unique" unique ("request_id");
+create index "payment_attempts_tenant_id_created_at_index" on "payment"."payment_attempts" ("tenant_id", "created_at");
+create index "payment_attempts_outcome_index" on "payment"."payment_attempts" ("outcome");
+alter table "payment"."payment_attempts" add constraint "payment_attempts_payment_id_operation_number_unique" unique ("payment_id", "operation", "number");
+alter table "payment"."payment_attempts" add constraint "payment_attempts_operation_check" check ("operation" in ('create', 'capture'));
+alter table "payment"."payment_attempts" add constraint "payment_attempts_outcome_check" check ("outcome" in ('sent', 'ok', 'refused', 'unknown'));
+
+alter table "payment"."payments" enable row level security;
+create policy "tenant_isolation" on "payment"."payments" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."actors" enable row level security;
 create policy "tenant_isolation" on "payment"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."actor_messages" enable row level security;
@@ -255,6 +301,8 @@ alter table "payment"."inbox" enable row level security;
 create policy "tenant_isolation" on "payment"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."outbox" enable row level security;
 create policy "tenant_isolation" on "payment"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."payment_attempts" enable row level security;
+create policy "tenant_isolation" on "payment"."payment_attempts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 
 -- notification
 
@@ -262,7 +310,7 @@ create schema if not exists "notification";
 create table "notification"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "notification_actors_waiting" on "notification"."actors" ("kind", "lease_until") where pending > 0;
 
-create table "notification"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
+create table "notification"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "attempts" int not null default 0, "created_at" timestamptz not null default now(), "done_at" timestamptz null);
 alter table "notification"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");
 create index "notification_actor_messages_waiting" on "notification"."actor_messages" ("key", "id") where done_at is null;
 
@@ -284,6 +332,8 @@ create table "notification"."inbox" ("consumer" text not null, "event_id" uuid n
 create index "inbox_created_at_index" on "notification"."inbox" ("created_at");
 
 create table "notification"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
+create or replace function "notification"."outbox_notification_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('notification_outbox', ''); return null; end; $$ language plpgsql;
+create trigger "notification_outbox_wakes_relay" AFTER INSERT on "notification"."outbox" for each STATEMENT execute function "notification"."outbox_notification_outbox_wakes_relay_fn"();
 
 create table "notification"."webhook_deliveries" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "endpoint_id" uuid not null, "event_id" uuid not null, "event_type" text not null, "body" text not null, "status" text not null default 'pending', "attempts" int not null default 0, "next_attempt_at" timestamptz null, "claimed_until" timestamptz null, "last_status" int null, "last_error" text null, "created_at" timestamptz not null default now(), "delivered_at" timestamptz null, primary key ("id"));
 create index "webhook_deliveries_tenant_id_created_at_id_index" on "notification"."webhook_deliveries" ("tenant_id", "created_at", "id");

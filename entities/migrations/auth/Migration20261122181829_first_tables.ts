@@ -1,8 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
-export class Migration20261122174954_first_tables extends Migration {
+export class Migration20261122181829_first_tables extends Migration {
 
-  override name = 'Migration20261122174954_first_tables';
+  override name = 'Migration20261122181829_first_tables';
 
   override up(): void | Promise<void> {
     this.addSql(`create schema if not exists "auth";`);
@@ -12,7 +12,7 @@ export class Migration20261122174954_first_tables extends Migration {
     this.addSql(`create table "auth"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));`);
     this.addSql(`create index "auth_actors_waiting" on "auth"."actors" ("kind", "lease_until") where pending > 0;`);
 
-    this.addSql(`create table "auth"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);`);
+    this.addSql(`create table "auth"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "attempts" int not null default 0, "created_at" timestamptz not null default now(), "done_at" timestamptz null);`);
     this.addSql(`alter table "auth"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");`);
     this.addSql(`create index "auth_actor_messages_waiting" on "auth"."actor_messages" ("key", "id") where done_at is null;`);
 
@@ -68,6 +68,8 @@ export class Migration20261122174954_first_tables extends Migration {
     this.addSql(`alter table "auth"."inbox" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "auth"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
 
+    this.addSql(`create or replace function "auth"."outbox_auth_outbox_wakes_relay_fn"() returns trigger as \$\$ begin perform pg_notify('auth_outbox', ''); return null; end; \$\$ language plpgsql;`);
+    this.addSql(`create trigger "auth_outbox_wakes_relay" AFTER INSERT on "auth"."outbox" for each STATEMENT execute function "auth"."outbox_auth_outbox_wakes_relay_fn"();`);
     this.addSql(`alter table "auth"."outbox" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "auth"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
 
@@ -96,6 +98,8 @@ export class Migration20261122174954_first_tables extends Migration {
     this.addSql(`drop table if exists "auth"."events" cascade;`);
     this.addSql(`drop table if exists "auth"."idempotency_keys" cascade;`);
     this.addSql(`drop table if exists "auth"."inbox" cascade;`);
+    this.addSql(`drop trigger if exists "auth_outbox_wakes_relay" on "auth"."outbox";`);
+    this.addSql(`drop function if exists "auth"."outbox_auth_outbox_wakes_relay_fn"();`);
     this.addSql(`drop table if exists "auth"."outbox" cascade;`);
     this.addSql(`drop table if exists "auth"."memberships" cascade;`);
     this.addSql(`drop table if exists "auth"."organisations" cascade;`);

@@ -1,15 +1,15 @@
 import { Migration } from '@mikro-orm/migrations';
 
-export class Migration20261122174955_first_tables extends Migration {
+export class Migration20261122181831_first_tables extends Migration {
 
-  override name = 'Migration20261122174955_first_tables';
+  override name = 'Migration20261122181831_first_tables';
 
   override up(): void | Promise<void> {
     this.addSql(`create schema if not exists "notification";`);
     this.addSql(`create table "notification"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));`);
     this.addSql(`create index "notification_actors_waiting" on "notification"."actors" ("kind", "lease_until") where pending > 0;`);
 
-    this.addSql(`create table "notification"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);`);
+    this.addSql(`create table "notification"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "attempts" int not null default 0, "created_at" timestamptz not null default now(), "done_at" timestamptz null);`);
     this.addSql(`alter table "notification"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");`);
     this.addSql(`create index "notification_actor_messages_waiting" on "notification"."actor_messages" ("key", "id") where done_at is null;`);
 
@@ -38,9 +38,6 @@ export class Migration20261122174955_first_tables extends Migration {
     this.addSql(`create table "notification"."webhook_endpoints" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "url" text not null, "events" text[] not null, "master_key_id" text not null, "sealed_secret" bytea not null, "enabled" boolean not null default true, "created_at" timestamptz not null default now(), primary key ("id"));`);
     this.addSql(`create index "webhook_endpoints_tenant_id_created_at_id_index" on "notification"."webhook_endpoints" ("tenant_id", "created_at", "id");`);
 
-    this.addSql(`drop table if exists "auth"."migrations" cascade;`);
-    this.addSql(`drop table if exists "sync"."migrations" cascade;`);
-
     this.addSql(`alter table "notification"."actors" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "notification"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
 
@@ -61,6 +58,8 @@ export class Migration20261122174955_first_tables extends Migration {
     this.addSql(`alter table "notification"."inbox" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "notification"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
 
+    this.addSql(`create or replace function "notification"."outbox_notification_outbox_wakes_relay_fn"() returns trigger as \$\$ begin perform pg_notify('notification_outbox', ''); return null; end; \$\$ language plpgsql;`);
+    this.addSql(`create trigger "notification_outbox_wakes_relay" AFTER INSERT on "notification"."outbox" for each STATEMENT execute function "notification"."outbox_notification_outbox_wakes_relay_fn"();`);
     this.addSql(`alter table "notification"."outbox" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "notification"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
 
@@ -70,18 +69,9 @@ export class Migration20261122174955_first_tables extends Migration {
 
     this.addSql(`alter table "notification"."webhook_endpoints" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "notification"."webhook_endpoints" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
-
-    this.addSql(`drop schema if exists "auth";`);
-    this.addSql(`drop schema if exists "sync";`);
   }
 
   override down(): void | Promise<void> {
-    this.addSql(`create schema if not exists "auth";`);
-    this.addSql(`create schema if not exists "sync";`);
-    this.addSql(`create table "auth"."migrations" ("id" serial primary key, "name" varchar(255) not null, "executed_at" timestamptz(6) not null default current_timestamp(6));`);
-
-    this.addSql(`create table "sync"."migrations" ("id" serial primary key, "name" varchar(255) not null, "executed_at" timestamptz(6) not null default current_timestamp(6));`);
-
     this.addSql(`drop table if exists "notification"."actors" cascade;`);
     this.addSql(`drop table if exists "notification"."actor_messages" cascade;`);
     this.addSql(`drop table if exists "notification"."dead_letters" cascade;`);
@@ -90,6 +80,8 @@ export class Migration20261122174955_first_tables extends Migration {
     this.addSql(`drop table if exists "notification"."events" cascade;`);
     this.addSql(`drop table if exists "notification"."idempotency_keys" cascade;`);
     this.addSql(`drop table if exists "notification"."inbox" cascade;`);
+    this.addSql(`drop trigger if exists "notification_outbox_wakes_relay" on "notification"."outbox";`);
+    this.addSql(`drop function if exists "notification"."outbox_notification_outbox_wakes_relay_fn"();`);
     this.addSql(`drop table if exists "notification"."outbox" cascade;`);
     this.addSql(`drop table if exists "notification"."webhook_deliveries" cascade;`);
     this.addSql(`drop table if exists "notification"."webhook_endpoints" cascade;`);

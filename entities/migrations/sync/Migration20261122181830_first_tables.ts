@@ -1,8 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
-export class Migration20261122174955_first_tables extends Migration {
+export class Migration20261122181830_first_tables extends Migration {
 
-  override name = 'Migration20261122174955_first_tables';
+  override name = 'Migration20261122181830_first_tables';
 
   override up(): void | Promise<void> {
     this.addSql(`create schema if not exists "sync";`);
@@ -23,7 +23,7 @@ export class Migration20261122174955_first_tables extends Migration {
     this.addSql(`create table "sync"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));`);
     this.addSql(`create index "sync_actors_waiting" on "sync"."actors" ("kind", "lease_until") where pending > 0;`);
 
-    this.addSql(`create table "sync"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "created_at" timestamptz not null default now(), "done_at" timestamptz null);`);
+    this.addSql(`create table "sync"."actor_messages" ("id" bigint generated always as identity not null primary key, "key" text not null, "tenant_id" uuid not null, "message_id" text not null, "type" text not null, "body" jsonb not null, "attempts" int not null default 0, "created_at" timestamptz not null default now(), "done_at" timestamptz null);`);
     this.addSql(`alter table "sync"."actor_messages" add constraint "actor_messages_message_id_unique" unique ("message_id");`);
     this.addSql(`create index "sync_actor_messages_waiting" on "sync"."actor_messages" ("key", "id") where done_at is null;`);
 
@@ -62,8 +62,6 @@ export class Migration20261122174955_first_tables extends Migration {
     this.addSql(`create table "sync"."tenant_keys" ("id" uuid not null, "tenant_id" uuid not null, "master_key_id" text not null, "wrapped_key" bytea not null, "created_at" timestamptz not null default now(), primary key ("id"));`);
     this.addSql(`alter table "sync"."tenant_keys" add constraint "tenant_keys_tenant_id_unique" unique ("tenant_id");`);
 
-    this.addSql(`drop table if exists "auth"."migrations" cascade;`);
-
     this.addSql(`alter table "sync"."assets" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "sync"."assets" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
 
@@ -96,6 +94,8 @@ export class Migration20261122174955_first_tables extends Migration {
     this.addSql(`alter table "sync"."inbox" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "sync"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
 
+    this.addSql(`create or replace function "sync"."outbox_sync_outbox_wakes_relay_fn"() returns trigger as \$\$ begin perform pg_notify('sync_outbox', ''); return null; end; \$\$ language plpgsql;`);
+    this.addSql(`create trigger "sync_outbox_wakes_relay" AFTER INSERT on "sync"."outbox" for each STATEMENT execute function "sync"."outbox_sync_outbox_wakes_relay_fn"();`);
     this.addSql(`alter table "sync"."outbox" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "sync"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
 
@@ -116,14 +116,9 @@ export class Migration20261122174955_first_tables extends Migration {
 
     this.addSql(`alter table "sync"."tenant_keys" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "sync"."tenant_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
-
-    this.addSql(`drop schema if exists "auth";`);
   }
 
   override down(): void | Promise<void> {
-    this.addSql(`create schema if not exists "auth";`);
-    this.addSql(`create table "auth"."migrations" ("id" serial primary key, "name" varchar(255) not null, "executed_at" timestamptz(6) not null default current_timestamp(6));`);
-
     this.addSql(`drop table if exists "sync"."assets" cascade;`);
     this.addSql(`drop table if exists "sync"."asset_versions" cascade;`);
     this.addSql(`drop table if exists "sync"."blobs" cascade;`);
@@ -136,6 +131,8 @@ export class Migration20261122174955_first_tables extends Migration {
     this.addSql(`drop table if exists "sync"."events" cascade;`);
     this.addSql(`drop table if exists "sync"."idempotency_keys" cascade;`);
     this.addSql(`drop table if exists "sync"."inbox" cascade;`);
+    this.addSql(`drop trigger if exists "sync_outbox_wakes_relay" on "sync"."outbox";`);
+    this.addSql(`drop function if exists "sync"."outbox_sync_outbox_wakes_relay_fn"();`);
     this.addSql(`drop table if exists "sync"."outbox" cascade;`);
     this.addSql(`drop table if exists "sync"."batches" cascade;`);
     this.addSql(`drop table if exists "sync"."failures" cascade;`);

@@ -1,0 +1,40 @@
+import { randomBytes } from "node:crypto";
+import { ServiceBroker, type BrokerOptions } from "moleculer";
+import { connect } from "nats";
+import { subjects } from "../config/contracts.ts";
+import type { TestDatabase } from "./database.ts";
+
+/** A node of a cluster of its own, as `npm run node` starts it: real configuration, real NATS, a suite's own database. */
+export interface TestNode {
+  broker: ServiceBroker;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the services on a node. The environment is read once per suite: a suite that uses this must not import config/env.ts, or what
+ * imports it, statically.
+ * @param services folders under services/
+ */
+export async function testNode(services: string[], database: TestDatabase): Promise<TestNode> {
+  const namespace = `test-${randomBytes(6).toString("hex")}`;
+  Object.assign(process.env, { LEGENDO_NAMESPACE: namespace, DATABASE_URL: database.url });
+  const { env } = await import("../config/env.ts");
+  if (env.LEGENDO_NAMESPACE !== namespace) throw new Error("config/env.ts was imported before testNode could set the environment.");
+  const { default: options } = (await import("../moleculer.config.ts")) as { default: BrokerOptions };
+  const { loadServices } = await import("../scripts/services.ts");
+  const { natsOptions } = await import("../config/nats.ts");
+  const broker = new ServiceBroker({ ...options, nodeID: namespace });
+  for (const schema of await loadServices(services)) broker.createService(schema);
+  await broker.start();
+  return {
+    broker,
+    async stop() {
+      await broker.stop();
+      const connection = await connect(natsOptions(env, `${namespace} clean-up`));
+      const jsm = await connection.jetstreamManager();
+      const { eventStream, bellStream } = subjects(namespace);
+      await Promise.all([eventStream, bellStream].map((stream) => jsm.streams.delete(stream).catch(() => false)));
+      await connection.close();
+    },
+  };
+}

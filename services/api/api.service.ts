@@ -1,0 +1,189 @@
+import ApiGateway from "moleculer-web";
+import { strict } from "../../config/action.ts";
+import { env, list } from "../../config/env.ts";
+import { errors } from "../../config/errors.ts";
+import { service, type Host } from "../../config/service.ts";
+import { ClaimVerifier, type KeySource } from "../../mixins/claim.ts";
+import { logRequest } from "./accesslog.ts";
+import { Credentials } from "./credentials.ts";
+import { door, pathOf } from "./door.ts";
+import { sendJson, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
+import { gatewayRoute, type Gateway } from "./gateway.ts";
+import { Link, readiness } from "./health.ts";
+import { landing } from "./landing.ts";
+import { publicKeys, verifyKey } from "./peers.ts";
+import { sendProblem } from "./problem.ts";
+import { RouteTable, type PublishedAction, type Route } from "./routes.ts";
+import { startServer, type EdgeServer } from "./server.ts";
+
+interface Alias {
+  method: string;
+  isMethod(method: string): boolean;
+  match(path: string): object | false;
+}
+
+/** What moleculer-web and this service put on `this`. */
+type Edge = Host<{
+  gateway: Gateway;
+  server: EdgeServer | undefined;
+  draining: boolean;
+  link: Link;
+  rebuilding: NodeJS.Timeout | undefined;
+  aliases: Alias[];
+  addRoute(route: object): void;
+  httpHandler(req: EdgeRequest, res: EdgeResponse): Promise<void>;
+  aliasesOf(path: string): Alias[];
+  fail(req: EdgeRequest, res: EdgeResponse, error: unknown): void;
+  learnRoutes(): void;
+  /** Where the edge listens. */
+  address: string;
+}>;
+
+const stopGraceMs = 3_500;
+
+export default service<Edge>()({
+  name: "api",
+  // Of moleculer-web's actions only the one that takes requests: the others list and change routes for any node that asks.
+  mixins: [{ ...ApiGateway, actions: { rest: ApiGateway.actions!["rest"]! }, events: {} }],
+  settings: {
+    server: false,
+    // null and not empty: an empty list becomes a route that exposes every action.
+    routes: null as never,
+    // An open stream is no work to wait for when the node stops; `stopped` ends it.
+    rootCallOptions: { tracking: false },
+    logRouteRegistration: false,
+  } as object,
+  actions: {
+    rest: {
+      description: "Takes one HTTP request.",
+      permission: "public",
+      // Every request runs in this one action: the limits are those of what it calls.
+      bulkhead: { enabled: false },
+      circuitBreaker: { enabled: false },
+      tracing: { tags: { params: false }, spanName: ({ params }: { params: { req: EdgeRequest } }) => spanName(params.req) },
+    } as never,
+  },
+
+  methods: {
+    /** A query as it was sent: no nesting, no arrays by brackets. */
+    parseQueryString(req: EdgeRequest) {
+      const url = pathOf(req.url ?? "/");
+      return { url, query: new URLSearchParams((req.url ?? "").slice(url.length)) };
+    },
+
+    aliasesOf(path: string) {
+      return this.aliases.filter((alias) => alias.match(path));
+    },
+
+    resolveAlias(path: string, method: string) {
+      const found = this.aliasesOf(path);
+      const alias = found.find((candidate) => candidate.isMethod(method));
+      if (alias) return { alias, params: alias.match(path) };
+      if (!found.length) throw errors.notFound(`There is no ${path} here.`);
+      const allowed = found.map((candidate) => candidate.method).join(", ");
+      throw errors.methodNotAllowed(`${path} takes ${allowed}; it was asked with ${method}.`, { allowed });
+    },
+
+    errorHandler(req: EdgeRequest, res: EdgeResponse, error: unknown) {
+      this.fail(req, res, error);
+    },
+
+    fail(req: EdgeRequest, res: EdgeResponse, error: unknown) {
+      const { status, code } = sendProblem(req, res, error);
+      if (status >= 500) this.logger.warn(`${code} at ${req.method} ${req.publicPath}`, { requestId: req.requestId }, error);
+    },
+
+    learnRoutes() {
+      const published = this.broker.registry.getActionList({}) as unknown as { action?: PublishedAction }[];
+      if (this.gateway.table.learn(published.map(({ action }) => action))) this.addRoute(gatewayRoute(this.gateway));
+    },
+  },
+
+  events: {
+    "$services.changed"() {
+      // A node that comes announces its services one by one.
+      this.rebuilding ??= setTimeout(() => {
+        this.rebuilding = undefined;
+        this.learnRoutes();
+      }, 50);
+    },
+    "credential.revoked"({ params }: { params: { subject: string } }) {
+      this.gateway.credentials.drop(params.subject);
+    },
+  },
+
+  created() {
+    this.draining = false;
+    this.link = new Link();
+    const source: KeySource = async () => await publicKeys(this.broker);
+    const table: RouteTable = new RouteTable(
+      ownRoutes(() => table, source),
+      this.logger,
+    );
+    this.gateway = {
+      table,
+      credentials: new Credentials((key) => verifyKey(this.broker, key)),
+      verifier: new ClaimVerifier(env.CLUSTER_SECRET, source),
+    };
+    this.addRoute(gatewayRoute(this.gateway));
+  },
+
+  async started() {
+    this.learnRoutes();
+    const enter = door({
+      origins: list(env.CORS_ORIGINS),
+      secure: env.TLS_CERT_FILE !== undefined,
+      methodsOf: (path) => this.aliasesOf(path).map(({ method }) => method),
+      own: {
+        "/livez": (_req, res) => sendJson(res, 200, { status: "alive" }),
+        "/readyz": (_req, res) => {
+          const nats = this.link.isUp(transportClient(this));
+          const state = readiness(this.broker, this.draining, { nats });
+          sendJson(res, state.status === "ready" ? 200 : 503, state);
+        },
+      },
+      log: (req, res, ms) => logRequest(this.logger, req, res, ms),
+      fail: (req, res, error) => this.fail(req, res, error),
+      inside: (req, res) => void this.httpHandler(req, res),
+    });
+    const { HOST: host, PORT: port, TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = env;
+    this.server = await startServer({ host, port, certFile, keyFile }, enter as never);
+    this.address = this.server.url;
+    this.logger.info(`The HTTP edge listens on ${this.address}`);
+  },
+
+  async stopped() {
+    this.draining = true;
+    clearTimeout(this.rebuilding);
+    await this.server?.stop(stopGraceMs);
+  },
+});
+
+/** What the edge answers itself. */
+function ownRoutes(table: () => RouteTable, keys: KeySource): Route[] {
+  const own = { method: "GET", params: strict({}), status: 200, idempotencyKey: false, binary: false };
+  return [
+    {
+      ...own,
+      path: "/",
+      permission: "public",
+      description: "Where to go from here.",
+      handler: async (_req, res) => sendJson(res, 200, await Promise.resolve(landing(table()))),
+    },
+    {
+      ...own,
+      path: "/.well-known/jwks.json",
+      permission: "public",
+      description: "The public keys that verify access tokens.",
+      handler: async (_req, res) => {
+        const body = { keys: await keys(false) };
+        res.setHeader("Cache-Control", "public, max-age=60");
+        sendJson(res, 200, body, "application/jwk-set+json");
+      },
+    },
+  ];
+}
+
+const spanName = (req: EdgeRequest) => `${req.method} ${req.publicPath}`;
+
+const transportClient = (edge: Edge) => (edge.broker.transit as unknown as { tx?: { client?: never } } | undefined)?.tx?.client;

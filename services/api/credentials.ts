@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import { decodeJwt } from "jose";
+import { LRUCache } from "lru-cache";
+import { errors } from "../../config/errors.ts";
+
+const keyPrefix = "lgd_";
+/** How long a revoked key may live on when the event of its revocation is lost. */
+const cacheMs = 30_000;
+
+/** Asks the auth service for the claim behind an API key. @throws UNAUTHENTICATED */
+export type VerifyKey = (key: string) => Promise<string>;
+
+/** Finds the claim of a request: the token itself, or what the auth service gives for an API key. Keys are remembered by hash alone. */
+export class Credentials {
+  private readonly verifyKey: VerifyKey;
+  private readonly claims = new LRUCache<string, string>({ max: 10_000, ttl: cacheMs });
+  private readonly asked = new Map<string, Promise<string>>();
+
+  constructor(verifyKey: VerifyKey) {
+    this.verifyKey = verifyKey;
+  }
+
+  /** @throws UNAUTHENTICATED when there is none, or two different ones */
+  async claimOf(headers: IncomingHttpHeaders): Promise<string> {
+    const credential = credentialOf(headers);
+    return credential.startsWith(keyPrefix) ? await this.ofKey(credential) : credential;
+  }
+
+  /** Forgets a revoked key. @param subject "key:<uuid>" */
+  drop(subject: string): void {
+    for (const [digest, claim] of this.claims.entries()) if (subjectOf(claim) === subject) this.claims.delete(digest);
+  }
+
+  private async ofKey(key: string): Promise<string> {
+    const digest = createHash("sha256").update(key).digest("base64");
+    const known = this.claims.get(digest);
+    if (known) return known;
+    // A burst with a key that is not known yet asks once.
+    let asking = this.asked.get(digest);
+    if (!asking) {
+      asking = this.verifyKey(key).finally(() => this.asked.delete(digest));
+      this.asked.set(digest, asking);
+    }
+    const claim = await asking;
+    const remainingMs = ((decodeJwt(claim).exp ?? 0) - 5) * 1000 - Date.now();
+    if (remainingMs > 0) this.claims.set(digest, claim, { ttl: Math.min(cacheMs, remainingMs) });
+    return claim;
+  }
+}
+
+function credentialOf(headers: IncomingHttpHeaders): string {
+  const apiKey = headers["x-api-key"];
+  const bearer = headers.authorization === undefined ? undefined : bearerOf(headers.authorization);
+  if (typeof apiKey === "string" && bearer !== undefined && apiKey !== bearer) {
+    throw errors.unauthenticated("Authorization and X-API-Key carry different credentials; send one of them.");
+  }
+  const credential = bearer ?? (typeof apiKey === "string" ? apiKey.trim() : "");
+  if (!credential) throw errors.unauthenticated("A token or API key is required; none was sent.");
+  if (credential.length > 8192) throw errors.unauthenticated("The credential is longer than any token or API key.");
+  if (bearer === undefined && !credential.startsWith(keyPrefix)) {
+    throw errors.unauthenticated(`X-API-Key expects an API key, which begins with ${keyPrefix}; tokens go into Authorization: Bearer.`);
+  }
+  return credential;
+}
+
+function bearerOf(authorization: string): string {
+  const [, token] = /^Bearer +(\S+) *$/i.exec(authorization) ?? [];
+  if (!token) throw errors.unauthenticated('Authorization must be "Bearer <token or API key>".');
+  return token;
+}
+
+export const subjectOf = (claim: string): string => decodeJwt(claim).sub ?? "";

@@ -1,0 +1,42 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Context } from "moleculer";
+import type { Meta, Principal } from "../../config/contracts.ts";
+import type { Route } from "./routes.ts";
+
+/** A request on its way through the edge. HTTP/2 requests have the same shape through Node's compatibility layer. */
+export interface EdgeRequest extends IncomingMessage {
+  requestId: string;
+  /** Path as the client wrote it, without the query: what problems and the access log name. */
+  publicPath: string;
+  /** The versioned media type, if the client asked for one. */
+  vendorType?: string;
+  /** Set when a route was found. */
+  route?: Route;
+  /** Set when the route asks for a permission. */
+  claim?: string;
+  /** Set when the edge itself had to know the caller. */
+  principal?: Principal;
+  query: URLSearchParams;
+  $ctx: Context<unknown, Meta & GatewayMeta>;
+  $params: Record<string, unknown>;
+}
+
+export type EdgeResponse = ServerResponse;
+
+/** What moleculer-web reads from the meta when it sends an action's result. */
+export interface GatewayMeta {
+  $statusCode?: number;
+  $location?: string;
+  $responseType?: string;
+}
+
+/** A route that the edge answers itself. The params are merged, converted and checked. */
+export type EdgeHandler = (req: EdgeRequest, res: EdgeResponse, params: Record<string, unknown>) => Promise<void>;
+
+export function sendJson(res: EdgeResponse, status: number, body: unknown, mediaType = "application/json; charset=utf-8"): void {
+  const text = JSON.stringify(body);
+  res.statusCode = status;
+  res.setHeader("Content-Type", mediaType);
+  res.setHeader("Content-Length", Buffer.byteLength(text));
+  res.end(res.req.method === "HEAD" ? undefined : text);
+}

@@ -1,0 +1,83 @@
+import type { Permission } from "../../config/contracts.ts";
+import { errors } from "../../config/errors.ts";
+import type { ClaimVerifier } from "../../mixins/claim.ts";
+import { answer } from "./answer.ts";
+import { readBody } from "./body.ts";
+import type { Credentials } from "./credentials.ts";
+import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
+import { mergeParams } from "./params.ts";
+import type { Route, RouteTable } from "./routes.ts";
+
+/** What every request needs on its way through moleculer-web. */
+export interface Gateway {
+  table: RouteTable;
+  credentials: Credentials;
+  verifier: ClaimVerifier;
+}
+
+interface Alias {
+  method: string;
+  path: string;
+}
+
+type Next = (error: unknown) => void;
+type AliasTarget = string | ((req: EdgeRequest, res: EdgeResponse, next: Next) => void);
+
+/**
+ * moleculer-web's one route: every path of the table and nothing else. Its own parsing, merging, rate limiter, CORS and logging stay off;
+ * `beforeCall` and `answer` take their place.
+ */
+export const gatewayRoute = (gateway: Gateway) => ({
+  path: "/",
+  mappingPolicy: "restrict" as const,
+  mergeParams: false,
+  bodyParsers: false as const,
+  logging: false,
+  pathToRegexpOptions: { sensitive: true },
+  aliases: aliases(gateway.table.all()),
+  onBeforeCall: (_ctx: unknown, _route: unknown, req: EdgeRequest, _res: unknown, alias: Alias) => beforeCall(gateway, req, alias),
+  onAfterCall: (_ctx: unknown, _route: unknown, req: EdgeRequest, res: EdgeResponse, result: unknown) =>
+    Promise.resolve(answer(gateway.table, req, res, result)),
+});
+
+function aliases(routes: Route[]): Record<string, AliasTarget> {
+  const found: Record<string, AliasTarget> = {};
+  for (const { method, path, action, handler } of routes) {
+    // moleculer-web doesn't watch the promise of a function: its failures have to be handed over.
+    const target: AliasTarget = action ?? ((req, res, next) => void handler!(req, res, req.$params).catch(next));
+    found[`${method} ${path}`] = target;
+    if (method === "GET") found[`HEAD ${path}`] = target;
+  }
+  return found;
+}
+
+/** Recognises the caller, then reads what it sent; in this order, so that strangers' bodies are not parsed. */
+async function beforeCall({ table, credentials, verifier }: Gateway, req: EdgeRequest, alias: Alias): Promise<void> {
+  const route = table.find(alias.method, `/${alias.path}`)!;
+  req.route = route;
+  if (route.permission !== "public") {
+    req.claim = await credentials.claimOf(req.headers);
+    if (route.handler) req.principal = await admitted(verifier, req.claim, route.permission);
+    req.$ctx.meta.claim = req.claim;
+  }
+  if (route.idempotencyKey) {
+    const key = idempotencyKey(req.headers["idempotency-key"]);
+    if (key !== undefined) req.$ctx.meta.idempotencyKey = key;
+  }
+  const body = req.method === "GET" || req.method === "HEAD" ? {} : await readBody(req);
+  const { params: inPath } = req.$params as { params: Record<string, string> };
+  req.$params = mergeParams(route.params, inPath, req.query, body);
+}
+
+/** What the edge answers itself has no called node that would look at the claim. */
+export async function admitted(verifier: ClaimVerifier, claim: string, permission: Permission) {
+  const principal = await verifier.verify(claim);
+  if (!principal.permissions.includes(permission)) throw errors.forbidden(`This needs the permission ${permission}.`, { permission });
+  return principal;
+}
+
+function idempotencyKey(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header === "string" && /^[\x21-\x7e]{1,255}$/.test(header)) return header;
+  throw errors.malformed("Idempotency-Key must be 1 to 255 visible ASCII characters, once.");
+}

@@ -1,0 +1,10 @@
+import type { ServiceBroker } from "moleculer";
+import type { JWK } from "jose";
+import { call } from "../../config/calls.ts";
+
+/** The public keys of the auth service. */
+export const publicKeys = async (broker: ServiceBroker) => (await call(broker, "auth.keys.public", {})).keys as (JWK & { kid: string })[];
+
+/** The claim behind an API key. @throws UNAUTHENTICATED */
+export const verifyKey = async (broker: ServiceBroker, credential: string): Promise<string> =>
+  (await call(broker, "auth.verify", { credential })).claim;

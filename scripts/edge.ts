@@ -17,5 +17,5 @@ export async function edgeAddress(dataDir: string, report: Report): Promise<{ po
     port = await portFor(dataDir, "api");
     report(`port ${usual} is taken, the edge gets ${port}`);
   }
-  return { port, url: `http://127.0.0.1:${port}` };
+  return { port, url: `${process.env["TLS_CERT_FILE"] ? "https" : "http"}://127.0.0.1:${port}` };
 }

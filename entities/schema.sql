@@ -336,13 +336,12 @@ create or replace function "notification"."outbox_notification_outbox_wakes_rela
 create trigger "notification_outbox_wakes_relay" AFTER INSERT on "notification"."outbox" for each STATEMENT execute function "notification"."outbox_notification_outbox_wakes_relay_fn"();
 
 create table "notification"."webhook_deliveries" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "endpoint_id" uuid not null, "event_id" uuid not null, "event_type" text not null, "body" text not null, "status" text not null default 'pending', "attempts" int not null default 0, "next_attempt_at" timestamptz null, "claimed_until" timestamptz null, "last_status" int null, "last_error" text null, "created_at" timestamptz not null default now(), "delivered_at" timestamptz null, primary key ("id"));
-create index "webhook_deliveries_tenant_id_created_at_id_index" on "notification"."webhook_deliveries" ("tenant_id", "created_at", "id");
-create index "webhook_deliveries_due" on "notification"."webhook_deliveries" ("next_attempt_at") where status = 'pending';
+create index "webhook_deliveries_due" on "notification"."webhook_deliveries" ("endpoint_id", "next_attempt_at") where status = 'pending';
 alter table "notification"."webhook_deliveries" add constraint "webhook_deliveries_endpoint_id_event_id_unique" unique ("endpoint_id", "event_id");
 alter table "notification"."webhook_deliveries" add constraint "webhook_deliveries_status_check" check ("status" in ('pending', 'delivered', 'exhausted'));
 
-create table "notification"."webhook_endpoints" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "url" text not null, "events" text[] not null, "master_key_id" text not null, "sealed_secret" bytea not null, "enabled" boolean not null default true, "created_at" timestamptz not null default now(), primary key ("id"));
-create index "webhook_endpoints_tenant_id_created_at_id_index" on "notification"."webhook_endpoints" ("tenant_id", "created_at", "id");
+create table "notification"."webhook_endpoints" ("id" uuid not null, "tenant_id" uuid not null, "url" text not null, "events" text[] not null, "master_key_id" text not null, "sealed_secret" bytea not null, "enabled" boolean not null default true, "created_at" timestamptz not null default now(), primary key ("id"));
+create index "webhook_endpoints_tenant_id_id_index" on "notification"."webhook_endpoints" ("tenant_id", "id");
 
 alter table "notification"."actors" enable row level security;
 create policy "tenant_isolation" on "notification"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');

@@ -31,12 +31,11 @@ export class Migration20261122181831_first_tables extends Migration {
     this.addSql(`create table "notification"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());`);
 
     this.addSql(`create table "notification"."webhook_deliveries" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "endpoint_id" uuid not null, "event_id" uuid not null, "event_type" text not null, "body" text not null, "status" text not null default 'pending', "attempts" int not null default 0, "next_attempt_at" timestamptz null, "claimed_until" timestamptz null, "last_status" int null, "last_error" text null, "created_at" timestamptz not null default now(), "delivered_at" timestamptz null, primary key ("id"));`);
-    this.addSql(`create index "webhook_deliveries_tenant_id_created_at_id_index" on "notification"."webhook_deliveries" ("tenant_id", "created_at", "id");`);
-    this.addSql(`create index "webhook_deliveries_due" on "notification"."webhook_deliveries" ("next_attempt_at") where status = 'pending';`);
+    this.addSql(`create index "webhook_deliveries_due" on "notification"."webhook_deliveries" ("endpoint_id", "next_attempt_at") where status = 'pending';`);
     this.addSql(`alter table "notification"."webhook_deliveries" add constraint "webhook_deliveries_endpoint_id_event_id_unique" unique ("endpoint_id", "event_id");`);
 
-    this.addSql(`create table "notification"."webhook_endpoints" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "url" text not null, "events" text[] not null, "master_key_id" text not null, "sealed_secret" bytea not null, "enabled" boolean not null default true, "created_at" timestamptz not null default now(), primary key ("id"));`);
-    this.addSql(`create index "webhook_endpoints_tenant_id_created_at_id_index" on "notification"."webhook_endpoints" ("tenant_id", "created_at", "id");`);
+    this.addSql(`create table "notification"."webhook_endpoints" ("id" uuid not null, "tenant_id" uuid not null, "url" text not null, "events" text[] not null, "master_key_id" text not null, "sealed_secret" bytea not null, "enabled" boolean not null default true, "created_at" timestamptz not null default now(), primary key ("id"));`);
+    this.addSql(`create index "webhook_endpoints_tenant_id_id_index" on "notification"."webhook_endpoints" ("tenant_id", "id");`);
 
     this.addSql(`alter table "notification"."actors" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "notification"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);

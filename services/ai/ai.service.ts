@@ -3,13 +3,13 @@ import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
+import { openVault } from "../../mixins/vault/environment.ts";
 import type { Vault } from "../../mixins/vault/ticket.ts";
 import { openThumbnail } from "./batch.ts";
 import { analysisOf, duplicates, thumbnailOf, type AnalysisView, type DuplicateGroup } from "./catalogue.ts";
 import { analysing } from "./consume.ts";
 import { AnalysisThreads } from "./threads.ts";
 import { ticketsOverBroker, type TicketSource } from "./tickets.ts";
-import { openVault } from "./vault.ts";
 
 interface Fields extends WithJobs {
   vault: Vault;

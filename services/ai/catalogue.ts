@@ -2,7 +2,7 @@ import type { Page } from "../../config/action.ts";
 import type { AnalysisStatus } from "../../entities/AiAnalysis.ts";
 import { errors } from "../../config/errors.ts";
 import { row, rows, type Em } from "../../mixins/database.ts";
-import { decodeCursor, encodeCursor, pageOf } from "../../mixins/page.ts";
+import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../mixins/page.ts";
 import type { Metadata } from "./analyse.ts";
 
 export interface AnalysisView {
@@ -20,8 +20,6 @@ export interface AnalysisView {
   durationMs: number;
   analysedAt: string;
 }
-
-const isoTime = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 /** The newest analysis of an asset's content. @throws ANALYSIS_NOT_FOUND before it has been analysed. */
 export async function analysisOf(em: Em, assetId: string): Promise<AnalysisView> {

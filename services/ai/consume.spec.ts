@@ -38,7 +38,7 @@ beforeAll(async () => {
   threads = new AnalysisThreads({ threads: 1 });
   const tickets = (tenantId: string, ids: string[]) => Promise.resolve(ids.flatMap((id) => stored.get(`${tenantId} ${id}`) ?? []));
   const log = { info() {}, warn() {}, error() {}, debug() {} };
-  consumer = new EventConsumer(db, analysing(db, { vault, threads, tickets }), log as never);
+  consumer = new EventConsumer(db, analysing(db, { vault, threads, tickets }), log);
 });
 
 afterAll(async () => {

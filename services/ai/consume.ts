@@ -24,7 +24,7 @@ export const analysing = (
 
   async work(event, { signal }) {
     if (!event.data.analyse || event.data.assetIds.length === 0) return undefined;
-    const assets = await tools.tickets(event.tenantId, event.data.assetIds);
+    const assets = inOrder(event.data.assetIds, await tools.tickets(event.tenantId, event.data.assetIds));
     const contents = [...new Set(assets.map(({ contentId }) => contentId))];
     const known = await db.tenant(event.tenantId, (em) => knownContents(em, contents));
     return { assets, findings: await analyseBatch(assets, known, { vault: tools.vault, threads: tools.threads, signal }) };
@@ -44,3 +44,9 @@ export const analysing = (
     });
   },
 });
+
+/** The order of the event, which is the job's, decides which of two equal files counts as the first. */
+function inOrder(assetIds: readonly string[], assets: readonly AssetTicket[]): AssetTicket[] {
+  const byId = new Map(assets.map((asset) => [asset.assetId, asset]));
+  return assetIds.flatMap((id) => byId.get(id) ?? []);
+}

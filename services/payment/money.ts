@@ -21,7 +21,7 @@ export const isCurrency = (code: string): code is Currency => Object.hasOwn(deci
 const decimalsOf = (currency: Currency): number => decimals[currency];
 
 /** Every reason why `value` is not an amount in `currency`, in words for the caller. */
-function faultsOf(value: string, currency: string): Fault[] {
+export function amountFaults(value: string, currency: string): Fault[] {
   const faults: Fault[] = [];
   const amount = (detail: string) => faults.push({ pointer: "/amount", detail });
   if (!isCurrency(currency))
@@ -52,7 +52,7 @@ function faultsOf(value: string, currency: string): Fault[] {
  * @throws VALIDATION_FAILED naming every fault, pointing at /amount and /currency.
  */
 export function parseAmount(value: string, currency: string): bigint {
-  const faults = faultsOf(value, currency);
+  const faults = amountFaults(value, currency);
   if (faults.length || !isCurrency(currency)) throw errors.invalid(faults);
   const [whole = "", fraction = ""] = value.split(".");
   return BigInt(whole + fraction.padEnd(decimalsOf(currency), "0"));

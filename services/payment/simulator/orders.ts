@@ -124,6 +124,10 @@ export class Orders {
     return { order };
   }
 
+  count(): number {
+    return this.#orders.size;
+  }
+
   find(id: string): Order | undefined {
     return this.#orders.get(id);
   }

@@ -24,6 +24,8 @@ export interface Simulator {
   inject(fault: Fault): void;
   /** How often an operation was called since the start. */
   calls(operation: Operation): number;
+  /** How many orders exist. */
+  orders(): number;
   /** How many captures exist. */
   captures(): number;
   /** Every token given out so far stops working, though it has not expired. */
@@ -129,6 +131,7 @@ export async function startPayPalSimulator(options: SimulatorOptions = {}): Prom
     url: origin,
     inject: (fault) => faults.add(fault),
     calls: (operation) => door.calls.get(operation) ?? 0,
+    orders: () => orders.count(),
     captures: () => orders.captures().length,
     revokeTokens: () => door.revokeTokens(),
     approve: (orderId) => approve(orderId) !== undefined,

@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+import type { PaymentRow } from "../../entities/Payment.ts";
+import { PaymentAttempt, type PaymentAttemptRow } from "../../entities/PaymentAttempt.ts";
+import type { Em } from "../../mixins/database.ts";
+import type { Outcome } from "./gateway/gateway.ts";
+
+type Operation = PaymentAttemptRow["operation"];
+
+/**
+ * The attempt under which to ask for `operation` now. An attempt without a refusal is taken up again with its request id, so that
+ * PayPal does the work once; after a refusal PayPal would repeat it, so the next number is opened. The payment's row must be locked.
+ */
+export async function openAttempt(
+  em: Em,
+  payment: PaymentRow,
+  operation: Operation,
+  request: unknown,
+  lifetimeMs: number,
+): Promise<PaymentAttemptRow> {
+  const last = await em.findOne(PaymentAttempt, { paymentId: payment.id, operation }, { orderBy: { number: "desc" } });
+  if (last && last.outcome !== "refused") {
+    last.sends++;
+    return last;
+  }
+  const number = (last?.number ?? 0) + 1;
+  const attempt = em.create(PaymentAttempt, {
+    tenantId: payment.tenantId,
+    paymentId: payment.id,
+    operation,
+    number,
+    requestId: `${payment.id}:${operation}:${number}`,
+    keyExpiresAt: new Date(Date.now() + lifetimeMs),
+    requestHash: createHash("sha256").update(JSON.stringify(request)).digest("hex"),
+  });
+  em.persist(attempt);
+  return attempt;
+}
+
+/** Writes down how it ended. An answer once known is not overwritten by a later "unknown". */
+export async function closeAttempt(em: Em, id: string, answer: Outcome<unknown>): Promise<void> {
+  const attempt = await em.findOneOrFail(PaymentAttempt, { id });
+  if (attempt.outcome === "ok" || (answer.outcome === "unknown" && attempt.outcome === "refused")) return;
+  attempt.outcome = answer.outcome;
+  attempt.issue = answer.outcome === "refused" ? answer.issue : answer.outcome === "unknown" ? answer.reason : null;
+  attempt.debugId = answer.debugId;
+  attempt.httpStatus = answer.httpStatus;
+  attempt.response = answer.response as object | string | null;
+  attempt.finishedAt = new Date();
+}

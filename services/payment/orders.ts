@@ -1,0 +1,101 @@
+import type { Principal } from "../../config/contracts.ts";
+import { errors, type Fault } from "../../config/errors.ts";
+import { Payment, type PaymentRow } from "../../entities/Payment.ts";
+import { once } from "../../mixins/events.ts";
+import { claimRow } from "./claim.ts";
+import { amountFaults, formatAmount, parseAmount, type Currency } from "./money.ts";
+import { tell } from "./record.ts";
+import { settle } from "./settle.ts";
+import { openCreation, submit } from "./submit.ts";
+import type { Till } from "./till.ts";
+
+export interface NewPayment {
+  /** Decimal string, e.g. "12.50". */
+  amount: string;
+  currency: string;
+  description?: string;
+  returnUrl?: string;
+  cancelUrl?: string;
+}
+
+/** Every reason why a payment can't be made of this. */
+function faultsOf(input: NewPayment): Fault[] {
+  const faults = amountFaults(input.amount, input.currency);
+  if (faults.length === 0 && parseAmount(input.amount, input.currency) === 0n)
+    faults.push({ pointer: "/amount", detail: "must be more than zero" });
+  for (const name of ["returnUrl", "cancelUrl"] as const) {
+    const url = input[name];
+    if (url === undefined) continue;
+    const scheme = URL.canParse(url) ? new URL(url).protocol : null;
+    if (scheme !== "https:" && scheme !== "http:") faults.push({ pointer: `/${name}`, detail: "must be an absolute http or https URL" });
+  }
+  return faults;
+}
+
+/**
+ * Creates a payment and PayPal's order for it. Row, attempt and event are committed before PayPal hears of it; when its answer is
+ * lost the payment stays `created` and the sweeper asks again. A repeat under the same key gives the same payment.
+ * @throws VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PAYMENT_REFUSED (with PayPal's issue; the payment then is `failed`)
+ */
+export async function createPayment(till: Till, principal: Principal, input: NewPayment, key?: string): Promise<PaymentRow> {
+  const faults = faultsOf(input);
+  if (faults.length) throw errors.invalid(faults);
+  const { tenantId, userId, subject } = principal;
+  const begun = await till.db.tenant(tenantId, async (em) => {
+    let fresh: { payment: PaymentRow; claim: string; attempt: Awaited<ReturnType<typeof openCreation>> } | undefined;
+    const { id } = await once(em, "payment", { tenantId, action: "payment.create", key, params: input }, async () => {
+      const amountMinor = parseAmount(input.amount, input.currency);
+      const payment = em.create(Payment, {
+        id: crypto.randomUUID(),
+        tenantId,
+        userId,
+        amountMinor,
+        amount: formatAmount(amountMinor, input.currency as Currency),
+        currency: input.currency,
+        status: "created",
+        description: input.description ?? null,
+        returnUrl: input.returnUrl ?? null,
+        cancelUrl: input.cancelUrl ?? null,
+        simulated: till.gateway.simulated,
+        createdAt: new Date(),
+        nextCheckAt: new Date(Date.now() + 15_000),
+      });
+      em.persist(payment);
+      const claim = claimRow(payment);
+      const attempt = await openCreation(em, payment, till);
+      await tell(em, payment, subject);
+      fresh = { payment, claim, attempt };
+      return { id: payment.id };
+    });
+    return { id, fresh };
+  });
+
+  const { fresh } = begun;
+  const payment = fresh ? await submit(till, fresh.payment, fresh.claim, fresh.attempt) : await repeated(till, tenantId, begun.id);
+  if (payment.status === "failed" && !payment.paypalPaymentId) {
+    throw errors.paymentRefused(`PayPal refused the payment: ${payment.failureMessage}`, {
+      paymentId: payment.id,
+      issue: payment.failureType,
+    });
+  }
+  return payment;
+}
+
+/** A repeat under the same key: the payment as it stands, taken up again when PayPal has not confirmed it. */
+async function repeated(till: Till, tenantId: string, id: string): Promise<PaymentRow> {
+  const payment = await till.db.tenant(tenantId, (em) => em.findOneOrFail(Payment, { id }));
+  return payment.status === "created" ? settle(till, id, { waitMs: 2_000 }) : payment;
+}
+
+/** Settles what is due: lost answers, approvals nobody came back from. @returns how many were looked at */
+export async function sweep(till: Till, limit = 20): Promise<number> {
+  const due = await till.db.system((em) =>
+    em.find(
+      Payment,
+      { nextCheckAt: { $lte: new Date() }, $or: [{ claimedUntil: null }, { claimedUntil: { $lt: new Date() } }] },
+      { orderBy: { nextCheckAt: "asc" }, limit, fields: ["id"] },
+    ),
+  );
+  for (const { id } of due) await settle(till, id);
+  return due.length;
+}

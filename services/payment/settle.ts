@@ -1,0 +1,91 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { errors } from "../../config/errors.ts";
+import type { PaymentRow } from "../../entities/Payment.ts";
+import type { Database } from "../../mixins/database.ts";
+import { openAttempt } from "./attempts.ts";
+import { lockPayment, takePayment } from "./claim.ts";
+import type { OrderView } from "./gateway/gateway.ts";
+import { record, writeChange, type Change } from "./record.ts";
+import { readCaptureAnswer, readLook, readOrderState, type Reading } from "./state.ts";
+import { submit } from "./submit.ts";
+import type { Till } from "./till.ts";
+
+export interface SettleOptions {
+  /** Whether the payer has just acted: only then is a capture tried again that the payer's bank declined. */
+  payerActed?: boolean;
+  /** How long to wait for another one that settles it right now, in milliseconds. */
+  waitMs?: number;
+}
+
+/**
+ * Brings a payment as far as it can go now. The one command of return page, API, webhook and sweeper: looks at the order,
+ * captures it when the payer approved, and looks again when the answer was lost. However many run at once, PayPal captures once and
+ * one `payment.captured` is told.
+ * @throws PAYMENT_NOT_FOUND
+ */
+export async function settle(till: Till, paymentId: string, { payerActed = false, waitMs = 0 }: SettleOptions = {}): Promise<PaymentRow> {
+  const deadline = Date.now() + waitMs;
+  for (;;) {
+    const taken = await takePayment(till.db, paymentId);
+    if (taken.state === "missing") throw errors.paymentNotFound("There is no such payment.", { id: paymentId });
+    if (taken.state === "taken") {
+      const { payment, claim } = taken;
+      const orderId = payment.paypalPaymentId;
+      return orderId ? look(till, payment, claim, orderId, payerActed) : submit(till, payment, claim);
+    }
+    if (taken.state === "over" || Date.now() >= deadline) return taken.payment;
+    await delay(100);
+  }
+}
+
+async function look({ db, gateway }: Till, payment: PaymentRow, claim: string, orderId: string, payerActed: boolean): Promise<PaymentRow> {
+  const finish = (reading: Reading, attempt?: Change["attempt"]) =>
+    record(db, payment.id, claim, { ...changeOf(reading), attempt, release: true });
+  const first = await gateway.getOrder(orderId);
+  const reading = readLook(first, payment, Date.now() - payment.createdAt.getTime());
+  if (reading.next !== "capture") return finish(reading);
+  if (payment.status === "pending" && payment.failureType && !payerActed) return finish({ next: "wait" });
+
+  const attempt = await approve(db, payment.id, claim, orderId, gateway.requestIdLifetimeMs);
+  const answer = await gateway.captureOrder(orderId, attempt.requestId);
+  const captured = readCaptureAnswer(answer, payment);
+  if (captured.next !== "look") return finish(captured, { id: attempt.id, answer });
+  // The answer was lost, or says that it was done before: what the order shows now is what happened.
+  await record(db, payment.id, claim, { attempt: { id: attempt.id, answer } });
+  const second = await gateway.getOrder(orderId);
+  return finish(second.outcome === "ok" ? afterCapture(second.value, payment) : { next: "wait" });
+}
+
+/** The order after a capture whose answer told nothing: not captured yet means that the next settle asks again, under the same request id. */
+function afterCapture(order: OrderView, payment: PaymentRow): Reading {
+  const reading = readOrderState(order, payment);
+  return reading.next === "capture" || reading.next === "look" ? { next: "wait" } : reading;
+}
+
+/** Commits that the payer approved and that a capture is about to be asked for, before it is. */
+function approve(db: Database, id: string, claim: string, orderId: string, lifetimeMs: number) {
+  return db.system(async (em) => {
+    const payment = await lockPayment(em, id);
+    if (!payment) throw errors.paymentNotFound("There is no such payment.", { id });
+    await writeChange(em, payment, claim, { status: "approved", failure: null });
+    return openAttempt(em, payment, "capture", { orderId }, lifetimeMs);
+  });
+}
+
+function changeOf(reading: Reading): Change {
+  switch (reading.next) {
+    case "captured":
+      return { status: "captured", captureId: reading.captureId, failure: null };
+    case "held":
+      return { status: "held", captureId: reading.captureId, failure: reading.failure };
+    case "failed":
+      return { status: "failed", failure: reading.failure };
+    case "return":
+      return { status: "pending", failure: reading.failure };
+    case "wait":
+      return reading.failure ? { failure: reading.failure } : {};
+    case "capture":
+    case "look":
+      return {};
+  }
+}

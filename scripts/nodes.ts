@@ -27,12 +27,21 @@ export interface Nodes {
 const restartsAMinute = 5;
 const minute = 60_000;
 
-/**
- * Starts every node as a process of its own.
- * @param environment of one node, by its id
- * @param changed called when a node has a new process id
- */
-export function startNodes(dataDir: string, environment: (id: string) => NodeJS.ProcessEnv, report: Report, changed: () => void): Nodes {
+export interface NodesOptions {
+  dataDir: string;
+  /** Environment of one node, by its id. */
+  environment: (id: string) => NodeJS.ProcessEnv;
+  report: Report;
+  /** Called when a node has a new process id. */
+  changed: () => void;
+  nodes?: typeof layout;
+  /** Arguments of Node itself. */
+  program?: string[];
+}
+
+/** Starts every node as a process of its own. */
+export function startNodes(options: NodesOptions): Nodes {
+  const { dataDir, environment, report, changed, nodes = layout, program = ["scripts/node.ts"] } = options;
   const running = new Map<string, Running>();
   const stopping = new AbortController();
   let watching = false;
@@ -42,7 +51,7 @@ export function startNodes(dataDir: string, environment: (id: string) => NodeJS.
 
   const start = ({ id, services }: (typeof layout)[number], restarts: number[]) => {
     const env = { ...environment(id), LEGENDO_NODE_ID: id, SERVICES: services.join(",") };
-    const node = launch({ name: id, dataDir, command: process.execPath, args: ["scripts/node.ts"], env, cwd: root, ipc: true });
+    const node = launch({ name: id, dataDir, command: process.execPath, args: program, env, cwd: root, ipc: true });
     running.set(id, node);
     void node.ended.then(async (how) => {
       if (stopping.signal.aborted) return;
@@ -58,10 +67,10 @@ export function startNodes(dataDir: string, environment: (id: string) => NodeJS.
       changed();
     });
   };
-  for (const entry of layout) start(entry, []);
+  for (const entry of nodes) start(entry, []);
 
   return {
-    list: () => layout.map((entry) => ({ ...entry, pid: running.get(entry.id)?.pid ?? 0 })),
+    list: () => nodes.map((entry) => ({ ...entry, pid: running.get(entry.id)?.pid ?? 0 })),
     fault,
     settled: () => (watching = true),
     async stop(graceMs) {

@@ -50,7 +50,7 @@ try {
   }
 }
 for (const step of undo.reverse()) await step().catch((error: unknown) => console.error(error));
-say("stopped");
+if (leaving.signal.aborted) say("stopped");
 process.exit();
 
 async function start(signal: AbortSignal): Promise<void> {
@@ -95,7 +95,7 @@ async function start(signal: AbortSignal): Promise<void> {
     METRICS_PORT: id === "edge-1" ? String(metricsPort) : "0",
   });
   let cluster: Cluster | undefined;
-  const nodes = startNodes(dataDir, environment, say, () => save({}));
+  const nodes = startNodes({ dataDir, environment, report: say, changed: () => save({}) });
   const save = (change: Partial<Cluster>) => {
     if (cluster) writeCluster(dataDir, (cluster = { ...cluster, ...change, nodes: nodes.list() }));
   };

@@ -11,7 +11,8 @@ export interface Identity {
   encoding: Encoding | null;
 }
 
-const HEAD = 64 * 1024;
+/** Where the first element, a shebang and the like must stand. */
+const HEAD = 8 * 1024;
 
 /** Lower-case extension of a file name without the dot, "" when there is none. Dockerfile and Makefile count as their own. */
 export function extensionOf(name: string): string {

@@ -45,6 +45,13 @@ describe("readText", () => {
     expect((await facts("a.html", Buffer.from("<p>A &amp; B<script>var c</script></p>"))).words).toBe(2);
   });
 
+  test("a page that closes nothing is read in one pass", async () => {
+    const began = performance.now();
+    const page = await facts("a.html", Buffer.from("<html>" + "word <script ".repeat(300_000)));
+    expect(page.words).toBe(1);
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
   test("code and data have lines, but no language", async () => {
     expect(await facts("code/primes.py")).toMatchObject({ lines: 15, language: null, keywords: [] });
     expect(await facts("data/customers.csv")).toMatchObject({ lines: 7, language: null, title: null });

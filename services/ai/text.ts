@@ -1,4 +1,5 @@
 import { decode, type Encoding } from "./encoding.ts";
+import { textOfPage, titleOfPage } from "./html.ts";
 import { topWords, wordsOf } from "./keywords.ts";
 import { familyOf } from "./kinds.ts";
 
@@ -25,7 +26,7 @@ export async function readText(bytes: Uint8Array, encoding: Encoding, mediaType:
   const source = decode(truncated ? bytes.subarray(0, TEXT_LIMIT) : bytes, encoding);
   const family = familyOf(mediaType);
   const worded = family === "prose" || family === "page";
-  const text = mediaType === "text/html" ? withoutMarkup(source) : source;
+  const text = mediaType === "text/html" ? textOfPage(source) : source;
   const words = wordsOf(text);
   const language = worded ? await languageOf(text) : null;
   return {
@@ -55,20 +56,9 @@ export async function languageOf(text: string): Promise<string> {
   return found.language && found.isReliable() ? found.language : "unknown";
 }
 
-const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " };
-const unescape = (text: string) => text.replace(/&(amp|lt|gt|quot|apos|nbsp);/g, (_, name: string) => entities[name]!);
-
-const withoutMarkup = (html: string) =>
-  unescape(
-    html
-      .replace(/<!--[\s\S]*?-->/g, " ")
-      .replace(/<(script|style|template)\b[\s\S]*?<\/\1\s*>/gi, " ")
-      .replace(/<[^>]{0,4000}>/g, " "),
-  );
-
 function titleOf(source: string, mediaType: string): string | null {
   const head = source.slice(0, 16_384);
-  if (mediaType === "text/html") return clean(unescape(/<title[^>]*>([^<]*)</i.exec(head)?.[1] ?? ""));
+  if (mediaType === "text/html") return clean(titleOfPage(head));
   const body = mediaType === "text/markdown" ? head.replace(/^---\r?\n[\s\S]*?\r?\n---\r?\n/, "") : head;
   if (mediaType === "text/markdown") return clean(/^#{1,2}\s+(.+?)\s*#*$/m.exec(body)?.[1] ?? "");
   // In plain text a title is a short first line that stands alone.

@@ -1,28 +1,35 @@
 import type { Binary } from "../../config/action.ts";
-import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
+import { isUnchanged, quoted } from "./conditions.ts";
+import { sendJson, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
 import type { Route, RouteTable } from "./routes.ts";
 
-/** Shapes an action's result for its way out: `{data}`, a page as it is, or bytes. moleculer-web sends what this returns. */
-export function answer(table: RouteTable, req: EdgeRequest, res: EdgeResponse, result: unknown): unknown {
+/** Sends an action's result: as `{data}`, a page as it is, or bytes. Takes the place of moleculer-web's own sending. */
+export function sendAnswer(table: RouteTable, req: EdgeRequest, res: EdgeResponse, result: unknown): void {
   const route = req.route!;
-  const { meta } = req.$ctx;
-  meta.$statusCode = route.status;
-  if (route.binary) {
-    const { mediaType, base64, etag } = result as Binary;
-    meta.$responseType = mediaType;
-    // Kept by the client, but asked for again each time: the permission may be gone.
-    res.setHeader("Cache-Control", "private, no-cache");
-    res.setHeader("ETag", quoted(etag));
-    return Buffer.from(base64, "base64");
-  }
-  if (req.vendorType) meta.$responseType = `${req.vendorType}; charset=utf-8`;
+  if (route.binary) return sendBinary(req, res, result as Binary);
   const location = route.status === 201 ? locationOf(table, route, result) : undefined;
   if (location) res.setHeader("Location", location);
-  return isPage(result) ? result : { data: result ?? null };
+  if (route.status === 204) {
+    res.statusCode = 204;
+    return void res.end();
+  }
+  const mediaType = req.vendorType ?? "application/json";
+  sendJson(res, route.status, isPage(result) ? result : { data: result ?? null }, `${mediaType}; charset=utf-8`);
 }
 
-/** A strong entity tag of RFC 9110. */
-export const quoted = (etag: string): string => (/^(W\/)?".*"$/.test(etag) ? etag : `"${etag}"`);
+function sendBinary(req: EdgeRequest, res: EdgeResponse, { mediaType, base64, etag }: Binary): void {
+  const bytes = Buffer.from(base64, "base64");
+  // Kept by the client, but asked for again each time: the permission may be gone.
+  res.setHeader("Cache-Control", "private, no-cache");
+  res.setHeader("ETag", quoted(etag));
+  if (isUnchanged(req.headers, quoted(etag), undefined)) {
+    res.statusCode = 304;
+    return void res.end();
+  }
+  res.setHeader("Content-Type", mediaType);
+  res.setHeader("Content-Length", bytes.length);
+  res.end(req.method === "HEAD" ? undefined : bytes);
+}
 
 const isPage = (result: unknown) => typeof result === "object" && result !== null && "pagination" in result;
 

@@ -5,6 +5,7 @@ import { errors } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ClaimVerifier, type KeySource } from "../../mixins/claim.ts";
 import { logRequest } from "./accesslog.ts";
+import { sendAnswer } from "./answer.ts";
 import { Credentials } from "./credentials.ts";
 import { door, pathOf } from "./door.ts";
 import { sendJson, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
@@ -82,6 +83,11 @@ export default service<Edge>()({
       if (!found.length) throw errors.notFound(`There is no ${path} here.`);
       const allowed = found.map((candidate) => candidate.method).join(", ");
       throw errors.methodNotAllowed(`${path} takes ${allowed}; it was asked with ${method}.`, { allowed });
+    },
+
+    sendResponse(req: EdgeRequest, res: EdgeResponse, result: unknown) {
+      // A client that has left gets no answer.
+      if (!res.headersSent && !res.destroyed) sendAnswer(this.gateway.table, req, res, result);
     },
 
     errorHandler(req: EdgeRequest, res: EdgeResponse, error: unknown) {

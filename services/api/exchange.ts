@@ -17,18 +17,11 @@ export interface EdgeRequest extends IncomingMessage {
   /** Set when the edge itself had to know the caller. */
   principal?: Principal;
   query: URLSearchParams;
-  $ctx: Context<unknown, Meta & GatewayMeta>;
+  $ctx: Context<unknown, Meta>;
   $params: Record<string, unknown>;
 }
 
 export type EdgeResponse = ServerResponse;
-
-/** What moleculer-web reads from the meta when it sends an action's result. */
-export interface GatewayMeta {
-  $statusCode?: number;
-  $location?: string;
-  $responseType?: string;
-}
 
 /** A route that the edge answers itself. The params are merged, converted and checked. */
 export type EdgeHandler = (req: EdgeRequest, res: EdgeResponse, params: Record<string, unknown>) => Promise<void>;

@@ -1,7 +1,6 @@
 import type { Permission } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { ClaimVerifier } from "../../mixins/claim.ts";
-import { answer } from "./answer.ts";
 import { readBody } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
@@ -25,7 +24,7 @@ type AliasTarget = string | ((req: EdgeRequest, res: EdgeResponse, next: Next) =
 
 /**
  * moleculer-web's one route: every path of the table and nothing else. Its own parsing, merging, rate limiter, CORS and logging stay off;
- * `beforeCall` and `answer` take their place.
+ * `beforeCall` and `sendAnswer` take their place.
  */
 export const gatewayRoute = (gateway: Gateway) => ({
   path: "/",
@@ -36,8 +35,6 @@ export const gatewayRoute = (gateway: Gateway) => ({
   pathToRegexpOptions: { sensitive: true },
   aliases: aliases(gateway.table.all()),
   onBeforeCall: (_ctx: unknown, _route: unknown, req: EdgeRequest, _res: unknown, alias: Alias) => beforeCall(gateway, req, alias),
-  onAfterCall: (_ctx: unknown, _route: unknown, req: EdgeRequest, res: EdgeResponse, result: unknown) =>
-    Promise.resolve(answer(gateway.table, req, res, result)),
 });
 
 function aliases(routes: Route[]): Record<string, AliasTarget> {

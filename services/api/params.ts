@@ -1,7 +1,6 @@
-import type { TSchema } from "typebox";
 import Value from "typebox/value";
 import { errors, type Fault } from "../../config/errors.ts";
-import type { JsonObjectSchema } from "./routes.ts";
+import type { JsonObjectSchema, PropertySchema } from "./routes.ts";
 
 /**
  * One object from path, query and body; a name may come from several places only with the same value. Path and query are text and are
@@ -24,14 +23,9 @@ export function mergeParams(
   };
   for (const name of new Set(query.keys())) {
     const property = schema.properties?.[name];
-    const texts = query.getAll(name);
-    if (isArray(property))
-      put(
-        name,
-        texts.map((text) => convert(property.items, text)),
-        "in the query",
-      );
-    else for (const text of new Set(texts)) put(name, convert(property, text), "in the query");
+    const values = query.getAll(name).map((text) => convert(property?.items ?? property, text));
+    if (property?.type === "array") put(name, values, "in the query");
+    else for (const value of values) put(name, value, "in the query");
   }
   for (const [name, text] of Object.entries(path)) put(name, convert(schema.properties?.[name], text), "in the path");
   if (faults.length) throw errors.invalid(faults);
@@ -39,14 +33,22 @@ export function mergeParams(
   return Object.fromEntries(merged);
 }
 
-function convert(schema: TSchema | undefined, text: string): unknown {
-  if (!schema) return text;
-  const converted = Value.Convert(schema, text);
-  return String(converted) === text ? converted : text;
+/**
+ * Text as the type that a published JSON Schema asks for. TypeBox's own Convert needs what JSON leaves out of its schemas, and rounds.
+ * Text that doesn't read as that type stays text, for the action to refuse.
+ */
+function convert(schema: PropertySchema | undefined, text: string): unknown {
+  const choices = schema?.anyOf ?? [schema ?? {}];
+  if (choices.some(({ type }) => type === "string")) return text;
+  for (const { type } of choices) {
+    const value = type && readers[type]?.(text);
+    // Only what is written as we would write it: 1e3, 007 and 0x10 are left for the action to refuse.
+    if (value !== undefined && String(value) === text) return value;
+  }
+  return text;
 }
 
-const isArray = (schema: TSchema | undefined): schema is TSchema & { items: TSchema } =>
-  (schema)?.type === "array";
+const readers: Record<string, (text: string) => number | boolean> = { integer: Number, number: Number, boolean: (text) => text === "true" };
 
 /** RFC 6901. */
 const pointerTo = (name: string) => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;

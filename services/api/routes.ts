@@ -29,9 +29,17 @@ export interface Route {
   mediaType?: string;
 }
 
+/** The parts of a JSON Schema that the edge looks at. */
+export interface PropertySchema {
+  type?: string;
+  items?: PropertySchema;
+  anyOf?: PropertySchema[];
+  description?: string;
+}
+
 export interface JsonObjectSchema {
   type: "object";
-  properties?: Record<string, TSchema & { description?: string }>;
+  properties?: Record<string, PropertySchema>;
   required?: string[];
 }
 

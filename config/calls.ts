@@ -4,6 +4,10 @@ import type { actions as auth } from "../services/auth/auth.service.ts";
 import type { actions as authApiKeys } from "../services/auth/auth.apikeys.service.ts";
 import type { actions as authKeys } from "../services/auth/auth.keys.service.ts";
 import type { actions as authOrganisations } from "../services/auth/auth.organisations.service.ts";
+import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
+import type { actions as payment } from "../services/payment/payment.service.ts";
+import type { actions as syncAssets } from "../services/sync/sync.assets.service.ts";
+import type { actions as syncJobs } from "../services/sync/sync.jobs.service.ts";
 import type { ActionTypes } from "./action.ts";
 
 /**
@@ -16,7 +20,11 @@ export interface ActionMap
     ActionTypes<"auth", typeof auth>,
     ActionTypes<"auth.apikeys", typeof authApiKeys>,
     ActionTypes<"auth.keys", typeof authKeys>,
-    ActionTypes<"auth.organisations", typeof authOrganisations> {}
+    ActionTypes<"auth.organisations", typeof authOrganisations>,
+    ActionTypes<"notification.webhooks", typeof webhooks>,
+    ActionTypes<"payment", typeof payment>,
+    ActionTypes<"sync.assets", typeof syncAssets>,
+    ActionTypes<"sync.jobs", typeof syncJobs> {}
 export type ActionName = keyof ActionMap;
 
 interface Caller {

@@ -55,6 +55,7 @@ const EnvSchema = Type.Object({
   VAULT_S3_SECRET_ACCESS_KEY: Maybe("Secret key of the vault's bucket."),
 
   SYNC_FILE_ROOTS: Text("Comma-separated folders that file:// sources may read; none when empty.", ""),
+  SYNC_PRIVATE_HOSTS: Text("Comma-separated host:port of S3 endpoints that may be on private addresses.", ""),
   SYNC_THREADS: Count("Worker threads per sync node that hash and seal.", 2, 1),
   SYNC_JOBS: Count("Sync jobs one node runs at the same time.", 2, 1),
   AI_THREADS: Count("Worker threads per ai node.", 1, 1),

@@ -1,4 +1,5 @@
-import { defineEntity, p } from "@mikro-orm/core";
+import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
+import type { Permission } from "../config/contracts.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** An organisation's API key; only a keyed hash of its secret is kept. */
@@ -12,7 +13,7 @@ export const ApiKey = defineEntity({
     createdBy: p.uuid(),
     name: p.text(),
     secretHash: p.blob(),
-    permissions: p.array<string>(),
+    permissions: p.array<Permission>(),
     expiresAt: p.datetime().nullable(),
     lastUsedAt: p.datetime().nullable(),
     revokedAt: p.datetime().nullable(),
@@ -21,3 +22,4 @@ export const ApiKey = defineEntity({
   indexes: [{ properties: ["tenantId", "createdAt", "id"] }],
   policies: tenantPolicy(),
 });
+export type ApiKeyRow = InferEntity<typeof ApiKey>;

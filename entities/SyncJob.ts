@@ -37,7 +37,7 @@ export const SyncJob = defineEntity({
     startedAt: p.datetime().nullable(),
     completedAt: p.datetime().nullable(),
   },
-  checks: [{ name: "sync_jobs_progress_percent", expression: "progress between 0 and 100" }],
+  checks: [{ name: "sync_jobs_progress_percent", expression: "progress >= 0 and progress <= 100" }],
   indexes: [
     { properties: ["tenantId", "createdAt", "id"] },
     { properties: ["tenantId", "status", "createdAt"] },

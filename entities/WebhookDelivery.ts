@@ -1,4 +1,4 @@
-import { defineEntity, p } from "@mikro-orm/core";
+import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** One event on its way to one endpoint. Retries that last for days stand here, not in JetStream. */
@@ -28,3 +28,4 @@ export const WebhookDelivery = defineEntity({
   indexes: [{ name: "webhook_deliveries_due", properties: ["endpointId", "nextAttemptAt"], where: "status = 'pending'" }],
   policies: tenantPolicy(),
 });
+export type WebhookDeliveryRow = InferEntity<typeof WebhookDelivery>;

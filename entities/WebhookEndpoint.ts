@@ -1,4 +1,4 @@
-import { defineEntity, p } from "@mikro-orm/core";
+import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** A tenant's URL that wants to hear of events, with its signing secret sealed. */
@@ -21,3 +21,4 @@ export const WebhookEndpoint = defineEntity({
   indexes: [{ properties: ["tenantId", "id"] }],
   policies: tenantPolicy(),
 });
+export type WebhookEndpointRow = InferEntity<typeof WebhookEndpoint>;

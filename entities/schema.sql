@@ -129,7 +129,7 @@ create index "sync_jobs_tenant_id_created_at_id_index" on "sync"."sync_jobs" ("t
 create index "sync_jobs_tenant_id_status_created_at_index" on "sync"."sync_jobs" ("tenant_id", "status", "created_at");
 create index "sync_jobs_status_index" on "sync"."sync_jobs" ("status");
 create index "sync_jobs_created_at_index" on "sync"."sync_jobs" ("created_at");
-alter table "sync"."sync_jobs" add constraint "sync_jobs_progress_percent" check (progress between 0 and 100);
+alter table "sync"."sync_jobs" add constraint "sync_jobs_progress_percent" check (progress >= 0 and progress <= 100);
 alter table "sync"."sync_jobs" add constraint "sync_jobs_mode_check" check ("mode" in ('incremental', 'full'));
 alter table "sync"."sync_jobs" add constraint "sync_jobs_status_check" check ("status" in ('queued', 'planning', 'running', 'paused', 'completed', 'completed_with_errors', 'failed', 'cancelled'));
 

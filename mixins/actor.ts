@@ -16,6 +16,8 @@ const sweepMs = 2_000;
 /** What an actor's handler holds while it works. */
 export interface Lease {
   key: string;
+  /** The letter that is being handled. */
+  messageId: string;
   tenantId: string;
   /** Aborted when the lease is lost or the node stops: leave without committing. */
   signal: AbortSignal;
@@ -165,6 +167,7 @@ export class ActorRunner {
     let committed = false;
     const lease: Lease = {
       key,
+      messageId: message.id,
       tenantId: claimed.tenantId,
       signal,
       commit: (work) =>

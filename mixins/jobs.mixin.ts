@@ -28,6 +28,7 @@ class Jobs {
   private readonly consumers = new Map<string, EventConsumer>();
   private readonly runners: ActorRunner[] = [];
   private readonly host: Host<WithDatabase>;
+  private stopping: Promise<void> | undefined;
 
   constructor(host: Host<WithDatabase>, connection: NatsConnection) {
     this.host = host;
@@ -73,7 +74,13 @@ class Jobs {
     );
   }
 
-  async stop(): Promise<void> {
+  /** Ends consumers, actors, relay and connection, in this order. A second call waits for the first. */
+  stop(): Promise<void> {
+    this.stopping ??= this.end();
+    return this.stopping;
+  }
+
+  private async end(): Promise<void> {
     await Promise.all([...this.consumers.values()].map((consumer) => consumer.stop()));
     await Promise.all(this.runners.map((runner) => runner.stop()));
     await this.relay.stop();

@@ -32,6 +32,9 @@ export function decodeCursor(secret: string, scope: unknown, cursor: string | un
   return JSON.parse(body) as Cursor;
 }
 
+/** SQL that shows a timestamp as ISO 8601 in UTC, to the millisecond. */
+export const isoTime = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
 /** Makes a page of `rows`, read with limit + 1. */
 export function pageOf<Row, Shown>(
   rows: Row[],

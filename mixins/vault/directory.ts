@@ -36,13 +36,47 @@ export function directoryStore(url: URL, { fsync = true }: DirectoryOptions): St
     return making;
   }
 
+  function upload(temporary: string, target: string): Upload {
+    const fd = openSync(temporary, "wx", 0o600);
+    let open = true;
+    const closed = () => {
+      if (open) closeSync(fd);
+      open = false;
+    };
+    return {
+      write(buffers) {
+        try {
+          writeAll(fd, buffers);
+        } catch (error) {
+          throw storageError(error, target);
+        }
+      },
+      async commit() {
+        try {
+          if (fsync) await syncData(fd);
+          closed();
+          await folder(dirname(target));
+          await rename(temporary, target);
+          if (fsync) await syncFolder(dirname(target));
+        } catch (error) {
+          await this.abort();
+          throw writeError(error, target, made);
+        }
+      },
+      async abort() {
+        closed();
+        await unlink(temporary).catch(() => {});
+      },
+    };
+  }
+
   return {
     async create(key) {
       try {
         await folder(incoming);
-        return upload(join(incoming, `${randomUUID()}.part`), join(root, key), folder, fsync);
+        return upload(join(incoming, `${randomUUID()}.part`), join(root, key));
       } catch (error) {
-        throw storageError(error, key);
+        throw writeError(error, key, made);
       }
     },
 
@@ -91,40 +125,6 @@ export function directoryStore(url: URL, { fsync = true }: DirectoryOptions): St
   };
 }
 
-function upload(temporary: string, target: string, folder: (path: string) => Promise<void>, fsync: boolean): Upload {
-  const fd = openSync(temporary, "wx", 0o600);
-  let open = true;
-  const closed = () => {
-    if (open) closeSync(fd);
-    open = false;
-  };
-  return {
-    write(buffers) {
-      try {
-        writeAll(fd, buffers);
-      } catch (error) {
-        throw storageError(error, target);
-      }
-    },
-    async commit() {
-      try {
-        if (fsync) await syncData(fd);
-        closed();
-        await folder(dirname(target));
-        await rename(temporary, target);
-        if (fsync) await syncFolder(dirname(target));
-      } catch (error) {
-        await this.abort();
-        throw storageError(error, target);
-      }
-    },
-    async abort() {
-      closed();
-      await unlink(temporary).catch(() => {});
-    },
-  };
-}
-
 /** writev may write less than it was given; it says why only when asked again. */
 function writeAll(fd: number, buffers: Uint8Array[]): void {
   let rest = buffers;
@@ -163,6 +163,13 @@ const faults: Record<string, (message: string, data?: undefined, cause?: unknown
   EPERM: errors.vaultDenied,
   EROFS: errors.vaultDenied,
 };
+
+/** A folder that was there has gone: not a missing object, and the next try makes it anew. */
+function writeError(error: unknown, key: string, made: Map<string, unknown>): Error {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT") return storageError(error, key);
+  made.clear();
+  return errors.vaultUnreachable(`The vault's folder is gone: ${messageOf(error)}.`, undefined, error);
+}
 
 function storageError(error: unknown, key: string): Error {
   if (failureType(error).startsWith("VAULT_")) return error as Error;

@@ -31,6 +31,12 @@ export interface ThreadOptions {
  */
 const PER_THREAD = 2;
 
+/**
+ * A small young generation makes V8 look for garbage often, and with it go the sealed chunks, which lie outside the heap: without this
+ * two threads grow by 200 MB.
+ */
+const resourceLimits = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 6 };
+
 interface Thread {
   worker: Worker;
   pulls: number;
@@ -52,7 +58,7 @@ export function openThreads({ threads: limit, onCrash }: ThreadOptions): Threads
   for (let i = 0; i < limit; i++) spawn();
 
   function spawn(): Thread {
-    const worker = new Worker(new URL("./thread.ts", import.meta.url), { name: "sync", resourceLimits: { maxOldGenerationSizeMb: 192 } });
+    const worker = new Worker(new URL("./thread.ts", import.meta.url), { name: "sync", resourceLimits });
     const thread: Thread = { worker, pulls: 0, lists: 0 };
     threads.add(thread);
     const lost = (cause: Error) => {

@@ -1,8 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
-export class Migration20261122181830_first_tables extends Migration {
+export class Migration20261122182736_first_tables extends Migration {
 
-  override name = 'Migration20261122181830_first_tables';
+  override name = 'Migration20261122182736_first_tables';
 
   override up(): void | Promise<void> {
     this.addSql(`create schema if not exists "sync";`);
@@ -105,7 +105,7 @@ export class Migration20261122181830_first_tables extends Migration {
     this.addSql(`alter table "sync"."failures" enable row level security;`);
     this.addSql(`create policy "tenant_isolation" on "sync"."failures" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');`);
 
-    this.addSql(`alter table "sync"."sync_jobs" add constraint "sync_jobs_progress_percent" check (progress between 0 and 100);`);
+    this.addSql(`alter table "sync"."sync_jobs" add constraint "sync_jobs_progress_percent" check (progress >= 0 and progress <= 100);`);
     this.addSql(`alter table "sync"."sync_jobs" add constraint "sync_jobs_mode_check" check ("mode" in ('incremental', 'full'));`);
     this.addSql(`alter table "sync"."sync_jobs" add constraint "sync_jobs_status_check" check ("status" in ('queued', 'planning', 'running', 'paused', 'completed', 'completed_with_errors', 'failed', 'cancelled'));`);
     this.addSql(`alter table "sync"."sync_jobs" enable row level security;`);

@@ -1,8 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
-export class Migration20261122181829_first_tables extends Migration {
+export class Migration20261122182735_first_tables extends Migration {
 
-  override name = 'Migration20261122181829_first_tables';
+  override name = 'Migration20261122182735_first_tables';
 
   override up(): void | Promise<void> {
     this.addSql(`create schema if not exists "auth";`);

@@ -1,0 +1,39 @@
+import { rows, type Database } from "../../mixins/database.ts";
+import type { Known } from "./plan.ts";
+import type { KnownContent } from "./pull.ts";
+
+const pageSize = 5_000;
+
+/** What the catalogue has of a source, in byte order of the path, page by page. */
+export async function* knownAssets(database: Database, tenantId: string, sourceId: string): AsyncGenerator<Known[]> {
+  let after = "";
+  for (;;) {
+    const page = await database.tenant(tenantId, (em) =>
+      rows<Known>(
+        em,
+        `select id as "assetId", path, fingerprint, encode(content_id, 'hex') as "contentId", gone_at is not null as gone
+         from sync.assets where tenant_id = ? and source_id = ? and path > ? order by path limit ${pageSize}`,
+        [tenantId, sourceId, after],
+      ),
+    );
+    if (page.length) yield page;
+    const last = page.at(-1);
+    if (!last || page.length < pageSize) return;
+    after = last.path;
+  }
+}
+
+/** Which contents the tenant's vault holds already. */
+export const knownContent =
+  (database: Database, tenantId: string): KnownContent =>
+  async (contentIds) => {
+    const found = await database.tenant(tenantId, (em) =>
+      rows<{ id: string }>(
+        em,
+        `select encode(content_id, 'hex') as id from sync.blobs
+         where tenant_id = ? and content_id in (select decode(value, 'hex') from json_array_elements_text(?::json))`,
+        [tenantId, JSON.stringify(contentIds)],
+      ),
+    );
+    return new Set(found.map(({ id }) => id));
+  };

@@ -1,0 +1,49 @@
+import type { DomainEvent } from "../../config/contracts.ts";
+import { env } from "../../config/env.ts";
+import { service, type Host } from "../../config/service.ts";
+import type { Em } from "../../mixins/database.ts";
+import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
+import { ormMixin } from "../../mixins/orm.mixin.ts";
+import { storeOptions } from "../../mixins/vault/environment.ts";
+import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { jobActor } from "./actor.ts";
+import { recordAnalysis } from "./assets.ts";
+import { TenantKeyring } from "./tenantkey.ts";
+import { openThreads, type Threads } from "./threads.ts";
+
+/** Batches of a job under way at once, per thread: one is pulled while the one before is recorded. */
+const batchesPerThread = 2;
+
+/** The workshop: runs job actors on worker threads. No actions; more nodes of it are more hands. */
+export default service<Host<WithJobs & { threads: Threads }>>()({
+  name: "sync.worker",
+  mixins: [jobsMixin("sync"), ormMixin("sync")],
+  async started() {
+    this.threads = openThreads({
+      threads: env.SYNC_THREADS,
+      onCrash: (error) => this.logger.error("A worker thread died and was replaced", error),
+    });
+    const workshop = {
+      database: this.db,
+      threads: this.threads,
+      keyring: new TenantKeyring(this.db, localKeyRing(env.MASTER_KEYS)),
+      store: storeOptions(env),
+      window: env.SYNC_THREADS * batchesPerThread,
+    };
+    await this.jobs.work({
+      actors: [jobActor(workshop, env.SYNC_JOBS)],
+      subscriptions: [
+        {
+          name: "catalogue-analyses",
+          type: "asset.analysed",
+          commit: (em: Em, event) => recordAnalysis(em, (event as DomainEvent<"asset.analysed">).data.assets),
+        },
+      ],
+    });
+  },
+  async stopped() {
+    // The actors leave first (jobs mixin), so that no running batch is cut off by its thread's end.
+    await this.jobs.stop();
+    await this.threads?.close();
+  },
+});

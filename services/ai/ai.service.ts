@@ -71,7 +71,10 @@ export default service<AiHost>()({
     await this.jobs.work({ subscriptions: [analysing(this.db, this)] });
   },
   async stopped() {
+    // Told first that the node stops, the consumer hands an unfinished batch back at once instead of counting a failure.
+    const left = this.jobs?.stop();
     await this.threads?.close();
+    await left;
     await this.vault?.store.close();
   },
 });

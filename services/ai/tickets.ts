@@ -1,4 +1,5 @@
 import type { ServiceBroker } from "moleculer";
+import { call } from "../../config/calls.ts";
 import { serviceClaim } from "../../mixins/claim.ts";
 import type { AssetTicket } from "./batch.ts";
 
@@ -10,5 +11,5 @@ export const ticketsOverBroker =
   (broker: ServiceBroker, clusterSecret: string): TicketSource =>
   async (tenantId, assetIds) => {
     const claim = await serviceClaim(clusterSecret, "ai", tenantId);
-    return broker.call<AssetTicket[], { assetIds: string[] }>("sync.assets.tickets", { assetIds }, { meta: { claim } });
+    return call(broker, "sync.assets.tickets", { assetIds }, { meta: { claim } });
   };

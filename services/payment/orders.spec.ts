@@ -12,6 +12,14 @@ import type { Till } from "./till.ts";
 const principal = (): Principal => ({ tenantId: randomUUID(), subject: "user:test", userId: randomUUID(), permissions: ["payment:write"] });
 const wish: NewPayment = { amount: "12.50", currency: "EUR", description: "Annual plan" };
 
+const until = async (isSo: () => boolean | Promise<boolean>) => {
+  const deadline = Date.now() + 10_000;
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error("it did not happen within 10 s");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};
+
 describe("payments", () => {
   let database: TestDatabase;
   let simulator: Simulator;
@@ -20,7 +28,7 @@ describe("payments", () => {
     database = await testDatabase();
     simulator = await startPayPalSimulator({ latencyMs: 10 });
     const gateway = paypalGateway({
-      ...{ clientId: "client", clientSecret: "secret", url: simulator.url, timeoutMs: 400 },
+      ...{ clientId: "client", clientSecret: "secret", url: simulator.url, timeoutMs: 1_000 },
       breaker: { volumeThreshold: 1_000 },
     });
     till = { db: await database.open("payment"), gateway, publicUrl: "https://legendo.example" };
@@ -67,9 +75,9 @@ describe("payments", () => {
     const creating = createPayment(till, who, wish);
     const text =
       "select p.status, a.outcome, e.type from payment.payments p join payment.payment_attempts a on a.payment_id = p.id join payment.events e on e.tenant_id = p.tenant_id where p.tenant_id = $1";
-    let seen: unknown[] = [];
-    while (seen.length === 0) seen = (await database.admin.query<object>(text, [who.tenantId])).rows;
-    expect(seen).toEqual([{ status: "created", outcome: "sent", type: "payment.created" }]);
+    const seen = async () => (await database.admin.query<object>(text, [who.tenantId])).rows;
+    await until(async () => (await seen()).length > 0);
+    expect(await seen()).toEqual([{ status: "created", outcome: "sent", type: "payment.created" }]);
     expect(await creating).toMatchObject({ status: "created", approvalUrl: null, failureType: "ORDER_UNCONFIRMED" });
   });
 
@@ -133,7 +141,7 @@ describe("payments", () => {
     const before = simulator.captures();
     simulator.inject({ operation: "orders.capture", kind: "hang" });
     const settling = settle(till, id);
-    while (simulator.captures() === before) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => simulator.captures() > before);
     simulator.inject({ operation: "orders.get", kind: "refuse", status: 503 });
     expect(await settling).toMatchObject({ status: "approved", captureId: null });
     await letTimePass(id);

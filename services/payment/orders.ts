@@ -87,15 +87,20 @@ async function repeated(till: Till, tenantId: string, id: string): Promise<Payme
   return payment.status === "created" ? settle(till, id, { waitMs: 2_000 }) : payment;
 }
 
-/** Settles what is due: lost answers, approvals nobody came back from. @returns how many were looked at */
-export async function sweep(till: Till, limit = 20): Promise<number> {
+/**
+ * Settles what is due: lost answers, approvals nobody came back from.
+ * @param signal ends it after the payment that is being settled
+ * @returns how many were looked at
+ */
+export async function sweep(till: Till, limit: number, signal?: AbortSignal): Promise<number> {
+  const now = new Date();
+  const free = { $or: [{ claimedUntil: null }, { claimedUntil: { $lt: now } }] };
   const due = await till.db.system((em) =>
-    em.find(
-      Payment,
-      { nextCheckAt: { $lte: new Date() }, $or: [{ claimedUntil: null }, { claimedUntil: { $lt: new Date() } }] },
-      { orderBy: { nextCheckAt: "asc" }, limit, fields: ["id"] },
-    ),
+    em.find(Payment, { nextCheckAt: { $lte: now }, ...free }, { orderBy: { nextCheckAt: "asc" }, limit, fields: ["id"] }),
   );
-  for (const { id } of due) await settle(till, id);
+  for (const { id } of due) {
+    if (signal?.aborted) break;
+    await settle(till, id);
+  }
   return due.length;
 }

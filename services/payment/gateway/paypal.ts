@@ -10,7 +10,7 @@ import { formatAmount } from "../money.ts";
 import type { Gateway, NewOrder, OrderView, Outcome } from "./gateway.ts";
 import { isOutage, outcomeOfAnswer, outcomeOfError } from "./outcome.ts";
 import { fetchGrant, tokenSource } from "./token.ts";
-import { originOf, PayPalTransport } from "./transport.ts";
+import { isPayPal, originOf, PayPalTransport } from "./transport.ts";
 
 export interface PayPalOptions {
   clientId: string;
@@ -58,7 +58,7 @@ export function paypalGateway(options: PayPalOptions): Gateway {
   }
 
   return {
-    simulated: url !== undefined,
+    simulated: !isPayPal(origin),
     requestIdLifetimeMs: 6 * hour,
     createOrder: (order, paypalRequestId) =>
       ask((abortSignal) => orders.createOrder({ body: orderRequest(order), paypalRequestId, prefer }, { abortSignal })),

@@ -11,6 +11,12 @@ const sandboxOrigin = "https://api-m.sandbox.paypal.com";
 export const originOf = (environment: "sandbox" | "production", url?: string): string =>
   url ? new URL(url).origin : environment === "production" ? liveOrigin : sandboxOrigin;
 
+/** Whether an address is PayPal's, live or sandbox. */
+export function isPayPal(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "https:" && (hostname === "paypal.com" || hostname.endsWith(".paypal.com"));
+}
+
 /**
  * The SDK's client with another origin and our own tokens. Every controller takes its requests from this factory.
  * The base constructor already calls `getRequestBuilderFactory`, so what it returns reads the fields only when a request is built.

@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import Type from "typebox";
+import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
+import { paymentStatuses } from "../../config/contracts.ts";
+import { env } from "../../config/env.ts";
+import { errors } from "../../config/errors.ts";
+import { service, type Host } from "../../config/service.ts";
+import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
+import { ormMixin } from "../../mixins/orm.mixin.ts";
+import { configuredGateway } from "./gateway/configured.ts";
+import { landingUrl, resultPage } from "./landing.ts";
+import { createPayment } from "./orders.ts";
+import { listPayments, readPayment, readReturned, showPayment, type ShownPayment } from "./payments.ts";
+import { settle } from "./settle.ts";
+import { Sweeper } from "./sweeper.ts";
+import type { Till } from "./till.ts";
+
+type Payments = Host<WithJobs & { till: Till | null; sweeper: Sweeper | null }>;
+const action = actionOf<Payments>();
+
+/** Longer than a token, a capture and two looks take when PayPal uses all the time it is given. */
+const settleMs = 60_000;
+/** How long a caller waits for another one that settles the same payment right now. */
+const waitMs = 5_000;
+
+const url = (description: string) => Type.String({ maxLength: 2048, description });
+const id = uuid("The payment's id.");
+const token = Type.String({ maxLength: 255, description: "PayPal's order id, as PayPal puts it into the address." });
+
+function tillOf(host: Payments): Till {
+  if (host.till) return host.till;
+  throw errors.unavailable("Payments need PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET, which are not set on this node.");
+}
+
+export const actions = {
+  create: action({
+    description: "Creates a payment and answers where the payer approves it.",
+    permission: "payment:write",
+    rest: ["POST /payments", "POST /payments/create"],
+    status: 201,
+    idempotencyKey: true,
+    timeout: settleMs,
+    params: strict({
+      amount: Type.String({ maxLength: 40, description: 'Decimal string in the currency\'s own precision, e.g. "12.50".' }),
+      currency: Type.String({ maxLength: 16, description: "ISO 4217 code of a currency that PayPal takes, upper case." }),
+      description: Type.Optional(Type.String({ minLength: 1, maxLength: 127, description: "What is paid for; the payer sees it." })),
+      returnUrl: Type.Optional(url("Where the payer goes after approving; paymentId and status are added to its query.")),
+      cancelUrl: Type.Optional(url("Where the payer goes after cancelling; returnUrl when left out.")),
+    }),
+    async handler(ctx): Promise<ShownPayment> {
+      return showPayment(await createPayment(tillOf(this), caller(ctx), ctx.params, ctx.meta.idempotencyKey));
+    },
+  }),
+
+  get: action({
+    description: "Shows a payment.",
+    permission: "payment:read",
+    rest: "GET /payments/:id",
+    idempotent: true,
+    params: strict({ id }),
+    async handler(ctx): Promise<ShownPayment> {
+      return showPayment(await readPayment(this.db, caller(ctx).tenantId, ctx.params.id));
+    },
+  }),
+
+  list: action({
+    description: "Lists the organisation's payments, newest first.",
+    permission: "payment:read",
+    rest: "GET /payments",
+    idempotent: true,
+    params: strict({ ...pageParams, status: Type.Optional(Type.Enum(paymentStatuses, { description: "Only payments in this state." })) }),
+    async handler(ctx): Promise<Page<ShownPayment>> {
+      return await listPayments(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params);
+    },
+  }),
+
+  settle: action({
+    description: "Looks at PayPal how a payment stands and captures it when the payer has approved.",
+    permission: "payment:write",
+    rest: "POST /payments/:id/settle",
+    idempotent: true,
+    timeout: settleMs,
+    params: strict({ id }),
+    async handler(ctx): Promise<ShownPayment> {
+      const payment = await readPayment(this.db, caller(ctx).tenantId, ctx.params.id);
+      return showPayment(await settle(tillOf(this), payment.id, { payerActed: true, waitMs }));
+    },
+  }),
+
+  return: action({
+    description: "Takes the payer back from PayPal: settles the payment and sends the browser on.",
+    permission: "public",
+    rest: "GET /payments/:id/return",
+    status: 303,
+    idempotent: true,
+    timeout: settleMs,
+    // PayPal adds members of its own to the address.
+    params: Type.Object({
+      id,
+      token,
+      cancelled: Type.Optional(Type.Boolean({ description: "Set when the payer went back without approving." })),
+    }),
+    async handler(ctx): Promise<{ location: string }> {
+      const till = tillOf(this);
+      const { cancelled = false } = ctx.params;
+      const returned = await readReturned(this.db, ctx.params.id, ctx.params.token);
+      const payment = cancelled ? returned : await settle(till, returned.id, { payerActed: true, waitMs });
+      const location = landingUrl(payment, till.publicUrl, cancelled);
+      Object.assign(ctx.meta, { $location: location });
+      return { location };
+    },
+  }),
+
+  result: action({
+    description: "Shows the payer how the payment ended, for shops without a page of their own.",
+    permission: "public",
+    rest: "GET /payments/:id/result",
+    idempotent: true,
+    binary: true,
+    params: strict({ id, token }),
+    async handler(ctx): Promise<Binary> {
+      const page = resultPage(await readReturned(this.db, ctx.params.id, ctx.params.token));
+      const etag = createHash("sha256").update(page).digest("base64url");
+      return { mediaType: "text/html; charset=utf-8", base64: Buffer.from(page).toString("base64"), etag };
+    },
+  }),
+};
+
+export default service<Payments>()({
+  name: "payment",
+  mixins: [jobsMixin("payment"), ormMixin("payment")],
+  actions,
+  started() {
+    const gateway = configuredGateway(env);
+    const publicUrl = (env.PUBLIC_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, "");
+    this.till = gateway && { db: this.db, gateway, publicUrl };
+    this.sweeper = this.till && new Sweeper(this.till, this.logger);
+    if (gateway?.simulated) this.logger.warn("PAYPAL_URL is not PayPal's: payments are simulated, no money moves.");
+    return Promise.resolve();
+  },
+  async stopped() {
+    await this.sweeper?.stop();
+    this.till?.gateway.close();
+  },
+});

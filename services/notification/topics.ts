@@ -1,0 +1,29 @@
+import type { EventType } from "../../config/contracts.ts";
+
+/** A complete list at run time; the compiler insists on it when an event is added to the contracts. */
+const known: Record<EventType, true> = {
+  "organisation.created": true,
+  "sync.job.created": true,
+  "sync.job.planned": true,
+  "sync.job.progressed": true,
+  "sync.job.paused": true,
+  "sync.job.resumed": true,
+  "sync.job.cancelled": true,
+  "sync.job.completed": true,
+  "sync.job.failed": true,
+  "asset.stored": true,
+  "asset.analysed": true,
+  "payment.created": true,
+  "payment.approved": true,
+  "payment.captured": true,
+  "payment.failed": true,
+  "notification.delivered": true,
+  "notification.exhausted": true,
+};
+
+/** What an endpoint may ask for: types of events, or "*" for all but those about deliveries. */
+export const topics = ["*", ...(Object.keys(known) as EventType[])] as const;
+export type Topic = (typeof topics)[number];
+
+/** Events about deliveries: "*" leaves them out, and their own delivery makes no further ones, or each would make the next for ever. */
+export const isAboutDelivery = (type: string): boolean => type.startsWith("notification.");

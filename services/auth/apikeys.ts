@@ -3,7 +3,8 @@ import { v7 as uuidv7 } from "uuid";
 import type { Page } from "../../config/action.ts";
 import { permissions as known, type Permission, type Principal } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
-import { row, rows, type Database } from "../../mixins/database.ts";
+import { ApiKey, type ApiKeyRow } from "../../entities/ApiKey.ts";
+import type { Database } from "../../mixins/database.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../mixins/page.ts";
 import { keyHasher, makeApiKey, parseApiKey } from "./apikey.ts";
 import type { Issuer } from "./issuer.ts";
@@ -19,27 +20,15 @@ export interface ShownKey {
   lastUsedAt: string | null;
 }
 
-interface StoredKey {
-  id: string;
-  tenant_id: string;
-  name: string;
-  permissions: Permission[];
-  created_by: string;
-  created_at: Date;
-  expires_at: Date | null;
-  last_used_at: Date | null;
-}
-
-const shown = (key: StoredKey): ShownKey => ({
+const shown = (key: ApiKeyRow): ShownKey => ({
   id: key.id,
   name: key.name,
   permissions: key.permissions,
-  createdBy: key.created_by,
-  createdAt: key.created_at.toISOString(),
-  expiresAt: key.expires_at?.toISOString() ?? null,
-  lastUsedAt: key.last_used_at?.toISOString() ?? null,
+  createdBy: key.createdBy,
+  createdAt: key.createdAt.toISOString(),
+  expiresAt: key.expiresAt?.toISOString() ?? null,
+  lastUsedAt: key.lastUsedAt?.toISOString() ?? null,
 });
-const columns = `id, tenant_id, name, permissions, created_by, created_at, expires_at, last_used_at`;
 
 /**
  * Makes a key for the caller's organisation. Without `permissions` it gets all of the caller's own.
@@ -59,23 +48,20 @@ export async function createKey(
     throw errors.invalid([{ pointer: "/expiresAt", detail: "must be in the future" }]);
   if (!by.userId) throw errors.forbidden("Only a person, or a key that a person made, can make keys.");
   const made = makeApiKey(uuidv7());
-  const stored = await db.tenant(by.tenantId, (em) =>
-    row<StoredKey>(
-      em,
-      `insert into auth.api_keys (id, tenant_id, created_by, name, secret_hash, permissions, expires_at)
-       select ?, ?, ?, ?, ?, array(select jsonb_array_elements_text(?::jsonb)), ? returning ${columns}`,
-      [
-        made.id,
-        by.tenantId,
-        by.userId,
-        name,
-        keyHasher(clusterSecret)(made),
-        JSON.stringify([...new Set(permissions)]),
-        expiresAt ? new Date(expiresAt) : null,
-      ],
-    ),
-  );
-  return { ...shown(stored!), key: made.key };
+  const key = await db.tenant(by.tenantId, async (em) => {
+    const stored = em.create(ApiKey, {
+      id: made.id,
+      tenantId: by.tenantId,
+      createdBy: by.userId!,
+      name,
+      secretHash: keyHasher(clusterSecret)(made),
+      permissions: [...new Set(permissions)],
+      expiresAt: expiresAt === undefined ? null : new Date(expiresAt),
+    });
+    await em.persist(stored).flush();
+    return stored;
+  });
+  return { ...shown(key), key: made.key };
 }
 
 /** The organisation's keys that are not revoked, newest first. */
@@ -89,10 +75,10 @@ export async function listKeys(
   const from = decodeCursor(clusterSecret, scope, cursor);
   // Ids are UUIDs of version 7: their order is that of creation, and no two are equal.
   const found = await db.tenant(tenantId, (em) =>
-    rows<StoredKey>(
-      em,
-      `select ${columns} from auth.api_keys where tenant_id = ? and revoked_at is null ${from ? "and id < ?" : ""} order by id desc limit ?`,
-      [tenantId, ...(from ? [from.after[0]] : []), limit + 1],
+    em.find(
+      ApiKey,
+      { tenantId, revokedAt: null, ...(from ? { id: { $lt: String(from.after[0]) } } : {}) },
+      { orderBy: { id: "desc" }, limit: limit + 1 },
     ),
   );
   return pageOf(found, limit, from !== undefined, shown, (key) => encodeCursor(clusterSecret, scope, { after: [key.id] }));
@@ -100,15 +86,12 @@ export async function listKeys(
 
 /** Revokes a key for good; a repeat changes nothing. @throws API_KEY_NOT_FOUND, also for another organisation's key */
 export async function revokeKey(db: Database, tenantId: string, id: string): Promise<{ id: string; revokedAt: string }> {
-  const revoked = await db.tenant(tenantId, (em) =>
-    row<{ revoked_at: Date }>(
-      em,
-      `update auth.api_keys set revoked_at = coalesce(revoked_at, now()) where tenant_id = ? and id = ? returning revoked_at`,
-      [tenantId, id],
-    ),
-  );
-  if (!revoked) throw errors.apiKeyNotFound("There is no such API key.", { id });
-  return { id, revokedAt: revoked.revoked_at.toISOString() };
+  return await db.tenant(tenantId, async (em) => {
+    await em.nativeUpdate(ApiKey, { tenantId, id, revokedAt: null }, { revokedAt: new Date() });
+    const { revokedAt } = (await em.findOne(ApiKey, { tenantId, id })) ?? {};
+    if (!revokedAt) throw errors.apiKeyNotFound("There is no such API key.", { id });
+    return { id, revokedAt: revokedAt.toISOString() };
+  });
 }
 
 export interface Verified {
@@ -127,25 +110,25 @@ export async function verifyKey(db: Database, clusterSecret: string, issuer: Iss
   const parsed = parseApiKey(credential);
   if (!parsed) throw errors.unauthenticated("The API key is malformed: expected lgd_<id>_<secret>_<checksum>. Was all of it copied?");
   const key = await db.system(async (em) => {
-    const found = await row<StoredKey & { secret_hash: Buffer; stale: boolean }>(
-      em,
-      `select ${columns}, secret_hash, last_used_at is null or last_used_at < now() - interval '1 minute' as stale
-       from auth.api_keys where id = ? and revoked_at is null and (expires_at is null or expires_at > now())`,
-      [parsed.id],
-    );
-    if (!found || !timingSafeEqual(found.secret_hash, keyHasher(clusterSecret)(parsed))) return undefined;
+    const now = new Date();
+    const found = await em.findOne(ApiKey, {
+      id: parsed.id,
+      revokedAt: null,
+      $or: [{ expiresAt: null }, { expiresAt: { $gt: now } }],
+    });
+    if (!found || !timingSafeEqual(found.secretHash, keyHasher(clusterSecret)(parsed))) return undefined;
     // Once a minute: a busy key would otherwise rewrite its row with every look-up.
-    if (found.stale) await em.execute(`update auth.api_keys set last_used_at = now() where id = ?`, [found.id], "run");
+    if (now.getTime() - (found.lastUsedAt?.getTime() ?? 0) > 60_000) found.lastUsedAt = now;
     return found;
   });
   if (!key) throw errors.unauthenticated("The API key is not valid: it is unknown, revoked or expired.");
   const principal: Principal = {
-    tenantId: key.tenant_id,
+    tenantId: key.tenantId,
     subject: `key:${key.id}`,
-    userId: key.created_by,
+    userId: key.createdBy,
     permissions: key.permissions.filter((permission) => known.includes(permission)),
   };
-  const left = key.expires_at ? Math.ceil((key.expires_at.getTime() - Date.now()) / 1000) : Infinity;
+  const left = key.expiresAt ? Math.ceil((key.expiresAt.getTime() - Date.now()) / 1000) : Infinity;
   const { token, expiresAt } = await issuer.issue(principal, Math.max(1, Math.min(60, left)));
   return { claim: token, expiresAt, principal };
 }

@@ -1,0 +1,27 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "@jest/globals";
+import { Gate } from "./gate.ts";
+
+test("lets two work at a time, the others in order, and refuses what its queue does not hold", async () => {
+  const gate = new Gate(2, 3);
+  const order: number[] = [];
+  let running = 0;
+  let most = 0;
+  const work = (number: number) =>
+    gate.pass(async () => {
+      most = Math.max(most, ++running);
+      await sleep(5);
+      running--;
+      order.push(number);
+    });
+  const outcomes = await Promise.allSettled([1, 2, 3, 4, 5, 6].map(work));
+  expect(most).toBe(2);
+  expect(order).toEqual([1, 2, 3, 4, 5]);
+  expect(outcomes.at(-1)).toMatchObject({ status: "rejected", reason: { type: "SERVICE_UNAVAILABLE", code: 503, retryable: true } });
+});
+
+test("gives its place back after a work that fails", async () => {
+  const gate = new Gate(1, 0);
+  await expect(gate.pass(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  await expect(gate.pass(() => Promise.resolve("yes"))).resolves.toBe("yes");
+});

@@ -20,8 +20,8 @@ interface Parts<H> {
   methods?: Record<string, (this: H, ...args: never[]) => unknown>;
   events?: Record<string, (this: H, ctx: never) => unknown>;
   created?: (this: H) => void;
-  started?: (this: H) => Promise<void>;
-  stopped?: (this: H) => Promise<void>;
+  started?: (this: H) => Promise<void> | void;
+  stopped?: (this: H) => Promise<void> | void;
 }
 
 export const service =

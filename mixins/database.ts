@@ -47,13 +47,13 @@ export class Database {
   private transaction<T>(variables: Record<string, string>, work: (em: Em) => Promise<T>): Promise<T> {
     const em = this.orm.em.fork() as Em;
     if (Object.keys(variables).length) em.setSessionContext({ variables });
-    return em.transactional((inner) => work(inner as Em));
+    return em.transactional((inner) => work(inner));
   }
 }
 
 /** Rows of a raw statement. Parameters are `?`; MikroORM writes them into the text as literals, arrays as comma lists: pass arrays as JSON. */
 export async function rows<T>(em: Em, sql: string, params: unknown[] = []): Promise<T[]> {
-  return (await em.execute<T[] & object>(sql, params)) as T[];
+  return (await em.execute<T[] & object>(sql, params));
 }
 
 /** The first row of a raw statement, or undefined. */

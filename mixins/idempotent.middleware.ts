@@ -11,4 +11,4 @@ export const idempotentMiddleware = (): Middleware =>
           Object.assign(action, { retryPolicy: { retries: 3 } });
       }
     },
-  }) as Middleware;
+  });

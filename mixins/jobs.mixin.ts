@@ -7,6 +7,7 @@ import { mixin, type Host } from "../config/service.ts";
 import { ActorRunner, type ActorKind } from "./actor.ts";
 import { EventConsumer, type Subscription } from "./consumer.ts";
 import { row } from "./database.ts";
+import { deadLetterActions } from "./deadletters.ts";
 import { urlOf, type WithDatabase } from "./orm.mixin.ts";
 import { Relay } from "./relay.ts";
 import { ensureStreams } from "./stream.ts";
@@ -92,6 +93,7 @@ export type { Jobs };
 /** Gives a service `this.jobs`. List it before ormMixin of the same schema: the last mixin starts first and stops last. */
 export const jobsMixin = (schema: SchemaName) =>
   mixin<Host<WithJobs>>()({
+    actions: deadLetterActions,
     async started() {
       const connection = await connect(natsOptions(env, `${this.broker.nodeID} ${schema}`));
       this.jobs = new Jobs(this, connection);

@@ -201,7 +201,7 @@ async function pullBatches(workshop: Workshop, lease: Lease, job: Job): Promise<
     }),
   );
   const failed = (await Promise.allSettled(lanes)).find((outcome) => outcome.status === "rejected");
-  if (failed) throw failed.reason;
+  if (failed) throw failed.reason as Error;
   return stopped;
 }
 

@@ -97,7 +97,7 @@ export default service<AssetsService>()({
   name: "sync.assets",
   mixins: [ormMixin("sync")],
   actions,
-  async started() {
+  started() {
     this.keyring = new TenantKeyring(this.db, localKeyRing(env.MASTER_KEYS));
   },
 });

@@ -165,7 +165,7 @@ export default service<JobsService>()({
   name: "sync.jobs",
   mixins: [ormMixin("sync")],
   actions,
-  async started() {
+  started() {
     this.keyring = new TenantKeyring(this.db, localKeyRing(env.MASTER_KEYS));
   },
 });

@@ -1,0 +1,19 @@
+import { hostname } from "node:os";
+import type { BrokerOptions } from "moleculer";
+import { env } from "./config/env.ts";
+import base from "./moleculer.config.ts";
+import durable from "./mixins/durable.repl.ts";
+import { operatorMiddleware } from "./mixins/operator.middleware.ts";
+import auth from "./services/auth/auth.repl.ts";
+import sync from "./services/sync/sync.repl.ts";
+
+/** A node without services: the operator's prompt in the live cluster. */
+const options: BrokerOptions = {
+  ...base,
+  nodeID: `operator-${hostname()}-${process.pid}`,
+  logger: { type: "Console", options: { level: "warn", formatter: "short" } },
+  middlewares: [...(base.middlewares ?? []), operatorMiddleware(env.CLUSTER_SECRET)],
+  replOptions: { delimiter: "legendo $", customCommands: [...auth, ...durable, ...sync] } as never,
+};
+
+export default options;

@@ -88,13 +88,14 @@ export class EventConsumer {
 
   /** Also the way a dead letter is replayed. */
   async handle(event: DomainEvent): Promise<void> {
-    const { name, work, commit } = this.subscription;
+    const { subscription } = this;
+    const { name } = subscription;
     const schema = this.database.schema;
     const seen = await this.database.tenant(event.tenantId, (em) =>
       row(em, `select 1 from ${schema}.inbox where consumer = ? and event_id = ?`, [name, event.id]),
     );
     if (seen) return;
-    const result = await work?.(event, { signal: this.stopper.signal });
+    const result = await subscription.work?.(event, { signal: this.stopper.signal });
     await this.database.tenant(event.tenantId, async (em) => {
       // Two deliveries at once: the second waits here for the first to commit, and then finds the row taken.
       const fresh = await row(
@@ -102,7 +103,7 @@ export class EventConsumer {
         `insert into ${schema}.inbox (consumer, event_id, tenant_id) values (?, ?, ?) on conflict do nothing returning 1`,
         [name, event.id, event.tenantId],
       );
-      if (fresh) await commit?.(em, event, result);
+      if (fresh) await subscription.commit?.(em, event, result);
     });
   }
 

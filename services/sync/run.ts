@@ -185,7 +185,7 @@ async function pullBatches(workshop: Workshop, lease: Lease, job: Job): Promise<
     for (let number = queue.shift(); number !== undefined && !stopped; number = queue.shift()) {
       const result = await pullBatch(workshop, lease, job, number);
       faults = result.fault ? faults + 1 : 0;
-      if (result.fault && faults >= hopeless) throw result.fault;
+      if (result.fault && faults >= hopeless) throw result.fault as Error;
       const letters = await lease.commit(async (em) => {
         await recordBatch(em, job, number, result);
         return await waitingTypes(em, "sync", job.id, lease.messageId);

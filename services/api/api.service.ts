@@ -1,20 +1,23 @@
 import ApiGateway from "moleculer-web";
-import { strict } from "../../config/action.ts";
+import { connect } from "nats";
 import { env, list } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
+import { natsOptions } from "../../config/nats.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ClaimVerifier, type KeySource } from "../../mixins/claim.ts";
+import { openVault } from "../../mixins/vault/environment.ts";
 import { logRequest } from "./accesslog.ts";
 import { sendAnswer } from "./answer.ts";
 import { Credentials } from "./credentials.ts";
 import { door, pathOf } from "./door.ts";
+import { EventHub } from "./events/hub.ts";
 import { sendJson, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
 import { gatewayRoute, type Gateway } from "./gateway.ts";
 import { Link, readiness } from "./health.ts";
-import { landing } from "./landing.ts";
+import { ownRoutes } from "./own.ts";
 import { publicKeys, verifyKey } from "./peers.ts";
 import { sendProblem } from "./problem.ts";
-import { RouteTable, type PublishedAction, type Route } from "./routes.ts";
+import { RouteTable, type PublishedAction } from "./routes.ts";
 import { startServer, type EdgeServer } from "./server.ts";
 
 interface Alias {
@@ -28,7 +31,7 @@ type Edge = Host<{
   gateway: Gateway;
   server: EdgeServer | undefined;
   draining: boolean;
-  link: Link;
+  links: { nats: Link; events: Link };
   rebuilding: NodeJS.Timeout | undefined;
   aliases: Alias[];
   addRoute(route: object): void;
@@ -41,6 +44,7 @@ type Edge = Host<{
 }>;
 
 const stopGraceMs = 3_500;
+const hubLimits = { perTenant: 1_000, perNode: 10_000, heartbeatMs: 15_000 };
 
 export default service<Edge>()({
   name: "api",
@@ -115,26 +119,28 @@ export default service<Edge>()({
     },
     "credential.revoked"({ params }: { params: { subject: string } }) {
       this.gateway.credentials.drop(params.subject);
+      void this.gateway.hub.recheck();
     },
   },
 
   created() {
     this.draining = false;
-    this.link = new Link();
+    this.links = { nats: new Link(), events: new Link() };
     const source: KeySource = async () => await publicKeys(this.broker);
-    const table: RouteTable = new RouteTable(
-      ownRoutes(() => table, source),
-      this.logger,
-    );
+    const own = ownRoutes(this.broker, () => this.gateway);
     this.gateway = {
-      table,
+      table: new RouteTable(own, this.logger),
       credentials: new Credentials((key) => verifyKey(this.broker, key)),
       verifier: new ClaimVerifier(env.CLUSTER_SECRET, source),
+      hub: new EventHub(this.broker.namespace, hubLimits, this.logger),
+      vault: undefined,
     };
     this.addRoute(gatewayRoute(this.gateway));
   },
 
   async started() {
+    this.gateway.vault = await openVault(env);
+    await this.gateway.hub.start(await connect(natsOptions(env, `${this.broker.nodeID} edge`)));
     this.learnRoutes();
     const enter = door({
       origins: list(env.CORS_ORIGINS),
@@ -143,8 +149,8 @@ export default service<Edge>()({
       own: {
         "/livez": (_req, res) => sendJson(res, 200, { status: "alive" }),
         "/readyz": (_req, res) => {
-          const nats = this.link.isUp(transportClient(this));
-          const state = readiness(this.broker, this.draining, { nats });
+          const links = { nats: this.links.nats.isUp(transportClient(this)), events: this.links.events.isUp(this.gateway.hub.link) };
+          const state = readiness(this.broker, this.draining, links);
           sendJson(res, state.status === "ready" ? 200 : 503, state);
         },
       },
@@ -161,34 +167,11 @@ export default service<Edge>()({
   async stopped() {
     this.draining = true;
     clearTimeout(this.rebuilding);
+    await this.gateway.hub.stop();
     await this.server?.stop(stopGraceMs);
+    await this.gateway.vault?.store.close();
   },
 });
-
-/** What the edge answers itself. */
-function ownRoutes(table: () => RouteTable, keys: KeySource): Route[] {
-  const own = { method: "GET", params: strict({}), status: 200, idempotencyKey: false, binary: false };
-  return [
-    {
-      ...own,
-      path: "/",
-      permission: "public",
-      description: "Where to go from here.",
-      handler: async (_req, res) => sendJson(res, 200, await Promise.resolve(landing(table()))),
-    },
-    {
-      ...own,
-      path: "/.well-known/jwks.json",
-      permission: "public",
-      description: "The public keys that verify access tokens.",
-      handler: async (_req, res) => {
-        const body = { keys: await keys(false) };
-        res.setHeader("Cache-Control", "public, max-age=60");
-        sendJson(res, 200, body, "application/jwk-set+json");
-      },
-    },
-  ];
-}
 
 const spanName = (req: EdgeRequest) => `${req.method} ${req.publicPath}`;
 

@@ -15,11 +15,11 @@ export function isUnchanged(headers: IncomingHttpHeaders, etag: string, modified
 }
 
 /** Whether a Range header counts (RFC 9110, 13.1.5): If-Range must name this very representation. */
-export function rangeCounts(ifRange: string | undefined, etag: string, modified: Date): boolean {
+export function rangeCounts(ifRange: string | undefined, etag: string, modified: Date | undefined): boolean {
   if (ifRange === undefined) return true;
   const given = ifRange.trim();
   if (given.startsWith('"')) return given === etag;
-  return Date.parse(given) === seconds(modified) * 1000;
+  return modified !== undefined && Date.parse(given) === seconds(modified) * 1000;
 }
 
 const weak = (tag: string) => tag.trim().replace(/^W\//, "");

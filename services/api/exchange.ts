@@ -16,6 +16,8 @@ export interface EdgeRequest extends IncomingMessage {
   claim?: string;
   /** Set when the edge itself had to know the caller. */
   principal?: Principal;
+  /** Asks again whether the caller may have this; set with `principal`. @throws UNAUTHENTICATED, FORBIDDEN */
+  admit?: () => Promise<Principal>;
   query: URLSearchParams;
   $ctx: Context<unknown, Meta>;
   $params: Record<string, unknown>;

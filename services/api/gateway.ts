@@ -1,8 +1,10 @@
 import type { Permission } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { ClaimVerifier } from "../../mixins/claim.ts";
+import type { Vault } from "../../mixins/vault/ticket.ts";
 import { readBody } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
+import type { EventHub } from "./events/hub.ts";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
 import { mergeParams } from "./params.ts";
 import type { Route, RouteTable } from "./routes.ts";
@@ -12,6 +14,9 @@ export interface Gateway {
   table: RouteTable;
   credentials: Credentials;
   verifier: ClaimVerifier;
+  hub: EventHub;
+  /** From `started` on. */
+  vault: Vault | undefined;
 }
 
 interface Alias {
@@ -52,10 +57,15 @@ function aliases(routes: Route[]): Record<string, AliasTarget> {
 async function beforeCall({ table, credentials, verifier }: Gateway, req: EdgeRequest, alias: Alias): Promise<void> {
   const route = table.find(alias.method, `/${alias.path}`)!;
   req.route = route;
-  if (route.permission !== "public") {
+  const { permission } = route;
+  if (permission !== "public") {
     req.claim = await credentials.claimOf(req.headers);
-    if (route.handler) req.principal = await admitted(verifier, req.claim, route.permission);
     req.$ctx.meta.claim = req.claim;
+    if (route.handler) {
+      // What the edge answers itself has no called node that would look at the claim.
+      req.admit = async () => await admitted(verifier, await credentials.claimOf(req.headers), permission);
+      req.principal = await req.admit();
+    }
   }
   if (route.idempotencyKey) {
     const key = idempotencyKey(req.headers["idempotency-key"]);
@@ -66,8 +76,7 @@ async function beforeCall({ table, credentials, verifier }: Gateway, req: EdgeRe
   req.$params = mergeParams(route.params, inPath, req.query, body);
 }
 
-/** What the edge answers itself has no called node that would look at the claim. */
-export async function admitted(verifier: ClaimVerifier, claim: string, permission: Permission) {
+async function admitted(verifier: ClaimVerifier, claim: string, permission: Permission) {
   const principal = await verifier.verify(claim);
   if (!principal.permissions.includes(permission)) throw errors.forbidden(`This needs the permission ${permission}.`, { permission });
   return principal;

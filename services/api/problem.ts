@@ -78,7 +78,7 @@ export function sendProblem(req: EdgeRequest, res: EdgeResponse, error: unknown)
     res.destroy();
     return problem;
   }
-  for (const name of ["Content-Disposition", "Content-Length", "ETag", "Last-Modified", "Accept-Ranges"]) res.removeHeader(name);
+  for (const name of ["Content-Disposition", "Content-Length", "ETag", "Last-Modified"]) res.removeHeader(name);
   res.setHeader("Cache-Control", "no-store");
   if (problem.status === 401) res.setHeader("WWW-Authenticate", challenge(req));
   if (problem.status === 405) res.setHeader("Allow", String(problem["allowed"]));

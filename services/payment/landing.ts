@@ -2,10 +2,10 @@ import type { PaymentStatus } from "../../config/contracts.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";
 import { formatAmount, type Currency } from "./money.ts";
 
-/** Where a payer goes who comes back from PayPal: the shop's address with the payment in its query, else our own page. */
-export function landingUrl(payment: PaymentRow, publicUrl: string, cancelled: boolean): string {
+/** Where the shop wants a payer who comes back from PayPal, with the payment in the query; null when it named no place. */
+export function shopUrl(payment: PaymentRow, cancelled: boolean): string | null {
   const chosen = (cancelled && payment.cancelUrl) || payment.returnUrl;
-  if (!chosen) return `${publicUrl}/api/v1/payments/${payment.id}/result?token=${payment.paypalPaymentId}`;
+  if (!chosen) return null;
   const url = new URL(chosen);
   url.searchParams.set("paymentId", payment.id);
   url.searchParams.set("status", payment.status);
@@ -23,13 +23,23 @@ const sentences: Record<PaymentStatus, string> = {
 
 const escape = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
-/** The page for payers whose shop has none. */
-export function resultPage(payment: PaymentRow): string {
+/** What comes by itself after the page: the shop, or another look while PayPal is being asked. */
+function next(payment: PaymentRow, shop: string | null): string {
+  if (shop) return `<meta http-equiv="refresh" content="0;url=${escape(shop)}">`;
+  return payment.status === "approved" ? `<meta http-equiv="refresh" content="3">` : "";
+}
+
+/** The page for a payer who comes back: how the payment stands, and the way on. Its address holds the order's id, so it sends no referrer. */
+export function landingPage(payment: PaymentRow, cancelled: boolean): string {
+  const shop = shopUrl(payment, cancelled);
   const amount = `${formatAmount(payment.amountMinor, payment.currency as Currency)} ${payment.currency}`;
-  const again =
-    payment.status === "pending" && payment.approvalUrl ? `<p><a href="${escape(payment.approvalUrl)}">Pay at PayPal</a></p>` : "";
-  const simulated = payment.simulated ? "<p>A simulator stood in for PayPal: no money moved.</p>" : "";
-  const description = payment.description ? `<p>${escape(payment.description)}</p>` : "";
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${amount}</title>
-<h1>${amount}</h1>${description}<p>${sentences[payment.status as PaymentStatus]}</p>${again}${simulated}</html>`;
+  const lines = [
+    payment.description && escape(payment.description),
+    sentences[payment.status as PaymentStatus],
+    payment.simulated && "A simulator stood in for PayPal: no money moved.",
+    payment.status === "pending" && payment.approvalUrl && `<a href="${escape(payment.approvalUrl)}">Pay at PayPal</a>`,
+    shop && `<a href="${escape(shop)}">Back to the shop</a>`,
+  ];
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="referrer" content="no-referrer">
+${next(payment, shop)}<title>${amount}</title><h1>${amount}</h1>${lines.map((line) => (line ? `<p>${line}</p>` : "")).join("")}</html>`;
 }

@@ -1,3 +1,4 @@
+import { v7 as uuidv7 } from "uuid";
 import type { Principal } from "../../config/contracts.ts";
 import { errors, type Fault } from "../../config/errors.ts";
 import { Payment, type PaymentRow } from "../../entities/Payment.ts";
@@ -46,7 +47,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
     const { id } = await once(em, "payment", { tenantId, action: "payment.create", key, params: input }, async () => {
       const amountMinor = parseAmount(input.amount, input.currency);
       const payment = em.create(Payment, {
-        id: crypto.randomUUID(),
+        id: uuidv7(),
         tenantId,
         userId,
         amountMinor,

@@ -8,7 +8,7 @@ import { service, type Host } from "../../config/service.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { configuredGateway } from "./gateway/configured.ts";
-import { landingUrl, resultPage } from "./landing.ts";
+import { landingPage } from "./landing.ts";
 import { createPayment } from "./orders.ts";
 import { listPayments, readPayment, readReturned, showPayment, type ShownPayment } from "./payments.ts";
 import { settle } from "./settle.ts";
@@ -25,7 +25,6 @@ const waitMs = 5_000;
 
 const url = (description: string) => Type.String({ maxLength: 2048, description });
 const id = uuid("The payment's id.");
-const token = Type.String({ maxLength: 255, description: "PayPal's order id, as PayPal puts it into the address." });
 
 function tillOf(host: Payments): Till {
   if (host.till) return host.till;
@@ -88,38 +87,23 @@ export const actions = {
   }),
 
   return: action({
-    description: "Takes the payer back from PayPal: settles the payment and sends the browser on.",
+    description: "Takes the payer back from PayPal: settles the payment, shows how it stands and sends the browser on to the shop.",
     permission: "public",
     rest: "GET /payments/:id/return",
-    status: 303,
     idempotent: true,
+    binary: true,
     timeout: settleMs,
     // PayPal adds members of its own to the address.
     params: Type.Object({
       id,
-      token,
+      token: Type.String({ maxLength: 255, description: "PayPal's order id, as PayPal puts it into the address." }),
       cancelled: Type.Optional(Type.Boolean({ description: "Set when the payer went back without approving." })),
     }),
-    async handler(ctx): Promise<{ location: string }> {
-      const till = tillOf(this);
+    async handler(ctx): Promise<Binary> {
       const { cancelled = false } = ctx.params;
       const returned = await readReturned(this.db, ctx.params.id, ctx.params.token);
-      const payment = cancelled ? returned : await settle(till, returned.id, { payerActed: true, waitMs });
-      const location = landingUrl(payment, till.publicUrl, cancelled);
-      Object.assign(ctx.meta, { $location: location });
-      return { location };
-    },
-  }),
-
-  result: action({
-    description: "Shows the payer how the payment ended, for shops without a page of their own.",
-    permission: "public",
-    rest: "GET /payments/:id/result",
-    idempotent: true,
-    binary: true,
-    params: strict({ id, token }),
-    async handler(ctx): Promise<Binary> {
-      const page = resultPage(await readReturned(this.db, ctx.params.id, ctx.params.token));
+      const payment = cancelled ? returned : await settle(tillOf(this), returned.id, { payerActed: true, waitMs });
+      const page = landingPage(payment, cancelled);
       const etag = createHash("sha256").update(page).digest("base64url");
       return { mediaType: "text/html; charset=utf-8", base64: Buffer.from(page).toString("base64"), etag };
     },

@@ -213,7 +213,7 @@ export async function startS3({ buckets, open = [], pageSize = 1000 }: S3DoubleO
 
 function listing({ query }: Call, objects: Map<string, Stored>, pageSize: number): string {
   const prefix = query.get("prefix") ?? "";
-  const after = query.get("continuation-token") ?? "";
+  const after = Buffer.from(query.get("continuation-token") ?? "", "base64url").toString();
   const limit = Math.min(pageSize, Number(query.get("max-keys") ?? 1000));
   const text = (key: string) => (query.get("encoding-type") === "url" ? encodeURIComponent(key).replaceAll("%2F", "/") : xml(key));
   const bytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
@@ -222,7 +222,8 @@ function listing({ query }: Call, objects: Map<string, Stored>, pageSize: number
     const { bytes, etag, modified } = objects.get(key)!;
     return `<Contents><Key>${text(key)}</Key><LastModified>${modified.toISOString()}</LastModified><ETag>${xml(etag)}</ETag><Size>${bytes.length}</Size></Contents>`;
   });
-  const next = keys.length > limit ? `<NextContinuationToken>${xml(keys[limit - 1]!)}</NextContinuationToken>` : "";
+  const next =
+    keys.length > limit ? `<NextContinuationToken>${Buffer.from(keys[limit - 1]!).toString("base64url")}</NextContinuationToken>` : "";
   return `<ListBucketResult><IsTruncated>${keys.length > limit}</IsTruncated>${next}${page.join("")}</ListBucketResult>`;
 }
 

@@ -44,7 +44,7 @@ describe("the PayPal simulator", () => {
   it("names every fault of a request, as PayPal's error documents do", async () => {
     const { status, body } = await create({ purchase_units: [{}, unit("1.2.3")] });
     expect(status).toBe(400);
-    expect(body).toMatchObject({ name: "INVALID_REQUEST", debug_id: expect.any(String) as string });
+    expect(body).toMatchObject({ name: "INVALID_REQUEST", debug_id: expect.any(String) as unknown });
     expect(body.details.map(({ issue }) => issue)).toEqual([
       "MISSING_REQUIRED_PARAMETER",
       "MISSING_REQUIRED_PARAMETER",

@@ -1,3 +1,4 @@
+import { claimPort } from "./servers/lock.ts";
 import { portFor, portIsFree } from "./servers/memory.ts";
 import type { Report } from "./servers/servers.ts";
 
@@ -12,7 +13,7 @@ export async function edgeAddress(dataDir: string, report: Report): Promise<{ po
   let port = given ? Number(given) : usual;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`PORT: expected a number between 0 and 65535; got "${given}".`);
   if (port === 0) port = await portFor(dataDir, "api");
-  else if (!(await portIsFree(port))) {
+  else if (!claimPort(port) || !(await portIsFree(port))) {
     if (given) throw new Error(`Port ${port} (PORT) is taken on 127.0.0.1. Stop what listens there or choose another one.`);
     port = await portFor(dataDir, "api");
     report(`port ${usual} is taken, the edge gets ${port}`);

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { migrate } from "../config/migrate.ts";
-import { client, untilReadyz } from "./client.ts";
+import { client, untilReadyz, type Client } from "./client.ts";
 import { dataFolder, writeCluster, type Cluster } from "./cluster.ts";
 import { edgeAddress } from "./edge.ts";
 import { clusterEnvironment } from "./environment.ts";
 import { onLeaving } from "./leaving.ts";
 import { startNodes } from "./nodes.ts";
 import { demoApiKey, demoEmail } from "./organisation.ts";
+import { startReceiver, type DemoReceiver } from "./receiver.ts";
 import { portFor } from "./servers/memory.ts";
 import { startServers } from "./servers/servers.ts";
 import { startSimulator } from "./simulator.ts";
@@ -84,6 +85,8 @@ async function start(signal: AbortSignal): Promise<void> {
   }
   signal.throwIfAborted();
 
+  const receiver = await startReceiver(dataDir);
+  undo.push(() => receiver.close());
   const roots = [samples, process.env["SYNC_FILE_ROOTS"]].filter(Boolean).join(",");
   const metricsPort = await portFor(dataDir, "metrics");
   const environment = (id: string) => ({
@@ -91,6 +94,7 @@ async function start(signal: AbortSignal): Promise<void> {
     ...attached,
     ...paypal,
     SYNC_FILE_ROOTS: roots,
+    WEBHOOK_PRIVATE_HOSTS: [receiver.place, process.env["WEBHOOK_PRIVATE_HOSTS"]].filter(Boolean).join(","),
     PORT: id === "edge-1" ? String(edge.port) : "0",
     METRICS_PORT: id === "edge-1" ? String(metricsPort) : "0",
   });
@@ -127,20 +131,22 @@ async function start(signal: AbortSignal): Promise<void> {
     demoJob: null,
   };
   save({});
-  if (!values["no-demo"]) await tour(edge.url, apiKey, signal, (demoJob) => save({ demoJob }));
+  if (!values["no-demo"]) await tour(client(edge.url, { "x-api-key": apiKey }, signal), receiver, signal, (demoJob) => save({ demoJob }));
   say(whatNext(edge.url, apiKey, metricsPort));
   // The timer keeps the process alive until it is asked to leave.
   while (!signal.aborted) await sleep(2 ** 30, undefined, { signal }).catch(() => undefined);
 }
 
 /** A tour that fails leaves the cluster up: it is what the user wants to look at then. */
-async function tour(url: string, apiKey: string, signal: AbortSignal, created: (job: string) => void): Promise<void> {
-  const api = client(url, { "x-api-key": apiKey }, signal);
+async function tour(api: Client, receiver: DemoReceiver, signal: AbortSignal, created: (job: string) => void): Promise<void> {
   try {
+    await receiver.register(api);
     const job = await requestSync(api);
     created(job.id);
     await followSync(api, job.id, signal);
     await showPayment(api);
+    const heard = await receiver.heard("sync.job.completed", 5000);
+    say(heard ? `webhook sync.job.completed arrived, its signature is valid; all in ${receiver.log}` : "no webhook has arrived within 5 s");
   } catch (error) {
     signal.throwIfAborted();
     say(`the demo did not get through: ${error instanceof Error ? error.message : String(error)}; the cluster stays up`);

@@ -10,8 +10,8 @@ export interface Secrets {
   clusterSecret: string;
   masterKeys: string;
   demoPassword: string;
-  demoTenantId?: string;
   demoApiKey?: string;
+  demoWebhook?: { url: string; secret: string };
 }
 
 const file = (dataDir: string) => join(dataDir, "secrets.json");

@@ -11,7 +11,9 @@ import { durableConsumer } from "./stream.ts";
 export const leaseMs = 3_000;
 /** Starts without any progress after which a message is given up. */
 const maxAttempts = 12;
-const sweepMs = 2_000;
+/** Pause after a start that failed. */
+const retryMs = 1_000;
+const sweepMs = 1_000;
 
 /** What an actor's handler holds while it works. */
 export interface Lease {
@@ -40,7 +42,8 @@ export interface ActorKind {
 
 /**
  * Runs actors: PostgreSQL holds mailbox and lease, JetStream is the bell. An effect, the mailbox's progress and the lease commit together
- * under the epoch, so that an owner that was paused or cut off and wakes up later can change nothing.
+ * under the epoch, so that an owner that was paused or cut off and wakes up later can change nothing. A bell only saves time: one that is
+ * lost, or delivered again and again to a node that is frozen, is made up for by the sweepers of the others.
  */
 export class ActorRunner {
   private readonly database: Database;
@@ -75,7 +78,7 @@ export class ActorRunner {
     );
     this.messages = await consumer.consume({ max_messages: this.kind.slots });
     this.loop = this.run(this.messages);
-    this.sweeper = setInterval(() => void this.sweep(connection, namespace).catch(() => {}), sweepMs);
+    this.sweeper = setInterval(() => void this.sweep().catch(() => {}), sweepMs);
   }
 
   /** Stops taking bells, makes running handlers leave, and hands their actors over at once. */
@@ -90,54 +93,56 @@ export class ActorRunner {
 
   private async run(messages: ConsumerMessages): Promise<void> {
     for await (const bell of messages) {
-      const controller = new AbortController();
-      if (this.stopping) controller.abort(new Error("the node stops"));
-      const task: Promise<void> = this.answer(bell, controller)
-        .catch((error: unknown) => {
-          this.log.error(`bell ${bell.subject} failed: ${messageOf(error)}`);
-          bell.nak(1_000);
-        })
-        .finally(() => this.active.delete(task));
-      this.active.set(task, controller);
+      this.begin(bell.subject.slice(bell.subject.lastIndexOf(".") + 1), bell);
       if (this.active.size >= this.kind.slots) await Promise.race(this.active.keys());
     }
   }
 
-  private async answer(bell: JsMsg, controller: AbortController): Promise<void> {
+  private begin(key: string, bell?: JsMsg): void {
+    const controller = new AbortController();
+    if (this.stopping) controller.abort(new Error("the node stops"));
+    const task: Promise<void> = this.answer(key, controller, bell)
+      .catch((error: unknown) => {
+        this.log.error(`${this.kind.kind} ${key} failed: ${messageOf(error)}`);
+        bell?.nak(retryMs);
+      })
+      .finally(() => this.active.delete(task));
+    this.active.set(task, controller);
+  }
+
+  private async answer(key: string, controller: AbortController, bell: JsMsg | undefined): Promise<void> {
     const { schema } = this.database;
-    const key = bell.subject.slice(bell.subject.lastIndexOf(".") + 1);
-    if (controller.signal.aborted) return bell.nak();
+    if (controller.signal.aborted) return bell?.nak();
     const claimed = await this.database.system((em) => mailbox.claim(em, schema, key, this.owner, leaseMs));
     if (!claimed) {
       // Held by another: a first bell may go, but a redelivered one may be the holder's own unacknowledged bell,
       // the trigger of the take-over. It must outlive the lease.
-      const left = bell.redelivered ? await this.database.system((em) => mailbox.leaseLeft(em, schema, key)) : undefined;
-      if (left === undefined) bell.ack();
-      else bell.nak(Math.ceil(left) + 50);
+      const left = bell?.redelivered ? await this.database.system((em) => mailbox.leaseLeft(em, schema, key)) : undefined;
+      if (left === undefined) bell?.ack();
+      else bell?.nak(Math.ceil(left) + 50);
       return;
     }
     const heartbeat = this.keepAlive(bell, key, claimed.epoch, controller);
     try {
       await this.drain(key, claimed, controller.signal);
-      bell.ack();
+      bell?.ack();
     } catch (error) {
-      const handOver = this.stopping;
-      await this.database.system((em) => mailbox.release(em, schema, key, claimed.epoch, false)).catch(() => {});
-      if (failureType(error) === "LEASE_LOST") bell.ack();
-      else {
-        if (!handOver) this.log.warn(`${this.kind.kind} ${key} interrupted, starting again: ${messageOf(error)}`);
-        bell.nak(handOver ? 0 : 1_000);
-      }
+      const lost = failureType(error) === "LEASE_LOST";
+      const pauseMs = this.stopping ? 0 : retryMs;
+      await this.database.system((em) => mailbox.release(em, schema, key, claimed.epoch, pauseMs)).catch(() => {});
+      if (lost) bell?.ack();
+      else bell?.nak(pauseMs);
+      if (!lost && !this.stopping) this.log.warn(`${this.kind.kind} ${key} interrupted, starting again: ${messageOf(error)}`);
     } finally {
       clearInterval(heartbeat);
     }
   }
 
   /** Renews lease and bell. When the database can't be asked until the lease has run out, the lease counts as lost. */
-  private keepAlive(bell: JsMsg, key: string, epoch: number, controller: AbortController): NodeJS.Timeout {
+  private keepAlive(bell: JsMsg | undefined, key: string, epoch: number, controller: AbortController): NodeJS.Timeout {
     let held = Date.now();
     return setInterval(() => {
-      bell.working();
+      bell?.working();
       const asked = Date.now();
       this.database
         .system((em) => mailbox.renew(em, this.database.schema, key, epoch, leaseMs))
@@ -157,7 +162,7 @@ export class ActorRunner {
       signal.throwIfAborted();
       const message = await this.guarded(key, claimed, signal, (em) => mailbox.nextMessage(em, schema, key));
       if (message) await this.handle(message, key, claimed, signal);
-      else if (await this.database.system((em) => mailbox.release(em, schema, key, claimed.epoch, true))) return;
+      else if (await this.database.system((em) => mailbox.releaseIdle(em, schema, key, claimed.epoch))) return;
     }
   }
 
@@ -205,11 +210,11 @@ export class ActorRunner {
     });
   }
 
-  private async sweep(connection: NatsConnection, namespace: string): Promise<void> {
-    const { schema } = this.database;
-    const keys = await this.database.system((em) => mailbox.forgotten(em, schema, this.kind.kind));
-    const round = Math.floor(Date.now() / sweepMs);
-    for (const key of keys)
-      await connection.jetstream().publish(subjects(namespace).bell(schema, this.kind.kind, key), "", { msgID: `${key}-sweep-${round}` });
+  /** Takes actors that have mail and nobody at work, as far as there is room. */
+  private async sweep(): Promise<void> {
+    const room = this.kind.slots - this.active.size;
+    if (room <= 0) return;
+    const keys = await this.database.system((em) => mailbox.forgotten(em, this.database.schema, this.kind.kind, room));
+    for (const key of keys) if (this.active.size < this.kind.slots) this.begin(key);
   }
 }

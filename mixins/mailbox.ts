@@ -46,7 +46,7 @@ export async function claim(em: Em, schema: SchemaName, key: string, owner: stri
   const claimed = await row<{ tenant_id: string; epoch: string }>(
     em,
     `update ${schema}.actors set owner = ?, epoch = epoch + 1, lease_until = now() + ? * interval '1 millisecond'
-     where key = ? and pending > 0 and (owner is null or lease_until < now()) returning tenant_id, epoch`,
+     where key = ? and pending > 0 and (lease_until is null or lease_until < now()) returning tenant_id, epoch`,
     [owner, leaseMs, key],
   );
   return claimed && { tenantId: claimed.tenant_id, epoch: Number(claimed.epoch) };
@@ -103,22 +103,31 @@ export async function finish(em: Em, schema: SchemaName, key: string, messageId:
   await em.execute(`update ${schema}.actors set pending = pending - 1 where key = ?`, [key], "run");
 }
 
-/** Gives the lease back. `onlyWhenIdle` keeps it when a letter has come in meanwhile; returns whether it was given back. */
-export async function release(em: Em, schema: SchemaName, key: string, epoch: number, onlyWhenIdle: boolean): Promise<boolean> {
+/** Gives the lease back when no letter has come in meanwhile; returns whether it was given back. */
+export async function releaseIdle(em: Em, schema: SchemaName, key: string, epoch: number): Promise<boolean> {
   const released = await row(
     em,
-    `update ${schema}.actors set owner = null, lease_until = null where key = ? and epoch = ? ${onlyWhenIdle ? "and pending = 0" : ""} returning 1`,
+    `update ${schema}.actors set owner = null, lease_until = null where key = ? and epoch = ? and pending = 0 returning 1`,
     [key, epoch],
   );
   return released !== undefined;
 }
 
-/** Actors with mail and nobody at work: their bell was lost. */
-export async function forgotten(em: Em, schema: SchemaName, kind: string): Promise<string[]> {
+/** Gives the lease back with letters left; nobody takes it before the pause is over. */
+export async function release(em: Em, schema: SchemaName, key: string, epoch: number, pauseMs: number): Promise<void> {
+  await em.execute(
+    `update ${schema}.actors set owner = null, lease_until = now() + ? * interval '1 millisecond' where key = ? and epoch = ?`,
+    [pauseMs, key, epoch],
+    "run",
+  );
+}
+
+/** Actors with mail and nobody at work: their bell was lost or is kept by a node that does not answer. */
+export async function forgotten(em: Em, schema: SchemaName, kind: string, limit: number): Promise<string[]> {
   const found = await rows<{ key: string }>(
     em,
-    `select key from ${schema}.actors where kind = ? and pending > 0 and (owner is null or lease_until < now() - interval '1 second') limit 100`,
-    [kind],
+    `select key from ${schema}.actors where kind = ? and pending > 0 and (lease_until is null or lease_until < now()) limit ?`,
+    [kind, limit],
   );
   return found.map(({ key }) => key);
 }

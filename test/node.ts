@@ -1,7 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { ServiceBroker } from "moleculer";
-import { connect } from "nats";
-import { subjects } from "../config/contracts.ts";
 import type { TestDatabase } from "./database.ts";
 
 /** A node of a cluster of its own, as `npm run node` starts it: real configuration, real NATS, a suite's own database. */
@@ -21,18 +19,13 @@ export async function testNode(services: string[], database: TestDatabase): Prom
   const { env } = await import("../config/env.ts");
   if (env.LEGENDO_NAMESPACE !== namespace) throw new Error("config/env.ts was imported before testNode could set the environment.");
   const { default: options } = await import("../moleculer.config.ts");
+  const { deleteStreams } = await import("./streams.ts");
   const { loadServices } = await import("../scripts/services.ts");
-  const { natsOptions } = await import("../config/nats.ts");
   const broker = new ServiceBroker({ ...options, nodeID: namespace });
   for (const schema of await loadServices(services)) broker.createService(schema);
   const stop = async () => {
     await broker.stop();
-    const connection = await connect(natsOptions(env, `${namespace} clean-up`));
-    const jsm = await connection.jetstreamManager();
-    // Each stream reserves its room on the server: left behind, a few of them would leave no room for other suites.
-    const { eventStream, bellStream } = subjects(namespace);
-    await Promise.all([eventStream, bellStream].map((stream) => jsm.streams.delete(stream).catch(() => false)));
-    await connection.close();
+    await deleteStreams(namespace);
   };
   try {
     await broker.start();

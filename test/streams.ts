@@ -1,0 +1,16 @@
+import { connect } from "nats";
+import { subjects } from "../config/contracts.ts";
+import { readEnv } from "../config/env.ts";
+import { natsOptions } from "../config/nats.ts";
+
+/** Removes a namespace's streams. Each reserves its room on the server: left behind, a few of them would leave no room for other suites. */
+export async function deleteStreams(namespace: string): Promise<void> {
+  const connection = await connect(natsOptions(readEnv(process.env), `${namespace} clean-up`));
+  try {
+    const jsm = await connection.jetstreamManager();
+    const { eventStream, bellStream } = subjects(namespace);
+    await Promise.all([eventStream, bellStream].map((stream) => jsm.streams.delete(stream).catch(() => false)));
+  } finally {
+    await connection.close();
+  }
+}

@@ -48,13 +48,13 @@ function opened(fd: number, path: string): Opened {
   const stat = fstatSync(fd);
   if (!stat.isFile()) throw errors.sourceUnsupported(`${path} is not a regular file.`);
   const fingerprint = fingerprintOf(stat);
-  const age = Date.now() - stat.ctimeMs;
+  const age = Math.abs(Date.now() - stat.ctimeMs);
   let received = 0;
   return {
     size: stat.size,
     modifiedAt: timeOf(stat.mtimeMs),
     // Written a moment ago: the mark makes the next run read it again, whatever its times say then.
-    fingerprint: age >= 0 && age < TICK ? `${fingerprint}~` : fingerprint,
+    fingerprint: age < TICK ? `${fingerprint}~` : fingerprint,
     read(into) {
       try {
         const got = readSync(fd, into, 0, into.length, null);

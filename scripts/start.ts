@@ -55,7 +55,6 @@ if (leaving.signal.aborted) say("stopped");
 process.exit();
 
 async function start(signal: AbortSignal): Promise<void> {
-  const edge = await edgeAddress(dataDir, say);
   const preparing = startServers({ dataDir, report: say });
   undo.push(() =>
     preparing.then(
@@ -65,6 +64,7 @@ async function start(signal: AbortSignal): Promise<void> {
   );
   const servers = await preparing;
   signal.throwIfAborted();
+  const edge = await edgeAddress(dataDir, say);
   const attached = clusterEnvironment(dataDir, servers, servers.secrets);
   await migrate(servers.postgres, attached.CLUSTER_SECRET, (line) => say(`migrate ${line}`));
   signal.throwIfAborted();

@@ -6,8 +6,7 @@ import { row, type Database, type Em } from "./database.ts";
 import type { Log } from "./relay.ts";
 import { durableConsumer } from "./stream.ts";
 
-/** Waits between the attempts at one event; what still fails after the last becomes a dead letter. */
-const backoffMs = [1_000, 5_000, 30_000, 120_000, 600_000];
+const usualBackoffMs = [1_000, 5_000, 30_000, 120_000, 600_000];
 const ackWaitMs = 30_000;
 
 export interface WorkTools {
@@ -25,6 +24,8 @@ export interface Subscription<T extends EventType = EventType, Result = unknown>
   type: T | "*";
   /** Events taken at the same time by one node. */
   concurrency?: number;
+  /** Waits between the attempts at one event, milliseconds; what still fails after the last becomes a dead letter. */
+  backoffMs?: readonly number[];
   work?(event: DomainEvent<T>, tools: WorkTools): Promise<Result>;
   commit?(em: Em, event: DomainEvent<T>, result: Result): Promise<void>;
 }
@@ -108,16 +109,15 @@ export class EventConsumer {
   }
 
   private async fail(message: JsMsg, event: DomainEvent | undefined, attempt: number, error: unknown): Promise<void> {
+    const { name, backoffMs = usualBackoffMs } = this.subscription;
     const delay = backoffMs[attempt - 1];
     if (event && delay !== undefined) {
-      this.log.warn(
-        `${this.subscription.name} failed on ${event.type} ${event.id}, attempt ${attempt}, again in ${delay} ms: ${messageOf(error)}`,
-      );
+      this.log.warn(`${name} failed on ${event.type} ${event.id}, attempt ${attempt}, again in ${delay} ms: ${messageOf(error)}`);
       // A bare nak() would use up every delivery within milliseconds, whatever the consumer's back-off says.
       message.nak(delay);
       return;
     }
-    this.log.error(`${this.subscription.name} gave up after ${attempt} attempts: ${messageOf(error)}`);
+    this.log.error(`${name} gave up after ${attempt} attempts: ${messageOf(error)}`);
     try {
       if (event) await this.bury(event, attempt, error);
       message.term();

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { ServiceBroker } from "moleculer";
+import { ServiceBroker, type ServiceSchema } from "moleculer";
 import type { TestDatabase } from "./database.ts";
 
 /** A node of a cluster of its own, as `npm run node` starts it: real configuration, real NATS, a suite's own database. */
@@ -11,9 +11,9 @@ export interface TestNode {
 /**
  * Starts the services on a node. The environment is read once per suite: a suite that uses this must not import config/env.ts, or what
  * imports it, statically.
- * @param services folders under services/
+ * @param services folders under services/, or what gives the schemas
  */
-export async function testNode(services: string[], database: TestDatabase): Promise<TestNode> {
+export async function testNode(services: string[] | (() => Promise<ServiceSchema[]>), database: TestDatabase): Promise<TestNode> {
   const namespace = `test-${randomBytes(6).toString("hex")}`;
   Object.assign(process.env, { LEGENDO_NAMESPACE: namespace, DATABASE_URL: database.url });
   const { env } = await import("../config/env.ts");
@@ -22,7 +22,8 @@ export async function testNode(services: string[], database: TestDatabase): Prom
   const { deleteStreams } = await import("./streams.ts");
   const { loadServices } = await import("../scripts/services.ts");
   const broker = new ServiceBroker({ ...options, nodeID: namespace });
-  for (const schema of await loadServices(services)) broker.createService(schema);
+  const schemas = Array.isArray(services) ? await loadServices(services) : await services();
+  for (const schema of schemas) broker.createService(schema);
   const stop = async () => {
     await broker.stop();
     await deleteStreams(namespace);

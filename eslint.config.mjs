@@ -21,7 +21,7 @@ export default defineConfig(
       "no-restricted-properties": ["error", { object: "process", property: "env", message: "Read the environment in config/env.ts." }],
     },
   },
-  { files: ["config/env.ts", "scripts/**/*.ts", "test/**/*.ts", "bench/**/*.ts"], rules: { "no-restricted-properties": "off" } },
+  { files: ["config/env.ts", "scripts/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "**/*.spec.ts"], rules: { "no-restricted-properties": "off" } },
   {
     files: ["**/*.mjs", "**/*.cjs"],
     languageOptions: {

@@ -3,7 +3,9 @@ import { INTERNAL_MIDDLEWARES, type BrokerOptions } from "moleculer";
 import { env } from "./config/env.ts";
 import { pinoLogger } from "./config/log.ts";
 import { natsOptions } from "./config/nats.ts";
+import { OtlpExporter } from "./config/otlp.ts";
 import { MaskingRegenerator } from "./config/regenerator.ts";
+import { CallEvents } from "./config/spans.ts";
 import { FastNats } from "./config/transporter.ts";
 import { idempotentMiddleware } from "./mixins/idempotent.middleware.ts";
 import { permissionMiddleware } from "./mixins/permission.middleware.ts";
@@ -30,6 +32,9 @@ function middlewares(): NonNullable<BrokerOptions["middlewares"]> {
 
 const nodeID = env.LEGENDO_NODE_ID ?? `${hostname()}-${process.pid}`;
 
+/** Spans feed the metrics page and, where one is configured, a collector. */
+const exporters = [new CallEvents(), ...(env.OTLP_URL ? [new OtlpExporter(env.OTLP_URL)] : [])];
+
 const options: BrokerOptions = {
   namespace: env.LEGENDO_NAMESPACE,
   nodeID,
@@ -53,7 +58,11 @@ const options: BrokerOptions = {
   circuitBreaker: { enabled: true, threshold: 0.5, windowTime: 60, minRequestCount: 10, halfOpenTime: 5_000, check: isFailure },
   bulkhead: { enabled: true, concurrency: 100, maxQueueSize: 1_000 },
   metrics: { enabled: true, reporter: [] },
-  tracing: { enabled: true, exporter: [], tags: { action: { params: false, meta: false, response: false }, event: { params: false } } },
+  tracing: {
+    enabled: true,
+    exporter: exporters as never,
+    tags: { action: { params: false, meta: false, response: false }, event: { params: false } },
+  },
 };
 
 export default options;

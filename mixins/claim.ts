@@ -34,7 +34,7 @@ export async function serviceClaim(
 }
 
 /** How a verifier learns the public keys of the auth service. */
-export type KeySource = (fresh: boolean) => Promise<(JWK & { kid: string })[]>;
+export type KeySource = () => Promise<(JWK & { kid: string })[]>;
 
 /**
  * Verifies claims and remembers the verdict by the claim's SHA-256 until it expires: a signature check costs ~100 µs, a look-up under one.
@@ -43,6 +43,7 @@ export class ClaimVerifier {
   private readonly verdicts = new LRUCache<string, { principal: Principal; expires: number }>({ max: 20_000 });
   private keys = new Map<string, Awaited<ReturnType<typeof importJWK>>>();
   private fetched = 0;
+  private fetching: Promise<void> | undefined;
   private readonly secret: Uint8Array;
   private readonly source: KeySource;
 
@@ -86,17 +87,25 @@ export class ClaimVerifier {
   }
 
   private async publicKey(kid: string) {
-    const known = this.keys.get(kid);
-    if (known) return known;
-    // An unknown kid may be a key made a moment ago; asking is bounded so that made-up kids can't flood the auth service.
-    if (Date.now() - this.fetched > 1000) {
-      this.fetched = Date.now();
-      const keys = await this.source(this.keys.size > 0);
-      this.keys = new Map(await Promise.all(keys.map(async (jwk) => [jwk.kid, await importJWK(jwk, "EdDSA")] as const)));
-    }
+    if (!this.keys.has(kid)) await this.fetch();
     const key = this.keys.get(kid);
     if (!key) throw new Error("no key of the auth service has that kid");
     return key;
+  }
+
+  /** An unknown kid may be a key made a moment ago; asking is bounded so that made-up kids can't flood the auth service. */
+  private async fetch(): Promise<void> {
+    if (!this.fetching && Date.now() - this.fetched < 1000) return;
+    this.fetching ??= (async () => {
+      try {
+        const keys = await this.source();
+        this.keys = new Map(await Promise.all(keys.map(async (jwk) => [jwk.kid, await importJWK(jwk, "EdDSA")] as const)));
+        this.fetched = Date.now();
+      } finally {
+        this.fetching = undefined;
+      }
+    })();
+    await this.fetching;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { JetStreamClient } from "nats";
-import pg from "pg";
 import { messageOf } from "../config/errors.ts";
 import { rows, type Database } from "./database.ts";
+import { Listener } from "./listener.ts";
 
 export interface Log {
   info(...args: unknown[]): void;
@@ -30,9 +30,8 @@ export class Relay {
   private readonly database: Database;
   private readonly jetstream: JetStreamClient;
   private readonly prefix: string;
-  private readonly listenUrl: string;
   private readonly log: Log;
-  private listener: pg.Client | undefined;
+  private readonly listener: Listener;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private again = false;
@@ -42,14 +41,14 @@ export class Relay {
     this.database = database;
     this.jetstream = jetstream;
     this.prefix = `${namespace}.`;
-    this.listenUrl = listenUrl;
     this.log = log;
+    this.listener = new Listener(listenUrl, `${database.schema}_outbox`, () => this.wake());
   }
 
   async start(): Promise<void> {
-    await this.listen();
+    await this.listener.ensure();
     this.timer = setInterval(() => {
-      if (!this.listener) void this.listen().catch(() => {});
+      void this.listener.ensure();
       this.wake();
     }, pollMs);
     this.wake();
@@ -59,7 +58,7 @@ export class Relay {
     this.stopping = true;
     clearInterval(this.timer);
     await this.running;
-    await this.listener?.end().catch(() => {});
+    await this.listener.stop();
   }
 
   /** Drains the outbox soon; calls while it drains make it look once more. */
@@ -102,24 +101,5 @@ export class Relay {
       await em.execute(`delete from ${schema}.outbox where id in (?)`, [tickets.map((ticket) => ticket.id)], "run");
       return tickets.length;
     });
-  }
-
-  private async listen(): Promise<void> {
-    const client = new pg.Client({
-      connectionString: this.listenUrl,
-      application_name: `legendo ${this.database.schema} relay`,
-      keepAlive: true,
-    });
-    // A lost connection is made anew by the poll.
-    client.on("error", () => {
-      if (this.listener === client) this.listener = undefined;
-    });
-    client.on("end", () => {
-      if (this.listener === client) this.listener = undefined;
-    });
-    client.on("notification", () => this.wake());
-    await client.connect();
-    await client.query(`listen ${client.escapeIdentifier(`${this.database.schema}_outbox`)}`);
-    this.listener = client;
   }
 }

@@ -23,7 +23,7 @@ export async function ensureStreams(connection: NatsConnection, namespace: strin
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
     max_age: nanos(7 * day),
-    max_bytes: 512 * 1024 * 1024,
+    max_bytes: 256 * 1024 * 1024,
   });
   await ensureStream(jsm, {
     name: names.bellStream,
@@ -31,7 +31,7 @@ export async function ensureStreams(connection: NatsConnection, namespace: strin
     retention: RetentionPolicy.Workqueue,
     discard: DiscardPolicy.New,
     max_age: nanos(day),
-    max_bytes: 64 * 1024 * 1024,
+    max_bytes: 32 * 1024 * 1024,
   });
 }
 

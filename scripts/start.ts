@@ -12,7 +12,7 @@ import { startReceiver, type DemoReceiver } from "./receiver.ts";
 import { portFor } from "./servers/memory.ts";
 import { startServers } from "./servers/servers.ts";
 import { startSimulator } from "./simulator.ts";
-import { say } from "./terminal.ts";
+import { giveUp, say } from "./terminal.ts";
 import { followSync, requestSync, samples, showPayment } from "./tour.ts";
 
 const help = `npm start [-- --no-demo]: provides PostgreSQL, Redis and NATS, migrates, starts the cluster, syncs the sample folder, stays up.
@@ -23,8 +23,8 @@ const help = `npm start [-- --no-demo]: provides PostgreSQL, Redis and NATS, mig
   PAYPAL_CLIENT_ID, PAYPAL_CLIENT_SECRET   use PayPal instead of the simulator
 Ctrl-C stops everything; the data stays.`;
 
-const { values } = parseArgs({ options: { "no-demo": { type: "boolean" }, help: { type: "boolean", short: "h" } } });
-if (values.help) {
+const options = readOptions();
+if (options.help) {
   console.log(help);
   process.exit(0);
 }
@@ -131,7 +131,7 @@ async function start(signal: AbortSignal): Promise<void> {
     demoJob: null,
   };
   save({});
-  if (!values["no-demo"]) await tour(client(edge.url, { "x-api-key": apiKey }, signal), receiver, signal, (demoJob) => save({ demoJob }));
+  if (!options["no-demo"]) await tour(client(edge.url, { "x-api-key": apiKey }, signal), receiver, signal, (demoJob) => save({ demoJob }));
   say(whatNext(edge.url, apiKey, metricsPort));
   // The timer keeps the process alive until it is asked to leave.
   while (!signal.aborted) await sleep(2 ** 30, undefined, { signal }).catch(() => undefined);
@@ -162,4 +162,12 @@ function whatNext(url: string, apiKey: string, metricsPort: number): string {
   npm run repl        an operator's prompt inside the cluster
   npm run demo        the first sync once more
 metrics http://127.0.0.1:${metricsPort}/metrics, logs ${dataDir}/logs, sign-in and addresses ${dataDir}/cluster.json`;
+}
+
+function readOptions(): { "no-demo"?: boolean; help?: boolean } {
+  try {
+    return parseArgs({ options: { "no-demo": { type: "boolean" }, help: { type: "boolean", short: "h" } } }).values;
+  } catch (error) {
+    giveUp(`${error instanceof Error ? error.message : String(error)}\n${help}`);
+  }
 }

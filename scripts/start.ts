@@ -96,6 +96,8 @@ async function start(signal: AbortSignal): Promise<void> {
     SYNC_FILE_ROOTS: roots,
     WEBHOOK_PRIVATE_HOSTS: [receiver.place, process.env["WEBHOOK_PRIVATE_HOSTS"]].filter(Boolean).join(","),
     PORT: id === "edge-1" ? String(edge.port) : "0",
+    // Links to the edge are made on other nodes too: where PayPal sends payers back to.
+    PUBLIC_URL: process.env["PUBLIC_URL"] || edge.url,
     METRICS_PORT: id === "edge-1" ? String(metricsPort) : "0",
   });
   let cluster: Cluster | undefined;

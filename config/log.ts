@@ -37,4 +37,4 @@ export const pinoLogger = (level: string): LoggerConfig =>
         options: { hooks: { logMethod }, redact: redactedPaths, base: undefined, timestamp: () => `,"time":"${new Date().toISOString()}"` },
       },
     },
-  }) as unknown as LoggerConfig;
+  });

@@ -53,7 +53,7 @@ export class Database {
 
 /** Rows of a raw statement. Parameters are `?`; MikroORM writes them into the text as literals, arrays as comma lists: pass arrays as JSON. */
 export async function rows<T>(em: Em, sql: string, params: unknown[] = []): Promise<T[]> {
-  return (await em.execute<T[] & object>(sql, params));
+  return await em.execute<T[] & object>(sql, params);
 }
 
 /** The first row of a raw statement, or undefined. */

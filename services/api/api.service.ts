@@ -85,7 +85,7 @@ export default service<Edge>()({
       const alias = found.find((candidate) => candidate.isMethod(method));
       if (alias) return { alias, params: alias.match(path) };
       if (!found.length) throw errors.notFound(`There is no ${path} here.`);
-      const allowed = found.map((candidate) => candidate.method).join(", ");
+      const allowed = methods(found);
       throw errors.methodNotAllowed(`${path} takes ${allowed}; it was asked with ${method}.`, { allowed });
     },
 
@@ -145,7 +145,7 @@ export default service<Edge>()({
     const enter = door({
       origins: list(env.CORS_ORIGINS),
       secure: env.TLS_CERT_FILE !== undefined,
-      methodsOf: (path) => this.aliasesOf(path).map(({ method }) => method),
+      methodsOf: (path) => methods([...this.aliasesOf(path), { method: "OPTIONS" }]),
       own: {
         "/livez": (_req, res) => sendJson(res, 200, { status: "alive" }),
         "/readyz": (_req, res) => {
@@ -172,6 +172,12 @@ export default service<Edge>()({
     await this.gateway.vault?.store.close();
   },
 });
+
+const methods = (aliases: { method: string }[]) =>
+  aliases
+    .map(({ method }) => method)
+    .sort()
+    .join(", ");
 
 const spanName = (req: EdgeRequest) => `${req.method} ${req.publicPath}`;
 

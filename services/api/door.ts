@@ -7,8 +7,8 @@ export interface DoorOptions {
   /** Browser origins that may read answers, compared as a whole. */
   origins: readonly string[];
   secure: boolean;
-  /** Methods of a path, none when there is no such path. */
-  methodsOf(path: string): string[];
+  /** Methods of a path, OPTIONS among them, as Allow states them. */
+  methodsOf(path: string): string;
   /** Answers of the edge about itself, which need no broker: path → answer. */
   own: Record<string, (req: EdgeRequest, res: EdgeResponse) => void>;
   log(req: EdgeRequest, res: EdgeResponse, ms: number): void;
@@ -81,8 +81,7 @@ function allowOrigin(origins: readonly string[], req: EdgeRequest, res: EdgeResp
 }
 
 function answerOptions(options: DoorOptions, req: EdgeRequest, res: EdgeResponse): void {
-  const allowed = options.methodsOf(pathOf(versioned(req.url ?? "/", req.headers.accept).url));
-  if (allowed.length) res.setHeader("Allow", [...allowed, "OPTIONS"].join(", "));
+  res.setHeader("Allow", options.methodsOf(pathOf(versioned(req.url ?? "/", req.headers.accept).url)));
   if (res.hasHeader("Access-Control-Allow-Origin") && req.headers["access-control-request-method"]) {
     res.setHeader("Access-Control-Allow-Methods", methods);
     res.setHeader("Access-Control-Allow-Headers", accepted);

@@ -1,6 +1,9 @@
 export default {
   testEnvironment: "node",
-  roots: ["<rootDir>/bench", "<rootDir>/config", "<rootDir>/entities", "<rootDir>/mixins", "<rootDir>/scripts", "<rootDir>/services", "<rootDir>/test"],
+  roots: ["<rootDir>"],
+  testPathIgnorePatterns: ["/node_modules/", "<rootDir>/.data/"],
+  modulePathIgnorePatterns: ["<rootDir>/.data/"],
+  watchman: false,
   testMatch: ["**/*.spec.ts"],
   extensionsToTreatAsEsm: [".ts"],
   transform: { "\\.ts$": "<rootDir>/test/strip-types.cjs" },

@@ -28,13 +28,12 @@ export const redactedPaths = [
 ];
 
 /** JSON lines on standard output. Moleculer sets the level itself; pino's own has no effect. */
-export const pinoLogger = (level: string): LoggerConfig =>
-  ({
-    type: "Pino",
-    options: {
-      level,
-      pino: {
-        options: { hooks: { logMethod }, redact: redactedPaths, base: undefined, timestamp: () => `,"time":"${new Date().toISOString()}"` },
-      },
+export const pinoLogger = (level: string): LoggerConfig => ({
+  type: "Pino",
+  options: {
+    level,
+    pino: {
+      options: { hooks: { logMethod }, redact: redactedPaths, base: undefined, timestamp: () => `,"time":"${new Date().toISOString()}"` },
     },
-  });
+  },
+});

@@ -38,7 +38,10 @@ describe("the schema", () => {
   it("shows a service's role no row of any table without a tenant, and only its own with one", async () => {
     const tenant = "11111111-1111-4111-8111-111111111111";
     const other = "22222222-2222-4222-8222-222222222222";
-    await database.admin.query(`insert into sync.sources (tenant_id, kind, uri) values ($1, 'file', 'file:///a'), ($2, 'file', 'file:///b')`, [tenant, other]);
+    await database.admin.query(
+      `insert into sync.sources (tenant_id, kind, uri) values ($1, 'file', 'file:///a'), ($2, 'file', 'file:///b')`,
+      [tenant, other],
+    );
     for (const { schema, table } of await tables(database.admin)) {
       const service = await database.open(schema);
       const seen = await service.nobody((em) => em.execute(`select * from ${schema}.${table}`));
@@ -47,7 +50,9 @@ describe("the schema", () => {
     const sync = await database.open("sync");
     const uris = await sync.tenant(tenant, (em) => em.execute("select uri from sync.sources"));
     expect(uris).toEqual([{ uri: "file:///a" }]);
-    await expect(sync.tenant(tenant, (em) => em.execute(`insert into sync.sources (tenant_id, kind, uri) values ('${other}', 'file', 'file:///c')`))).rejects.toThrow(/row-level security/);
+    await expect(
+      sync.tenant(tenant, (em) => em.execute(`insert into sync.sources (tenant_id, kind, uri) values ('${other}', 'file', 'file:///c')`)),
+    ).rejects.toThrow(/row-level security/);
   });
 
   it("lets nobody rewrite events, the role by its grants and the owner by a trigger", async () => {

@@ -21,6 +21,8 @@ export interface Threads {
 
 export interface ThreadOptions {
   threads: number;
+  /** MiB of objects a thread may hold before it is ended, buffers not counted; 192 when unset. */
+  heap?: number;
   /** Told when a thread died; its tasks were rejected and it has been replaced. */
   onCrash?: (error: Error) => void;
 }
@@ -32,10 +34,10 @@ export interface ThreadOptions {
 const PER_THREAD = 2;
 
 /**
- * A small young generation makes V8 look for garbage often, and with it go the sealed chunks, which lie outside the heap: without this
- * two threads grow by 200 MB.
+ * MiB. A small young generation makes V8 look for garbage often, and with it go the sealed chunks, which lie outside the heap: without
+ * this two threads grow by 200 MB.
  */
-const resourceLimits = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 6 };
+const maxYoungGenerationSizeMb = 6;
 
 interface Thread {
   worker: Worker;
@@ -49,7 +51,7 @@ interface Task {
   fail: (error: Error) => void;
 }
 
-export function openThreads({ threads: limit, onCrash }: ThreadOptions): Threads {
+export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptions): Threads {
   const threads = new Set<Thread>();
   const tasks = new Map<number, Task>();
   const waiting = new Set<() => void>();
@@ -58,7 +60,10 @@ export function openThreads({ threads: limit, onCrash }: ThreadOptions): Threads
   for (let i = 0; i < limit; i++) spawn();
 
   function spawn(): Thread {
-    const worker = new Worker(new URL("./thread.ts", import.meta.url), { name: "sync", resourceLimits });
+    const worker = new Worker(new URL("./thread.ts", import.meta.url), {
+      name: "sync",
+      resourceLimits: { maxOldGenerationSizeMb: heap, maxYoungGenerationSizeMb },
+    });
     const thread: Thread = { worker, pulls: 0, lists: 0 };
     threads.add(thread);
     const lost = (cause: Error) => {
@@ -167,6 +172,7 @@ export function openThreads({ threads: limit, onCrash }: ThreadOptions): Threads
       let ended = false;
       try {
         for (;;) {
+          signal?.throwIfAborted();
           const message = pages.shift();
           if (!message) {
             if (broken) throw broken;

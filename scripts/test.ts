@@ -1,4 +1,4 @@
-import { globSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, globSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clusterEnvironment } from "./environment.ts";
@@ -11,6 +11,8 @@ import { say } from "./terminal.ts";
 // npm test: format, lint and types, then every spec against real servers of its own. With arguments: those for jest, and only jest.
 const args = process.argv.slice(2);
 const dataDir = mkdtempSync(join(tmpdir(), "legendo-test-"));
+// Passable but not readable, as the system's own temp folder: some specs act as another user.
+chmodSync(dataDir, 0o711);
 const temp = join(dataDir, "tmp");
 mkdirSync(temp);
 const leaving = new AbortController();

@@ -1,13 +1,11 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import { join } from "node:path";
 import { attachEnvironment, dataFolder, root } from "./cluster.ts";
 import { giveUp } from "./terminal.ts";
 
 // npm run bench -- NAME [args]: runs bench/NAME.ts, in the environment of the cluster in .data when there is one.
 const folder = join(root, "bench");
-const names = readdirSync(folder)
-  .filter((file) => file.endsWith(".ts") && !file.endsWith(".spec.ts"))
-  .map((file) => file.slice(0, -".ts".length));
+const names = globSync("*.ts", { cwd: folder, exclude: ["*.spec.ts"] }).map((file) => file.slice(0, -".ts".length));
 const [name = "--help", ...args] = process.argv.slice(2);
 try {
   if (name === "--help" || name === "-h") {

@@ -20,7 +20,10 @@ const EnvSchema = Type.Object({
   }),
   LEGENDO_NODE_ID: Maybe("Name of this node; host name and process id when unset."),
   SERVICES: Text("Comma-separated services this node hosts: api, auth, sync, ai, payment, notification, metrics; or 'all'.", "all"),
-  LOG_LEVEL: Type.Enum(["fatal", "error", "warn", "info", "debug", "trace"], { default: "info" }),
+  LOG_LEVEL: Type.Enum(["fatal", "error", "warn", "info", "debug", "trace"], {
+    description: "Lowest level that is logged: fatal, error, warn, info, debug or trace.",
+    default: "info",
+  }),
 
   DATABASE_URL: Text(
     "PostgreSQL host, port and database of every service; its user and password are used by migrations alone.",
@@ -71,7 +74,10 @@ const EnvSchema = Type.Object({
   OTLP_URL: Maybe("OTLP/HTTP endpoint that receives traces, e.g. http://collector:4318/v1/traces."),
 
   PAYPAL_URL: Maybe("PayPal API origin other than the live or sandbox one: the simulator's."),
-  PAYPAL_ENVIRONMENT: Type.Enum(["sandbox", "production"], { default: "sandbox" }),
+  PAYPAL_ENVIRONMENT: Type.Enum(["sandbox", "production"], {
+    description: "Which PayPal: sandbox, or production where money moves.",
+    default: "sandbox",
+  }),
   PAYPAL_CLIENT_ID: Maybe("PayPal REST client id."),
   PAYPAL_CLIENT_SECRET: Maybe("PayPal REST client secret."),
   PAYPAL_WEBHOOK_ID: Maybe("Id of the webhook subscription, part of what PayPal signs."),

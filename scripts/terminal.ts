@@ -36,7 +36,8 @@ export function progressBar(label: string): { update(percent: number, detail: st
   };
   return {
     update(percent, detail) {
-      if (process.stdout.isTTY) process.stdout.write(`\r\u001b[2K        ${draw(percent, detail).slice(0, (process.stdout.columns || 80) - 9)}`);
+      if (process.stdout.isTTY)
+        process.stdout.write(`\r\u001b[2K        ${draw(percent, detail).slice(0, (process.stdout.columns || 80) - 9)}`);
       else if (Math.floor(percent / 10) > shown) {
         shown = Math.floor(percent / 10);
         say(draw(percent, detail));

@@ -20,6 +20,9 @@ export const SMALL_CHUNK = 64 * 1024;
 /** Large blobs: cipher set-up and tags cost next to nothing. */
 export const LARGE_CHUNK = 1024 * 1024;
 
+/** Every update answers new memory: from this size on the allocator would map and unmap pages for each. */
+const PIECE = 128 * 1024;
+
 export interface PackIdentity {
   packId: string;
   chunkSize: number;
@@ -101,10 +104,10 @@ export class Sealer {
   #seal(chunk: Uint8Array, last: boolean): void {
     const { nonce, aad } = this.#context(this.#index++, last);
     const cipher = createCipheriv("aes-256-gcm", this.#key, nonce, { authTagLength: TAG }).setAAD(aad);
-    const sealed = cipher.update(chunk);
+    for (let at = 0; at < chunk.length; at += PIECE) this.#ready.push(cipher.update(chunk.subarray(at, at + PIECE)));
     cipher.final();
-    this.#ready.push(sealed, cipher.getAuthTag());
-    this.sealedSize += sealed.length + TAG;
+    this.#ready.push(cipher.getAuthTag());
+    this.sealedSize += chunk.length + TAG;
   }
 
   #take(): Buffer[] {

@@ -16,7 +16,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
 
     const write = async (key: string, ...buffers: Buffer[]) => {
       const upload = await store.create(key);
-      for (const bytes of buffers) await upload.write([bytes]);
+      for (const bytes of buffers) await upload.write([Buffer.from(bytes)]);
       await upload.commit();
     };
     const listed = async (prefix: string) => {

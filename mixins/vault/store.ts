@@ -4,7 +4,7 @@ import type { S3StoreOptions } from "./s3.ts";
 
 /** An object being written. Nothing of it is visible under its key before `commit` has resolved. */
 export interface Upload {
-  /** Takes the buffers over: the caller does not change them afterwards. Await what it returns: that is the back-pressure. */
+  /** Takes the buffers over, their memory too: the caller has them no more. Await what it returns: that is the back-pressure. */
   write(buffers: Uint8Array[]): void | Promise<void>;
   /** @throws VAULT_FULL, VAULT_UNREACHABLE, VAULT_DENIED; the upload is then aborted. */
   commit(): Promise<void>;

@@ -41,7 +41,7 @@ export interface Outcome {
   killed: string[];
   /** Longest time, milliseconds, in which a job told of no progress. */
   longestSilenceMs: number;
-  /** The same with every kill counted as a new beginning: an owner that is killed before its first batch makes the silence of two. */
+  /** Longest time in which nobody began or told anything: from a kill to the next owner, or between two steps of one. */
   longestGapMs: number;
   /** Percent and items done, as each event told. */
   progress: { percent: number; items: number }[];
@@ -98,12 +98,23 @@ export async function hunt({ world, folder, root, kills, longestLife, oneIn, var
   const both = async () => {
     while ((await alive()).length < 2) await sleep(20);
   };
-  const ownerOf = async (key: string) => {
-    const { rows } = await world.admin.query<{ owner: string }>(
-      `select owner from sync.actors where key = $1 and owner is not null and lease_until > now()`,
-      [key],
-    );
-    return rows[0]?.owner;
+  /** Kills and new owners, in time. */
+  const moments: number[] = [];
+  let owner: string | undefined;
+  let watched = true;
+  const watch = async (key: string) => {
+    for (let last = 0; watched; await sleep(10)) {
+      const { rows } = await world.admin.query<{ owner: string; epoch: string }>(
+        `select owner, epoch from sync.actors where key = $1 and owner is not null and lease_until > now()`,
+        [key],
+      );
+      const epoch = Number(rows[0]?.epoch ?? 0);
+      // A killed owner keeps its lease for a while: only a new epoch is a new owner.
+      if (epoch <= last) continue;
+      last = epoch;
+      owner = rows[0]!.owner;
+      moments.push(Date.now());
+    }
   };
   const ended = async (id: string) => {
     const { rows } = await world.admin.query<{ status: string }>(`select status from sync.sync_jobs where id = $1`, [id]);
@@ -115,27 +126,26 @@ export async function hunt({ world, folder, root, kills, longestLife, oneIn, var
     await broker.start();
     await both();
     const { id } = await ask("sync.jobs.create", { input: pathToFileURL(root).href, options: { analyse: false } });
+    const watching = watch(id);
     const killed: string[] = [];
-    const moments: number[] = [];
     while (killed.length < kills && !(await ended(id))) {
       await both();
-      if (!(await ownerOf(id))) {
-        await sleep(5);
-        continue;
-      }
+      while (!owner && !(await ended(id))) await sleep(5);
       await sleep(Math.random() * longestLife);
-      const owner = await ownerOf(id);
-      const prey = owner && nodes.get(owner);
-      if (!prey) continue;
-      former.set(owner, (await alive()).find((node) => node.id === owner)?.instanceID ?? "");
-      process.kill(prey.pid, "SIGKILL");
-      killed.push(owner);
+      const prey = owner;
+      if (!prey || (await ended(id))) continue;
+      former.set(prey, (await alive()).find((node) => node.id === prey)?.instanceID ?? "");
+      process.kill(nodes.get(prey)!.pid, "SIGKILL");
+      owner = undefined;
       moments.push(Date.now());
-      report(`kill ${killed.length}: ${owner.slice(namespace.length + 1)}`);
-      await prey.ended;
-      start(owner);
+      killed.push(prey);
+      report(`kill ${killed.length}: ${prey.slice(namespace.length + 1)}`);
+      await nodes.get(prey)!.ended;
+      start(prey);
     }
     while (!(await ended(id))) await sleep(50);
+    watched = false;
+    await watching;
     await both();
     report("the job has ended, reading everything back");
 
@@ -185,6 +195,7 @@ export async function hunt({ world, folder, root, kills, longestLife, oneIn, var
       different,
     };
   } finally {
+    watched = false;
     await Promise.all([...nodes.values()].map((node) => node.stop(5_000)));
     await broker.stop();
     await deleteStreams(namespace);

@@ -1,0 +1,218 @@
+import { randomUUID } from "node:crypto";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { call, type ActionMap, type ActionName } from "../config/calls.ts";
+import { permissions, schemas, type Permission } from "../config/contracts.ts";
+import { tables, testDatabase, type TestDatabase } from "./database.ts";
+import { testNode, type TestNode } from "./node.ts";
+import { smallest, type Schema } from "./smallest.ts";
+
+/** Every action that answers without a claim. A new one has to be written down here. */
+const open = ["auth.keys.public", "auth.login", "auth.organisations.create", "auth.verify", "payment.return"];
+
+let world: TestDatabase;
+let node: TestNode;
+let folder: string;
+let actions: { name: string; permission: string; params: Schema; idempotent?: boolean; rest?: string | string[] }[];
+let claimOf: (tenantId: string, may: readonly Permission[]) => Promise<string>;
+/** The first organisation, with something of everything. */
+let ours: string;
+let other: string;
+const things = { job: "", asset: "", payment: randomUUID(), key: "", webhook: "", delivery: randomUUID(), letter: randomUUID() };
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "legendo-tenants-"));
+  Object.assign(process.env, { SYNC_FILE_ROOTS: folder, VAULT_URL: pathToFileURL(join(folder, "vault")).href });
+  world = await testDatabase();
+  node = await testNode(["auth", "sync", "ai", "payment", "notification"], world);
+  const { env } = await import("../config/env.ts");
+  const { serviceClaim } = await import("../mixins/claim.ts");
+  claimOf = (tenantId, may) => serviceClaim(env.CLUSTER_SECRET, "spec", tenantId, [...may]);
+  const registered = node.broker.registry.actions.list({ onlyLocal: true, skipInternal: true }) as unknown as {
+    name: string;
+    action: Omit<(typeof actions)[number], "name">;
+  }[];
+  actions = registered.map(({ name, action }) => ({ ...action, name }));
+  await fill();
+});
+afterAll(async () => {
+  await node?.stop();
+  await world?.drop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const as = async <N extends ActionName>(tenantId: string, name: N, params: ActionMap[N]["params"]) =>
+  call(node.broker, name, params, { meta: { claim: await claimOf(tenantId, permissions) } });
+
+async function fill(): Promise<void> {
+  const signUp = (organisation: string) =>
+    call(node.broker, "auth.organisations.create", {
+      organisation,
+      email: `${organisation}@example.com`,
+      password: "correct horse battery staple",
+    });
+  const { tenantId, token } = await signUp("ours");
+  ours = tenantId;
+  other = (await signUp("other")).tenantId;
+  for (const name of ["a.jpg", "b.jpg"]) copyFileSync(new URL("../samples/photos/forêt.jpg", import.meta.url), join(folder, name));
+  things.job = (await as(ours, "sync.jobs.create", { input: pathToFileURL(folder).href })).id;
+  things.key = (await call(node.broker, "auth.apikeys.create", { name: "spec" }, { meta: { claim: token } })).id;
+  things.webhook = (await as(ours, "notification.webhooks.create", { url: "https://example.com/hook", events: ["payment.captured"] })).id;
+  const insert = (table: string, row: Record<string, unknown>) =>
+    world.admin.query(`insert into ${table} select * from json_populate_record(null::${table}, $1)`, [JSON.stringify(row)]);
+  const at = new Date().toISOString();
+  await world.admin.query(`insert into payment.payments (id, tenant_id, amount, amount_minor, currency) values ($1, $2, 5, 500, 'EUR')`, [
+    things.payment,
+    ours,
+  ]);
+  await insert("notification.webhook_deliveries", {
+    id: things.delivery,
+    tenant_id: ours,
+    endpoint_id: things.webhook,
+    event_id: randomUUID(),
+    event_type: "payment.captured",
+    body: "{}",
+    status: "delivered",
+    attempts: 1,
+    created_at: at,
+  });
+  for (const schema of schemas)
+    await insert(`${schema}.dead_letters`, {
+      id: things.letter,
+      tenant_id: ours,
+      consumer: "none",
+      event: {},
+      attempts: 1,
+      error_type: "INTERNAL_ERROR",
+      error_message: "spec",
+      created_at: at,
+    });
+  for (const limit = Date.now() + 30_000; ; await sleep(100)) {
+    const { data } = await as(ours, "sync.assets.list", {});
+    things.asset = data[0]?.id ?? "";
+    if (data.length === 2 && data.every(({ mediaType }) => mediaType)) return;
+    if (Date.now() > limit) throw new Error("the assets were not analysed in time");
+  }
+}
+
+/** Which of the first organisation's things an action's id means. */
+function idFor(action: string): string {
+  const found = (
+    [
+      [/\.replay$/, things.letter],
+      [/^sync\.jobs\./, things.job],
+      [/^(sync\.assets|ai\.(analyses|thumbnails))\./, things.asset],
+      [/^payment\./, things.payment],
+      [/^auth\.apikeys\./, things.key],
+      [/^notification\.webhooks\.resend$/, things.delivery],
+      [/^notification\.webhooks\./, things.webhook],
+    ] as const
+  ).find(([names]) => names.test(action));
+  if (!found) throw new Error(`${action} takes an id: say here of what, so that the second organisation can ask for it.`);
+  return found[1];
+}
+
+/** The smallest params that pass, with the first organisation's id where one is asked for. */
+function paramsOf({ name, params }: (typeof actions)[number]): Record<string, unknown> {
+  const made = smallest(params) as Record<string, unknown>;
+  if ("id" in made) made["id"] = idFor(name);
+  if ("assetIds" in made) made["assetIds"] = [things.asset];
+  return made;
+}
+const takesId = ({ params }: (typeof actions)[number]) => "id" in (params.properties ?? {}) || "assetIds" in (params.properties ?? {});
+
+/** What an action answers or refuses with. */
+async function outcome(action: (typeof actions)[number], claim?: string): Promise<{ answer?: unknown; type?: string; code?: number }> {
+  try {
+    return { answer: await node.broker.call<unknown, object>(action.name, paramsOf(action), claim ? { meta: { claim } } : {}) };
+  } catch (error) {
+    return { type: (error as { type: string }).type, code: (error as { code: number }).code };
+  }
+}
+const closed = () => actions.filter(({ permission }) => permission !== "public");
+
+describe("every action of every service", () => {
+  it("is known here when it is public", () => {
+    expect(actions.length).toBeGreaterThan(30);
+    expect(
+      actions
+        .filter(({ permission }) => permission === "public")
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(open);
+  });
+
+  it("refuses a caller without a claim, with a made-up one, and with bare meta", async () => {
+    for (const action of closed()) {
+      expect({ name: action.name, ...(await outcome(action)) }).toMatchObject({ name: action.name, type: "UNAUTHENTICATED", code: 401 });
+      expect({ name: action.name, ...(await outcome(action, "made.up.claim")) }).toMatchObject({ type: "UNAUTHENTICATED" });
+      const meta = { tenantId: ours, permissions, user: { tenantId: ours }, $repl: true };
+      await expect(node.broker.call(action.name, paramsOf(action), { meta })).rejects.toMatchObject({ type: "UNAUTHENTICATED" });
+    }
+  });
+
+  it("refuses a claim without its permission", async () => {
+    for (const action of closed()) {
+      const may = permissions.filter((permission) => permission !== action.permission);
+      for (const claim of [await claimOf(ours, []), await claimOf(ours, may)])
+        expect({ name: action.name, ...(await outcome(action, claim)) }).toMatchObject({ name: action.name, type: "FORBIDDEN", code: 403 });
+    }
+  });
+
+  it("has no thing of another organisation, though its id is known", async () => {
+    const claim = await claimOf(other, permissions);
+    for (const action of closed().filter(takesId)) {
+      const { answer, code } = await outcome(action, claim);
+      const empty = Array.isArray(answer) && answer.length === 0;
+      expect({ name: action.name, answer, code: empty ? 404 : code }).toMatchObject({ name: action.name, code: 404 });
+    }
+  });
+
+  it("shows nothing of one organisation in the lists of another", async () => {
+    const claim = await claimOf(other, permissions);
+    const secrets = [ours, ...Object.values(things), folder];
+    for (const action of closed().filter((action) => action.idempotent && !takesId(action))) {
+      const { answer, type } = await outcome(action, claim);
+      const told = JSON.stringify(answer) ?? "";
+      expect({ name: action.name, type, told: secrets.filter((secret) => told.includes(secret)) }).toEqual({ name: action.name, told: [] });
+      const list = Array.isArray(answer) ? answer : (answer as { data?: unknown[] }).data;
+      if (list) expect({ name: action.name, list }).toEqual({ name: action.name, list: [] });
+    }
+  });
+
+  it("does find those things for their own organisation", async () => {
+    const claim = await claimOf(ours, permissions);
+    const reads = closed().filter(
+      (action) => takesId(action) && (action.rest ? [action.rest].flat()[0]!.startsWith("GET") : action.idempotent),
+    );
+    expect(reads.length).toBeGreaterThan(8);
+    for (const action of reads) {
+      const { answer, ...refusal } = await outcome(action, claim);
+      expect({ name: action.name, found: answer !== undefined, ...refusal }).toEqual({ name: action.name, found: true });
+    }
+  });
+});
+
+describe("a service's database role", () => {
+  it("sees no row without an organisation, and none of another's", async () => {
+    const all = await tables(world.admin);
+    let rows = 0;
+    for (const schema of schemas) {
+      const db = await world.open(schema);
+      for (const { table } of all.filter((found) => found.schema === schema)) {
+        const count = `select count(*)::int as n from ${schema}.${table}`;
+        const seen = async (via: typeof db.nobody) => (await via(async (em) => await em.execute<{ n: number }[]>(count)))[0]!.n;
+        rows += (await world.admin.query<{ n: number }>(count)).rows[0]!.n;
+        const nobody = await seen((work) => db.nobody(work));
+        const another = await seen((work) => db.tenant(randomUUID(), work));
+        expect({ table: `${schema}.${table}`, nobody, another }).toEqual({ table: `${schema}.${table}`, nobody: 0, another: 0 });
+      }
+    }
+    expect(all.length).toBeGreaterThan(50);
+    expect(rows).toBeGreaterThan(20);
+  });
+});

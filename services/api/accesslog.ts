@@ -7,7 +7,7 @@ interface Log {
 
 /** One line per request. Without the query: it may carry what is nobody's business. */
 export function logRequest(log: Log, req: EdgeRequest, res: EdgeResponse, ms: number): void {
-  const { route, principal, requestId, publicPath: path, method } = req;
+  const { route, principal, requestId, publicPath: path, method, from } = req;
   const facts = {
     requestId,
     method,
@@ -15,7 +15,7 @@ export function logRequest(log: Log, req: EdgeRequest, res: EdgeResponse, ms: nu
     route: route?.path,
     status: res.statusCode,
     ms: Math.round(ms * 10) / 10,
-    from: req.socket?.remoteAddress,
+    from,
     protocol: req.httpVersion,
     ...(res.writableFinished ? {} : { aborted: true }),
     ...(principal ? { tenantId: principal.tenantId, subject: principal.subject } : {}),

@@ -91,7 +91,7 @@ export default service<Edge>()({
 
     sendResponse(req: EdgeRequest, res: EdgeResponse, result: unknown) {
       // A client that has left gets no answer.
-      if (!res.headersSent && !res.destroyed) sendAnswer(this.gateway.table, req, res, result);
+      if (!res.headersSent && !req.gone) sendAnswer(this.gateway.table, req, res, result);
     },
 
     errorHandler(req: EdgeRequest, res: EdgeResponse, error: unknown) {

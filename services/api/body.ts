@@ -23,7 +23,8 @@ export async function readBody(req: EdgeRequest): Promise<Record<string, unknown
 async function collect(req: EdgeRequest): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of req as AsyncIterable<Buffer>) {
+  // Leaving the loop must not destroy the request: the answer goes out on the same connection.
+  for await (const part of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += part.length;
     if (size > bodyLimit) throw tooLarge();
     parts.push(part);

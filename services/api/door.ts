@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { constants, type Http2ServerRequest, type ServerHttp2Stream } from "node:http2";
 import helmet from "helmet";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
 import { versioned } from "./version.ts";
@@ -35,7 +36,10 @@ export function door(options: DoorOptions): (req: EdgeRequest, res: EdgeResponse
   return (req, res) => {
     const begin = performance.now();
     enter(req, res);
-    res.once("close", () => options.log(req, res, performance.now() - begin));
+    res.once("close", () => {
+      req.gone = true;
+      options.log(req, res, performance.now() - begin);
+    });
     protect(req, res, () => {
       try {
         res.setHeader("Cache-Control", "no-store");
@@ -63,6 +67,17 @@ function enter(req: EdgeRequest, res: EdgeResponse): void {
   delete req.headers["x-correlation-id"];
   res.setHeader("X-Request-ID", req.requestId);
   req.publicPath = pathOf(req.url ?? "/");
+  req.gone = false;
+  // A socket that is closed no longer knows its address.
+  req.from = req.socket.remoteAddress;
+  if (req.httpVersionMajor === 2) leaveRest((req as unknown as Http2ServerRequest).stream);
+}
+
+/** HTTP/1.1 reads and drops what is left of a body after the answer; an HTTP/2 stream would stay open for it (RFC 9113, 8.1). */
+function leaveRest(stream: ServerHttp2Stream): void {
+  stream.once("finish", () => {
+    if (!stream.endAfterHeaders && !stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }
 
 export function pathOf(url: string): string {

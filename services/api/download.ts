@@ -48,9 +48,11 @@ export async function download({ vault }: Gateway, broker: ServiceBroker, req: E
   res.setHeader("Content-Length", range.end - range.start);
   res.setHeader("Content-Disposition", disposition(asset.name));
   if (!content) return void res.end();
-  if (res.destroyed) return void content.destroy();
-  // Ends the reading when the client leaves, and the connection when the reading fails.
-  await pipeline(content, res);
+  if (req.gone) return void content.destroy();
+  // Ends the reading when the client leaves, which is no failure, and the connection when the reading fails.
+  await pipeline(content, res).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
+  });
 }
 
 /** RFC 6266: always an attachment, for the content is the tenant's and must not run on our origin. ASCII for old clients, UTF-8 for the rest. */

@@ -8,6 +8,10 @@ export interface EdgeRequest extends IncomingMessage {
   requestId: string;
   /** Path as the client wrote it, without the query: what problems and the access log name. */
   publicPath: string;
+  /** The client's address. */
+  from: string | undefined;
+  /** The response is closed. HTTP/2 responses do not tell by `destroyed`. */
+  gone: boolean;
   /** The versioned media type, if the client asked for one. */
   vendorType?: string;
   /** Set when a route was found. */

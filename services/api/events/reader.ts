@@ -34,6 +34,7 @@ export class Reader {
   live = false;
   /** While it replays: something newer came by. */
   missed = false;
+  private closed = false;
   private readonly res: EdgeResponse;
   private readonly typeAt: number;
 
@@ -41,6 +42,7 @@ export class Reader {
     this.res = res;
     this.typeAt = typeAt;
     this.options = options;
+    res.once("close", () => (this.closed = true));
     res.statusCode = 200;
     res.setHeader("Content-Type", "text/event-stream; charset=utf-8");
     // no-transform: a compressing proxy would hold events back. X-Accel-Buffering: so would nginx.
@@ -50,7 +52,7 @@ export class Reader {
   }
 
   get open(): boolean {
-    return !this.res.destroyed && !this.res.writableEnded;
+    return !this.closed && !this.res.writableEnded;
   }
 
   /** Sends an event that comes in live, or notes that it was missed. A client that doesn't keep up is cut off: it comes back and replays. */

@@ -4,7 +4,7 @@ import { service, type Host } from "../../config/service.ts";
 import type { Em } from "../../mixins/database.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
-import { storeOptions } from "../../mixins/vault/environment.ts";
+import { openVault, storeOptions } from "../../mixins/vault/environment.ts";
 import { localKeyRing } from "../../mixins/vault/keys.ts";
 import { jobActor } from "./actor.ts";
 import { recordAnalysis } from "./assets.ts";
@@ -19,6 +19,9 @@ export default service<Host<WithJobs & { threads: Threads }>>()({
   name: "sync.worker",
   mixins: [jobsMixin("sync"), ormMixin("sync")],
   async started() {
+    // Says at once that the vault can't be written to, and clears what writers that were killed long ago left half done.
+    const { store } = await openVault(env);
+    await store.check().finally(() => store.close());
     this.threads = openThreads({
       threads: env.SYNC_THREADS,
       onCrash: (error) => this.logger.error("A worker thread died and was replaced", error),

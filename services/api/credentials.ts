@@ -16,6 +16,7 @@ export class Credentials {
   private readonly verifyKey: VerifyKey;
   private readonly claims = new LRUCache<string, string>({ max: 10_000, ttl: cacheMs });
   private readonly asked = new Map<string, Promise<string>>();
+  private revocations = 0;
 
   constructor(verifyKey: VerifyKey) {
     this.verifyKey = verifyKey;
@@ -29,6 +30,7 @@ export class Credentials {
 
   /** Forgets a revoked key. @param subject "key:<uuid>" */
   drop(subject: string): void {
+    this.revocations++;
     for (const [digest, claim] of this.claims.entries()) if (subjectOf(claim) === subject) this.claims.delete(digest);
   }
 
@@ -42,9 +44,11 @@ export class Credentials {
       asking = this.verifyKey(key).finally(() => this.asked.delete(digest));
       this.asked.set(digest, asking);
     }
+    const before = this.revocations;
     const claim = await asking;
     const remainingMs = ((decodeJwt(claim).exp ?? 0) - 5) * 1000 - Date.now();
-    if (remainingMs > 0) this.claims.set(digest, claim, { ttl: Math.min(cacheMs, remainingMs) });
+    // A key that was revoked while the answer was on its way must not come back into the cache after `drop`.
+    if (remainingMs > 0 && before === this.revocations) this.claims.set(digest, claim, { ttl: Math.min(cacheMs, remainingMs) });
     return claim;
   }
 }

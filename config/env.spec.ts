@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 
 // config/env.ts reads the environment when it is imported: without these two it would refuse to.
-process.env["CLUSTER_SECRET"] ??= "c".repeat(32);
-process.env["MASTER_KEYS"] ??= `local1:${Buffer.alloc(32).toString("base64")}`;
+process.env["CLUSTER_SECRET"] ||= "c".repeat(32);
+process.env["MASTER_KEYS"] ||= `local1:${Buffer.alloc(32).toString("base64")}`;
 const { list, readEnv, variables } = await import("./env.ts");
 
 const enough = { CLUSTER_SECRET: "c".repeat(32), MASTER_KEYS: `local1:${Buffer.alloc(32).toString("base64")}` };

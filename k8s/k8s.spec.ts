@@ -7,8 +7,8 @@ import { parse, parseAllDocuments } from "yaml";
 import { services } from "../config/contracts.ts";
 
 // config/env.ts reads the environment when it is imported: without these two it would refuse to.
-process.env["CLUSTER_SECRET"] ??= "c".repeat(32);
-process.env["MASTER_KEYS"] ??= `local1:${Buffer.alloc(32).toString("base64")}`;
+process.env["CLUSTER_SECRET"] ||= "c".repeat(32);
+process.env["MASTER_KEYS"] ||= `local1:${Buffer.alloc(32).toString("base64")}`;
 const { list, variables } = await import("../config/env.ts");
 
 interface Container {

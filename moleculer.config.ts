@@ -20,12 +20,13 @@ const isFailure = (error: Error) => {
 const idempotent = (error: Error) => (error as { retryable?: boolean }).retryable === true;
 
 /**
- * Order, inner to outer. Timeout stands inside CircuitBreaker, or the breaker would never see a time-out; Permission right outside Cacher,
+ * Order, inner to outer. Timeout stands inside CircuitBreaker, or the breaker would never see a time-out, and
+ * inside ContextTracker, or a call that timed out would hold up every later stop; Permission right outside Cacher,
  * or a cached answer would be given to anybody.
  */
 function middlewares(): NonNullable<BrokerOptions["middlewares"]> {
   const order: NonNullable<BrokerOptions["middlewares"]> = INTERNAL_MIDDLEWARES.filter((name) => name !== "Timeout");
-  order.splice(order.indexOf("CircuitBreaker"), 0, "Timeout");
+  order.splice(order.indexOf("ContextTracker"), 0, "Timeout");
   order.splice(order.indexOf("Cacher") + 1, 0, permissionMiddleware(env.CLUSTER_SECRET), idempotentMiddleware());
   return order;
 }

@@ -1,5 +1,6 @@
 import { MikroORM, type EntityManager } from "@mikro-orm/postgresql";
 import type { SchemaName } from "../config/contracts.ts";
+import { errors } from "../config/errors.ts";
 import { ormOptions } from "../config/orm.ts";
 
 export type Em = EntityManager;
@@ -44,12 +45,27 @@ export class Database {
     return this.orm.close();
   }
 
-  private transaction<T>(variables: Record<string, string>, work: (em: Em) => Promise<T>): Promise<T> {
+  private async transaction<T>(variables: Record<string, string>, work: (em: Em) => Promise<T>): Promise<T> {
     const em = this.orm.em.fork() as Em;
     if (Object.keys(variables).length) em.setSessionContext({ variables });
-    return em.transactional((inner) => work(inner));
+    try {
+      return await em.transactional((inner) => work(inner));
+    } catch (error) {
+      if (isAway(error)) throw errors.unavailable("The database can't be reached just now.", undefined, error);
+      throw error;
+    }
   }
 }
+
+/** Connection refused or lost, server starting or stopping (SQLSTATE classes 08 and 57P), or out of connections (53300). */
+const awayCodes = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|08\w{3}|57P0[1-3]|53300)$/;
+
+const isAway = (error: unknown): boolean => {
+  const { code, message, cause } = error as { code?: unknown; message?: string; cause?: unknown };
+  return (
+    awayCodes.test(String(code)) || /Connection terminated/.test(message ?? "") || (cause !== undefined && cause !== null && isAway(cause))
+  );
+};
 
 /** Rows of a raw statement. Parameters are `?`; MikroORM writes them into the text as literals, arrays as comma lists: pass arrays as JSON. */
 export async function rows<T>(em: Em, sql: string, params: unknown[] = []): Promise<T[]> {

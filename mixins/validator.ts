@@ -25,8 +25,10 @@ export class SchemaValidator extends Validators.Base {
   override middleware(_broker: ServiceBroker) {
     return {
       name: "Validator",
-      localAction(next: (ctx: { params: unknown }) => unknown, action: { params?: unknown }) {
-        if (!isJsonSchema(action.params)) return next;
+      localAction(next: (ctx: { params: unknown }) => unknown, action: { name: string; params?: unknown }) {
+        // Moleculer's own $node actions speak its own dialect and take nothing from strangers.
+        if (!action.params || action.name.startsWith("$")) return next;
+        if (!isJsonSchema(action.params)) throw new Error(`Action ${action.name} must declare its params with TypeBox: strict({ … })`);
         const schema = action.params;
         const check = Compile(schema);
         const defaults = hasDefaults(schema);

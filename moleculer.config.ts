@@ -5,8 +5,8 @@ import { pinoLogger } from "./config/log.ts";
 import { natsOptions } from "./config/nats.ts";
 import { OtlpExporter } from "./config/otlp.ts";
 import { MaskingRegenerator } from "./config/regenerator.ts";
-import { CallEvents } from "./config/spans.ts";
 import { FastNats } from "./config/transporter.ts";
+import { callsMiddleware } from "./mixins/calls.middleware.ts";
 import { idempotentMiddleware } from "./mixins/idempotent.middleware.ts";
 import { permissionMiddleware } from "./mixins/permission.middleware.ts";
 import { SchemaValidator } from "./mixins/validator.ts";
@@ -22,19 +22,17 @@ const idempotent = (error: Error) => (error as { retryable?: boolean }).retryabl
 /**
  * Order, inner to outer. Timeout stands inside CircuitBreaker, or the breaker would never see a time-out, and
  * inside ContextTracker, or a call that timed out would hold up every later stop; Permission right outside Cacher,
- * or a cached answer would be given to anybody.
+ * or a cached answer would be given to anybody; Calls in the place of Metrics, which costs more than a call itself.
  */
 function middlewares(): NonNullable<BrokerOptions["middlewares"]> {
   const order: NonNullable<BrokerOptions["middlewares"]> = INTERNAL_MIDDLEWARES.filter((name) => name !== "Timeout");
+  order.splice(order.indexOf("Metrics"), 1, callsMiddleware());
   order.splice(order.indexOf("ContextTracker"), 0, "Timeout");
   order.splice(order.indexOf("Cacher") + 1, 0, permissionMiddleware(env.CLUSTER_SECRET), idempotentMiddleware());
   return order;
 }
 
 const nodeID = env.LEGENDO_NODE_ID ?? `${hostname()}-${process.pid}`;
-
-/** Spans feed the metrics page and, where one is configured, a collector. */
-const exporters = [new CallEvents(), ...(env.OTLP_URL ? [new OtlpExporter(env.OTLP_URL)] : [])];
 
 const options: BrokerOptions = {
   namespace: env.LEGENDO_NAMESPACE,
@@ -59,9 +57,10 @@ const options: BrokerOptions = {
   circuitBreaker: { enabled: true, threshold: 0.5, windowTime: 60, minRequestCount: 10, halfOpenTime: 5_000, check: isFailure },
   bulkhead: { enabled: true, concurrency: 100, maxQueueSize: 1_000 },
   metrics: { enabled: true, reporter: [] },
+  // Spans are made where somebody takes them.
   tracing: {
-    enabled: true,
-    exporter: exporters as never,
+    enabled: env.OTLP_URL !== undefined,
+    exporter: (env.OTLP_URL ? [new OtlpExporter(env.OTLP_URL)] : []) as never,
     tags: { action: { params: false, meta: false, response: false }, event: { params: false } },
   },
 };

@@ -1,4 +1,4 @@
-import { createHash, hkdfSync } from "node:crypto";
+import { hash, hkdfSync } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { importJWK, jwtVerify, SignJWT, type JWK, type JWTPayload, type JWTVerifyGetKey } from "jose";
 import type { Permission, Principal } from "../config/contracts.ts";
@@ -52,15 +52,21 @@ export class ClaimVerifier {
     this.source = source;
   }
 
+  /** Whom a claim that was verified before and has not expired belongs to. */
+  known(claim: string | undefined): Principal | undefined {
+    if (!claim) return undefined;
+    const verdict = this.verdicts.get(digestOf(claim));
+    return verdict && verdict.expires > Date.now() ? verdict.principal : undefined;
+  }
+
   /** @throws UNAUTHENTICATED, saying what is wrong with the claim */
   async verify(claim: string | undefined): Promise<Principal> {
     if (!claim) throw errors.unauthenticated("A token or API key is required; none was sent.");
-    const digest = createHash("sha256").update(claim).digest("base64");
-    const known = this.verdicts.get(digest);
-    if (known && known.expires > Date.now()) return known.principal;
+    const known = this.known(claim);
+    if (known) return known;
     const payload = await this.payload(claim);
     const principal = principalOf(payload);
-    this.verdicts.set(digest, { principal, expires: (payload.exp ?? 0) * 1000 });
+    this.verdicts.set(digestOf(claim), { principal, expires: (payload.exp ?? 0) * 1000 });
     return principal;
   }
 
@@ -108,6 +114,8 @@ export class ClaimVerifier {
     await this.fetching;
   }
 }
+
+const digestOf = (claim: string): string => hash("sha256", claim, "base64");
 
 function principalOf(payload: JWTPayload): Principal {
   const subject = String(payload.sub);

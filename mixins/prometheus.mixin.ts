@@ -1,8 +1,8 @@
 import type { AddressInfo } from "node:net";
 import Prometheus from "moleculer-prometheus";
 import type { Context } from "moleculer";
-import type { ActionCalls } from "../config/spans.ts";
 import { mixin, type Host } from "../config/service.ts";
+import { callsEvent, type ActionCalls } from "./calls.middleware.ts";
 
 /** What moleculer-prometheus 0.2.5 puts on the service. */
 interface Collector {
@@ -33,7 +33,7 @@ export const prometheusMixin = {
   ...schema,
   ...mixin<Host<Collector>>()({
     events: {
-      "$tracing.spans"(ctx: Context<ActionCalls[]>) {
+      [callsEvent](ctx: Context<ActionCalls[]>) {
         for (const calls of ctx.params) count(this, calls, ctx.nodeID ?? "");
       },
       "$services.changed": refresh,

@@ -6,10 +6,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { OtlpExporter } from "../../config/otlp.ts";
-import { CallEvents } from "../../config/spans.ts";
 import { env } from "../../config/env.ts";
 import { natsOptions } from "../../config/nats.ts";
 import { errors } from "../../config/errors.ts";
+import { callsMiddleware } from "../../mixins/calls.middleware.ts";
 import { pageAddress, type Collector } from "../../mixins/prometheus.mixin.ts";
 import type { Host } from "../../config/service.ts";
 import metrics from "./metrics.service.ts";
@@ -40,9 +40,11 @@ const node = (nodeID: string) => {
     nodeID,
     logger: false,
     transporter: { type: "NATS", options: natsOptions(env, nodeID) },
+    metrics: { enabled: true, reporter: [] },
+    middlewares: [callsMiddleware()],
     tracing: {
       enabled: true,
-      exporter: [new CallEvents(), new OtlpExporter(`http://127.0.0.1:${port}/v1/traces`)] as never,
+      exporter: [new OtlpExporter(`http://127.0.0.1:${port}/v1/traces`)] as never,
       tags: { action: { params: false, meta: false, response: false } },
     },
   });

@@ -204,9 +204,12 @@ export class ActorRunner {
   private guarded<T>(key: string, claimed: mailbox.Claim, signal: AbortSignal, work: (em: Em) => Promise<T>): Promise<T> {
     return this.database.tenant(claimed.tenantId, async (em) => {
       signal.throwIfAborted();
+      const result = await work(em);
+      // The fence comes last: it locks the actor's row until the commit, and an actor that works in several lanes would do all its work
+      // behind that lock. A fenced owner's work is rolled back just the same.
       if (!(await mailbox.renew(em, this.database.schema, key, claimed.epoch, leaseMs)))
         throw errors.fenced("Another node has taken over.");
-      return await work(em);
+      return result;
     });
   }
 

@@ -44,12 +44,3 @@ export const factsOf = (job: JobView): JobFacts => ({
 });
 
 export const isFinal = (status: JobStatus): boolean => ["completed", "completed_with_errors", "failed", "cancelled"].includes(status);
-
-/** What a small file costs beside its bytes, for progress: opening and cataloguing it is like reading 16 KiB more. */
-const itemWeight = 16 * 1024;
-
-/** Percent of the planned work that is done; 100 is left to the end itself. */
-export function percent(done: { items: number; bytes: number }, total: { items: number; bytes: number }): number {
-  const whole = total.items * itemWeight + total.bytes;
-  return whole === 0 ? 99 : Math.min(99, Math.floor((100 * (done.items * itemWeight + done.bytes)) / whole));
-}

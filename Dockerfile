@@ -2,6 +2,8 @@
 FROM node:24.21.0-bookworm-slim
 
 ENV NODE_ENV=production \
+    NODE_OPTIONS=--max-semi-space-size=8 \
+    MALLOC_ARENA_MAX=2 \
     HOST=0.0.0.0 \
     METRICS_HOST=0.0.0.0
 

@@ -6,6 +6,7 @@ import { natsOptions } from "./config/nats.ts";
 import { OtlpExporter } from "./config/otlp.ts";
 import { MaskingRegenerator } from "./config/regenerator.ts";
 import { FastNats } from "./config/transporter.ts";
+import { bulkheadMiddleware } from "./mixins/bulkhead.middleware.ts";
 import { callsMiddleware } from "./mixins/calls.middleware.ts";
 import { idempotentMiddleware } from "./mixins/idempotent.middleware.ts";
 import { permissionMiddleware } from "./mixins/permission.middleware.ts";
@@ -27,6 +28,7 @@ const idempotent = (error: Error) => (error as { retryable?: boolean }).retryabl
 function middlewares(): NonNullable<BrokerOptions["middlewares"]> {
   const order: NonNullable<BrokerOptions["middlewares"]> = INTERNAL_MIDDLEWARES.filter((name) => name !== "Timeout");
   order.splice(order.indexOf("Metrics"), 1, callsMiddleware());
+  order.splice(order.indexOf("Bulkhead"), 1, bulkheadMiddleware());
   order.splice(order.indexOf("ContextTracker"), 0, "Timeout");
   order.splice(order.indexOf("Cacher") + 1, 0, permissionMiddleware(env.CLUSTER_SECRET), idempotentMiddleware());
   return order;

@@ -62,13 +62,15 @@ export const pageParams = {
   cursor: Type.Optional(Type.String({ maxLength: 1024, description: "Where the page starts: the cursor of the page before." })),
 };
 
-const principals = new WeakMap<object, Principal>();
+/** A symbol that nothing outside this file can name or send: what stands under it was put there by `admit`. */
+const admitted = Symbol("principal");
+type Admitted = { [admitted]?: Principal };
 /** Only the permission middleware calls this, after it has verified the claim. */
-export const admit = (ctx: object, principal: Principal) => void principals.set(ctx, principal);
+export const admit = (ctx: object, principal: Principal) => void ((ctx as Admitted)[admitted] = principal);
 
 /** The verified caller. @throws Error when the action is public and nobody was admitted: a programming fault. */
 export function caller(ctx: object): Principal {
-  const principal = principals.get(ctx);
+  const principal = (ctx as Admitted)[admitted];
   if (!principal) throw new Error("caller() needs an action with a permission");
   return principal;
 }

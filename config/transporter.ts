@@ -1,11 +1,5 @@
-import { Errors, Transporters } from "moleculer";
+import { Transporters } from "moleculer";
 import type { NatsConnection } from "nats";
-
-interface Pending {
-  nodeID: string | null;
-  action: { name: string };
-  reject(error: Error): void;
-}
 
 /** What the stock transporter and broker have at run time but do not declare. */
 interface Inside {
@@ -17,7 +11,7 @@ interface Inside {
     Promise: PromiseConstructor;
     registry: { discoverer: { remoteNodeDisconnected(nodeID: string, unexpected: boolean): void } };
   };
-  transit: { pendingRequests: Map<string, Pending>; removePendingRequest(id: string): void };
+  transit: { pendingRequests: Map<string, { nodeID: string | null }> };
 }
 
 /** How often nodes that owe an answer are asked whether they are there. */
@@ -33,6 +27,7 @@ export class FastNats extends (Transporters.NATS as unknown as new (options: obj
   disconnect(): Promise<void>;
 }) {
   private prober: NodeJS.Timeout | undefined;
+  private readonly replies = new Map<string, { reply: string }>();
 
   override makeSubscriptions(topics: unknown[]) {
     const { client, nodeID } = this.inside();
@@ -42,7 +37,6 @@ export class FastNats extends (Transporters.NATS as unknown as new (options: obj
           if (!error && message.headers?.code === 503) told(message.subject.slice(prefix.length));
         },
       });
-    absent(this.replies(), (requestId) => this.noResponders(requestId));
     absent(this.probes(), (absentNode) => this.gone(absentNode));
     // Nothing is done with a probe; that somebody subscribes is the answer.
     client?.subscribe(this.presence(nodeID), { callback: () => {} });
@@ -56,19 +50,22 @@ export class FastNats extends (Transporters.NATS as unknown as new (options: obj
     return super.disconnect();
   }
 
-  send(topic: string, data: Uint8Array, meta?: { packet?: { type: string; payload: { id: string } } }): Promise<void> {
+  send(topic: string, data: Uint8Array, meta?: { packet?: { type: string; target?: string | null } }): Promise<void> {
     const { client, broker } = this.inside();
-    const reply = meta?.packet?.type === "REQ" ? { reply: this.replies() + meta.packet.payload.id } : undefined;
-    client?.publish(topic, data, reply);
+    const target = meta?.packet?.type === "REQ" ? meta.packet.target : undefined;
+    client?.publish(topic, data, target ? this.replyFor(target) : undefined);
     return broker.Promise.resolve();
+  }
+
+  /** Where NATS says that a node is not there; one object per node, since this is asked for by every call. */
+  private replyFor(nodeID: string): { reply: string } {
+    let options = this.replies.get(nodeID);
+    if (!options) this.replies.set(nodeID, (options = { reply: this.probes() + nodeID }));
+    return options;
   }
 
   private inside(): Inside {
     return this as unknown as Inside;
-  }
-
-  private replies(): string {
-    return `${this.inside().prefix}.NR.${this.inside().nodeID}.`;
   }
 
   private probes(): string {
@@ -83,20 +80,11 @@ export class FastNats extends (Transporters.NATS as unknown as new (options: obj
     const { client, transit } = this.inside();
     const owing = new Set<string>();
     for (const { nodeID } of transit.pendingRequests.values()) if (nodeID) owing.add(nodeID);
-    for (const nodeID of owing) client?.publish(this.presence(nodeID), "", { reply: this.probes() + nodeID });
+    for (const nodeID of owing) client?.publish(this.presence(nodeID), "", this.replyFor(nodeID));
   }
 
   /** Rejects all that is pending there; the retry middleware sends idempotent calls elsewhere. */
   private gone(nodeID: string): void {
     this.inside().broker.registry.discoverer.remoteNodeDisconnected(nodeID, true);
-  }
-
-  private noResponders(id: string): void {
-    const { transit, broker } = this.inside();
-    const request = transit.pendingRequests.get(id);
-    if (!request) return;
-    if (request.nodeID) return this.gone(request.nodeID);
-    transit.removePendingRequest(id);
-    request.reject(new Errors.RequestRejectedError({ action: request.action.name, nodeID: broker.nodeID }));
   }
 }

@@ -4,6 +4,11 @@ import type { Meta, Principal } from "../config/contracts.ts";
 import { errors } from "../config/errors.ts";
 import { ClaimVerifier, type KeySource } from "./claim.ts";
 
+interface Packet {
+  type: string;
+  payload: { meta?: Meta };
+}
+
 /**
  * Refuses every call whose claim does not carry the action's permission. Runs on the node that owns the action, outside cache and
  * validation, so neither a cached answer nor a validation message is given to a stranger. An action without the flag can't be registered.
@@ -16,6 +21,14 @@ export function permissionMiddleware(clusterSecret: string): Middleware {
       const source: KeySource = async () =>
         (await broker.call<{ keys: Awaited<ReturnType<KeySource>> }, object>("auth.keys.public", {})).keys;
       verifier = new ClaimVerifier(clusterSecret, source);
+    },
+    /** An answer brings the caller's meta back, and with it the claim that the caller has: twice the bytes of a small call. */
+    transitPublish(next: (packet: Packet) => unknown) {
+      return function (this: unknown, packet: Packet) {
+        const meta = packet.type === "RES" ? packet.payload.meta : undefined;
+        if (meta?.claim !== undefined) packet.payload.meta = { ...meta, claim: undefined };
+        return next.call(this, packet);
+      };
     },
     localAction(
       next: ActionHandler,
@@ -38,5 +51,5 @@ export function permissionMiddleware(clusterSecret: string): Middleware {
         return known ? enter(ctx, known) : verifier.verify(ctx.meta.claim).then((principal) => enter(ctx, principal));
       }) as ActionHandler;
     },
-  } as Middleware;
+  } as unknown as Middleware;
 }

@@ -32,12 +32,16 @@ export class SchemaValidator extends Validators.Base {
         const schema = action.params;
         const check = Compile(schema);
         const defaults = hasDefaults(schema);
-        // Async, so that a refusal is a rejection: the bulkhead outside would count a thrown one as running for ever.
-        return async function (this: unknown, ctx: { params: unknown }) {
-          // A local caller's object is not ours to write to: defaults go into a copy.
-          if (defaults) ctx.params = Value.Default(schema, { ...(ctx.params as object) });
-          validate(check, ctx.params ?? {});
-          return await next.call(this as never, ctx);
+        return function (this: unknown, ctx: { params: unknown }) {
+          try {
+            // A local caller's object is not ours to write to: defaults go into a copy.
+            if (defaults) ctx.params = Value.Default(schema, { ...(ctx.params as object) });
+            validate(check, ctx.params ?? {});
+          } catch (error) {
+            // Thrown, the bulkhead outside would count it as running for ever.
+            return Promise.reject(error);
+          }
+          return next.call(this as never, ctx);
         };
       },
     } as never;

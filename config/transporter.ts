@@ -31,13 +31,12 @@ export class FastNats extends (Transporters.NATS as unknown as new (options: obj
 
   override makeSubscriptions(topics: unknown[]) {
     const { client, nodeID } = this.inside();
-    const absent = (prefix: string, told: (name: string) => void) =>
-      client?.subscribe(`${prefix}*`, {
-        callback: (error, message) => {
-          if (!error && message.headers?.code === 503) told(message.subject.slice(prefix.length));
-        },
-      });
-    absent(this.probes(), (absentNode) => this.gone(absentNode));
+    const absent = this.absent();
+    client?.subscribe(`${absent}*`, {
+      callback: (error, message) => {
+        if (!error && message.headers?.code === 503) this.gone(message.subject.slice(absent.length));
+      },
+    });
     // Nothing is done with a probe; that somebody subscribes is the answer.
     client?.subscribe(this.presence(nodeID), { callback: () => {} });
     this.prober = setInterval(() => this.probe(), probeMs);
@@ -60,7 +59,7 @@ export class FastNats extends (Transporters.NATS as unknown as new (options: obj
   /** Where NATS says that a node is not there; one object per node, since this is asked for by every call. */
   private replyFor(nodeID: string): { reply: string } {
     let options = this.replies.get(nodeID);
-    if (!options) this.replies.set(nodeID, (options = { reply: this.probes() + nodeID }));
+    if (!options) this.replies.set(nodeID, (options = { reply: this.absent() + nodeID }));
     return options;
   }
 
@@ -68,8 +67,8 @@ export class FastNats extends (Transporters.NATS as unknown as new (options: obj
     return this as unknown as Inside;
   }
 
-  private probes(): string {
-    return `${this.inside().prefix}.NP.${this.inside().nodeID}.`;
+  private absent(): string {
+    return `${this.inside().prefix}.ABSENT.${this.inside().nodeID}.`;
   }
 
   private presence(nodeID: string): string {

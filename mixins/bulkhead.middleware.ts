@@ -20,8 +20,12 @@ export const bulkheadMiddleware = (): Middleware =>
   ({
     name: "Bulkhead",
     created(broker: ServiceBroker) {
-      const queue = { name: METRIC.MOLECULER_REQUEST_BULKHEAD_QUEUE_SIZE, type: METRIC.TYPE_GAUGE, labelNames: ["action", "service"] };
-      broker.metrics.register({ ...queue, description: "Number of calls that wait" });
+      broker.metrics.register({
+        name: METRIC.MOLECULER_REQUEST_BULKHEAD_QUEUE_SIZE,
+        type: METRIC.TYPE_GAUGE,
+        labelNames: ["action", "service"],
+        description: "Number of calls that wait",
+      });
     },
     localAction(this: ServiceBroker, next: ActionHandler, action: Action) {
       const { enabled, concurrency = 0, maxQueueSize = 0 } = { ...(this.options.bulkhead as Options), ...action.bulkhead };

@@ -59,7 +59,7 @@ export const bulkheadMiddleware = (): Middleware =>
         if (maxQueueSize && waiting.length >= maxQueueSize)
           return Promise.reject(new Errors.QueueIsFullError({ action: action.name, nodeID: this.nodeID }));
         return new Promise((resolve, reject) => {
-          waiting.push(() => work(ctx).then(resolve, reject));
+          waiting.push(() => void work(ctx).then(resolve, reject));
           tell();
         });
       };

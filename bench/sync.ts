@@ -45,10 +45,17 @@ async function contest({ title, aim, ours, peers }: Contest): Promise<void> {
     say(`  ${name.padEnd(13)} ${middle(name, "wall").toFixed(2)} s wall ${middle(name, "cpu").toFixed(2)} s CPU${beside}`);
   }
   const [peer] = peers;
-  if (!peer) return;
-  const reached = middle("legendo", "wall") / middle(peer.name, "wall");
-  say(`  aim: at most ${aim} × of ${peer.name}: ${reached <= aim ? "reached" : "NOT reached"}`);
-  if (reached > aim) process.exitCode = 1;
+  if (peer) judge(`${aim} × of the time of ${peer.name}`, middle("legendo", "wall") / middle(peer.name, "wall") <= aim);
+  const memory = memoryOfNodes();
+  say(`  peak memory of a sync node ${memory.toFixed(0)} MiB`);
+  judge(`${aims.memory} MiB`, memory <= aims.memory);
+}
+
+/** Small corpora say whether all this works, not how fast it is. */
+function judge(aim: string, reached: boolean): void {
+  if (values.quick) return;
+  say(`  aim: at most ${aim}: ${reached ? "reached" : "NOT reached"}`);
+  if (!reached) process.exitCode = 1;
 }
 
 const copying = (peers: Peer[], folder: string) =>
@@ -63,6 +70,7 @@ const copying = (peers: Peer[], folder: string) =>
   }));
 
 let cluster: BenchCluster | undefined;
+const memoryOfNodes = () => cluster?.memory() ?? 0;
 try {
   for (const name of ["small", "large", "tiny"]) mkdirSync(source(name), { recursive: true });
   smallFiles(source("small"), size.small);
@@ -95,10 +103,6 @@ try {
     ours: () => tenant.sync(source("tiny")),
     peers: plain.map(({ peer, into }) => ({ name: peer.name, run: () => peer.copy(source("tiny"), into) })),
   });
-
-  const memory = running.memory();
-  say(`peak memory of a sync node ${memory.toFixed(0)} MiB, aim below ${aims.memory}: ${memory < aims.memory ? "reached" : "NOT reached"}`);
-  if (memory >= aims.memory) process.exitCode = 1;
 } finally {
   await cluster?.stop();
   rmSync(base, { recursive: true, force: true });

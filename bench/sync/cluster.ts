@@ -13,7 +13,7 @@ import { clusterCpu, peakMemory, type Cost } from "./processes.ts";
 export interface BenchCluster {
   /** A new organisation: nothing of it is known, whatever was synced before. */
   organisation(): Promise<Tenant>;
-  /** Highest resident memory of the sync nodes so far, MiB. */
+  /** Highest resident memory of a sync node since it was asked last, MiB. */
   memory(): number;
   stop(): Promise<void>;
 }

@@ -1,30 +1,40 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Ticks of /proc/PID/stat per second; 100 on every Linux that Node runs on. */
 const ticks = 100;
 
 /**
- * CPU seconds that the sessions of a cluster have used, their ended children included. Every node and server is launched as the leader of
- * a session of its own and leaves its pid in `run/`.
+ * CPU seconds that the nodes and servers of a cluster have used, with all their descendants and those that have ended. Their pids stand in
+ * `run/`. Descent and not the session tells who belongs to whom: every process of PostgreSQL makes a session of its own.
  */
 export function clusterCpu(dataDir: string): number {
   const run = join(dataDir, "run");
-  const leaders = new Set(readdirSync(run).map((file) => readFileSync(join(run, file), "utf8").split(" ")[0]));
-  let used = 0;
+  const parents = new Map<string, string>();
+  const used = new Map<string, number>();
   for (const pid of readdirSync("/proc")) {
-    if (!/^\d+$/.test(pid)) continue;
-    const stat = read(`/proc/${pid}/stat`);
-    // After the name in brackets: state, ppid, pgrp, session, …; utime, stime, cutime and cstime are the 12th to 15th.
+    const stat = /^\d+$/.test(pid) ? read(`/proc/${pid}/stat`) : "";
+    if (!stat) continue;
+    // After the name in brackets: state, ppid, …; utime, stime, cutime and cstime are the 12th to 15th.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (leaders.has(fields[3] ?? "")) used += fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+    parents.set(pid, fields[1]!);
+    used.set(
+      pid,
+      fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0),
+    );
   }
-  return used / ticks;
+  const leaders = new Set(readdirSync(run).map((file) => readFileSync(join(run, file), "utf8").split(" ")[0]!));
+  const belongs = (pid: string | undefined): boolean => pid !== undefined && (leaders.has(pid) || belongs(parents.get(pid)));
+  return [...used].reduce((sum, [pid, ticksUsed]) => sum + (belongs(pid) ? ticksUsed : 0), 0) / ticks;
 }
 
-/** Highest resident memory a process has had, MiB. */
-export const peakMemory = (pid: number): number => Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
+/** Highest resident memory a process has had since it was asked last, MiB. */
+export function peakMemory(pid: number): number {
+  const peak = Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
+  writeFileSync(`/proc/${pid}/clear_refs`, "5");
+  return peak;
+}
 
 function read(path: string): string {
   try {

@@ -1,4 +1,4 @@
-import { rows, type Database } from "../../mixins/database.ts";
+import { bulk, rows, type Database } from "../../mixins/database.ts";
 import type { Known } from "./plan.ts";
 import type { KnownContent } from "./pull.ts";
 
@@ -30,9 +30,9 @@ export const knownContent =
     // An array literal, not a joined list: whatever the table's statistics say, this is a look-up per id in the primary key.
     const wanted = `{${contentIds.map((id) => `"\\\\x${id}"`).join(",")}}`;
     const found = await database.tenant(tenantId, (em) =>
-      rows<{ id: string }>(
+      bulk<{ id: string }>(
         em,
-        `select encode(content_id, 'hex') as id from sync.blobs where tenant_id = ? and content_id = any(?::bytea[])`,
+        `select encode(content_id, 'hex') as id from sync.blobs where tenant_id = $1::uuid and content_id = any($2::bytea[])`,
         [tenantId, wanted],
       ),
     );

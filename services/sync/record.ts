@@ -1,5 +1,5 @@
 import { errors } from "../../config/errors.ts";
-import { row, rows, type Em } from "../../mixins/database.ts";
+import { bulk, row, type Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { factsOf, jobColumns, type JobView } from "./job.ts";
 import type { PackRecord } from "./pack.ts";
@@ -63,12 +63,13 @@ async function recordPack(em: Em, tenantId: string, pack: PackRecord, items: Pul
     .filter((item) => item.offset !== null)
     .map((item) => ({ content_id: item.contentId.toString("hex"), position: item.offset, size: item.size }));
   // Another job of the tenant may have stored the same content meanwhile: the first place stays, ours is left to garbage collection.
-  await em.execute(
+  await bulk(
+    em,
     `insert into sync.blobs (tenant_id, content_id, pack_id, position, size)
-     select ?, decode(content_id, 'hex'), ?, position, size from json_to_recordset(?::json) as b(content_id text, position bigint, size bigint)
+     select $1::uuid, decode(content_id, 'hex'), $2::uuid, position, size
+     from json_to_recordset($3::json) as b(content_id text, position bigint, size bigint)
      on conflict do nothing`,
     [tenantId, pack.id, JSON.stringify(placed)],
-    "run",
   );
 }
 
@@ -84,14 +85,14 @@ async function recordAssets(em: Em, job: JobKeys, items: PulledItem[]): Promise<
     fingerprint: item.fingerprint,
     modified_at: item.modifiedAt === null ? null : new Date(item.modifiedAt).toISOString(),
   }));
-  const versions = await rows<{ asset_id: string }>(
+  const versions = await bulk<{ asset_id: string }>(
     em,
     `with incoming as (
        select path, name, decode(content_id, 'hex') as content_id, decode(checksum, 'hex') as checksum, size, fingerprint, modified_at
-       from json_to_recordset(?::json) as i(path text, name text, content_id text, checksum text, size bigint, fingerprint text, modified_at timestamptz)
+       from json_to_recordset($1::json) as i(path text, name text, content_id text, checksum text, size bigint, fingerprint text, modified_at timestamptz)
      ), catalogued as (
        insert into sync.assets as a (tenant_id, source_id, path, name, content_id, size, fingerprint, modified_at)
-       select ?, ?, path, name, content_id, size, fingerprint, modified_at from incoming
+       select $2::uuid, $3::uuid, path, name, content_id, size, fingerprint, modified_at from incoming
        on conflict (tenant_id, source_id, path) do update set
          version = a.version + (a.content_id <> excluded.content_id)::int,
          media_type = case when a.content_id = excluded.content_id then a.media_type end,
@@ -102,9 +103,9 @@ async function recordAssets(em: Em, job: JobKeys, items: PulledItem[]): Promise<
        returning id, path, version
      )
      insert into sync.asset_versions (asset_id, version, tenant_id, content_id, masked_checksum, size, modified_at, job_id)
-     select c.id, c.version, ?, i.content_id, i.checksum, i.size, i.modified_at, ? from catalogued c join incoming i using (path)
+     select c.id, c.version, $2::uuid, i.content_id, i.checksum, i.size, i.modified_at, $4::uuid from catalogued c join incoming i using (path)
      on conflict do nothing returning asset_id`,
-    [JSON.stringify(incoming), job.tenantId, job.sourceId, job.tenantId, job.id],
+    [JSON.stringify(incoming), job.tenantId, job.sourceId, job.id],
   );
   return versions.map((version) => version.asset_id);
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { errors, failureType, isRetryable, messageOf } from "../../config/errors.ts";
 import type { Lease } from "../../mixins/actor.ts";
-import { row, rows, type Database, type Em } from "../../mixins/database.ts";
+import { bulk, row, rows, type Database, type Em } from "../../mixins/database.ts";
 import { waitingTypes } from "../../mixins/mailbox.ts";
 import { openSmall, type TenantKeys } from "../../mixins/vault/keys.ts";
 import type { StoreOptions } from "../../mixins/vault/store.ts";
@@ -150,11 +150,11 @@ async function writeBatches(
   job: Job,
   chunk: { number: number; items: FetchItem[]; count: number; bytes: number }[],
 ): Promise<void> {
-  await em.execute(
+  await bulk(
+    em,
     `insert into sync.batches (job_id, number, tenant_id, items, item_count, bytes)
-     select ?, number, ?, items, count, bytes from json_to_recordset(?::json) as b(number int, items jsonb, count int, bytes bigint)`,
+     select $1::uuid, number, $2::uuid, items, count, bytes from json_to_recordset($3::json) as b(number int, items jsonb, count int, bytes bigint)`,
     [job.id, job.tenantId, JSON.stringify(chunk)],
-    "run",
   );
 }
 

@@ -15,8 +15,9 @@ export interface JobKeys {
 /**
  * Records a pulled batch: pack, blobs, assets, versions, failures, counts and events, all or nothing, in the caller's transaction.
  * A batch that is done already changes nothing: a second node may have pulled it before it was fenced.
+ * @param tell whether the world hears of the progress by an event
  */
-export async function recordBatch(em: Em, job: JobKeys, number: number, result: PullResult): Promise<void> {
+export async function recordBatch(em: Em, job: JobKeys, number: number, result: PullResult, tell: boolean): Promise<void> {
   const batch = await row<{ items: number; bytes: number }>(
     em,
     `update sync.batches set done_at = now(), items = null where job_id = ? and number = ? and done_at is null
@@ -40,7 +41,8 @@ export async function recordBatch(em: Em, job: JobKeys, number: number, result: 
       stream: `assets:${job.id}`,
       data: { jobId: job.id, analyse: job.analyse, assetIds: stored },
     });
-  await appendEvent(em, "sync", { tenantId: job.tenantId, type: "sync.job.progressed", stream: `job:${job.id}`, data: factsOf(view) });
+  if (tell)
+    await appendEvent(em, "sync", { tenantId: job.tenantId, type: "sync.job.progressed", stream: `job:${job.id}`, data: factsOf(view) });
 }
 
 async function recordPack(em: Em, tenantId: string, pack: PackRecord, items: PulledItem[]): Promise<void> {

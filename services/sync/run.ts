@@ -172,6 +172,8 @@ async function retire(em: Em, assetIds: string[]): Promise<number> {
 
 /** Whole-batch faults in a row after which the job ends: the vault or the source is down, not a file. */
 const hopeless = 3;
+/** Between two events of progress: each is carried to every consumer, and nobody sees thirty a second. */
+const progressMs = 200;
 
 /** Works the waiting batches off, several at a time. Returns true when it stopped for a waiting letter. */
 async function pullBatches(workshop: Workshop, lease: Lease, job: Job): Promise<boolean> {
@@ -181,13 +183,16 @@ async function pullBatches(workshop: Workshop, lease: Lease, job: Job): Promise<
   const queue = waiting.map(({ number }) => number);
   let stopped = interrupted(await lease.waiting());
   let faults = 0;
+  let told = 0;
   const lane = async () => {
     for (let number = queue.shift(); number !== undefined && !stopped; number = queue.shift()) {
       const result = await pullBatch(workshop, lease, job, number);
       faults = result.fault ? faults + 1 : 0;
       if (result.fault && faults >= hopeless) throw result.fault as Error;
+      const tell = Date.now() - told >= progressMs;
+      if (tell) told = Date.now();
       const letters = await lease.commit(async (em) => {
-        await recordBatch(em, job, number, result);
+        await recordBatch(em, job, number, result, tell);
         return await waitingTypes(em, "sync", job.id, lease.messageId);
       });
       stopped ||= interrupted(letters);

@@ -60,6 +60,8 @@ export interface EventMap {
   "organisation.created": { name: string };
   "sync.job.created": JobFacts;
   "sync.job.planned": JobFacts;
+  "sync.job.parked": JobFacts;
+  "sync.job.approved": JobFacts;
   "sync.job.progressed": JobFacts;
   "sync.job.paused": JobFacts;
   "sync.job.resumed": JobFacts;
@@ -68,6 +70,14 @@ export interface EventMap {
   "sync.job.failed": JobFacts;
   /** One event per committed batch. `analyse` is the job's wish. */
   "asset.stored": { jobId: string; analyse: boolean; assetIds: string[] };
+  /** Assets that their source lacks now, or has again, or has elsewhere. */
+  "asset.gone": { jobId: string; assetIds: string[] };
+  "asset.moved": { jobId: string; assets: { id: string; from: string; to: string }[] };
+  /** Sealed objects that do not verify, and how many assets that concerns. */
+  "vault.damaged": { jobId: string; packs: number; assets: number };
+  "vault.repaired": { jobId: string; packs: number; assets: number };
+  "vault.key.rotated": { keyId: string };
+  "vault.shredded": { keys: number };
   "asset.analysed": { assets: { id: string; contentId: string; mediaType: string; category: string; duplicateOf: string | null }[] };
   "payment.created": PaymentFacts;
   "payment.approved": PaymentFacts;
@@ -83,13 +93,35 @@ export interface JobFacts {
   status: JobStatus;
   /** Percent, 0–100; never falls. */
   progress: number;
-  items: { total: number; stored: number; unchanged: number; deduplicated: number; failed: number; gone: number };
+  kind: JobKind;
+  items: { total: number; stored: number; unchanged: number; deduplicated: number; moved: number; failed: number; gone: number };
   bytes: { total: number; done: number };
+  /** Per second, smoothed; null before anything is known. */
+  rate: { bytes: number; items: number } | null;
+  /** Seconds left at that rate; null when it can't be told. */
+  secondsLeft: number | null;
+  /** Why its plan waits for approval. */
+  approval?: { reason: string; message: string }[];
   error?: { type: string; message: string };
 }
+/** What a job does: bring a source in, bring assets out (mirror, restore), or keep the vault itself in order. */
+export const jobKinds = ["sync", "mirror", "restore", "verify", "repair", "collect", "rekey", "expire"] as const;
+export type JobKind = (typeof jobKinds)[number];
+
+/** 0, 1, 2, 3 in the database. */
+export const priorities = ["low", "normal", "high", "urgent"] as const;
+export type Priority = (typeof priorities)[number];
+
+/** What makes a new version of an asset: another content; another path; another time alone; gone from its source; back again as it was. */
+export const assetChanges = ["stored", "moved", "touched", "gone", "returned"] as const;
+export type AssetChange = (typeof assetChanges)[number];
+
+/** waiting: for the jobs it needs; awaiting_approval: its plan is stored and a person has to approve it. */
 export const jobStatuses = [
+  "waiting",
   "queued",
   "planning",
+  "awaiting_approval",
   "running",
   "paused",
   "completed",

@@ -58,7 +58,11 @@ const EnvSchema = Type.Object({
   VAULT_S3_SECRET_ACCESS_KEY: Maybe("Secret key of the vault's bucket."),
 
   SYNC_FILE_ROOTS: Text("Comma-separated folders that file:// sources may read; none when empty.", ""),
-  SYNC_PRIVATE_HOSTS: Text("Comma-separated host:port of S3 endpoints that may be on private addresses.", ""),
+  SYNC_WRITE_ROOTS: Text("Comma-separated folders that mirrors and restores may write to; none when empty.", ""),
+  SYNC_PRIVATE_HOSTS: Text("Comma-separated host:port of sources and destinations that may be on private addresses.", ""),
+  SYNC_PROXY_URL: Maybe(
+    "HTTP proxy that connections to sources and destinations go through, unless their host is private: http://user:password@host:port.",
+  ),
   SYNC_THREADS: Count("Worker threads per sync node that hash and seal.", 2, 1),
   SYNC_JOBS: Count("Sync jobs one node runs at the same time.", 2, 1),
   AI_THREADS: Count("Worker threads per ai node.", 1, 1),

@@ -62,6 +62,10 @@ export const errors = {
   // Sync: requests
   jobNotFound: refused(404, "JOB_NOT_FOUND"),
   jobState: refused(409, "JOB_STATE_CONFLICT"),
+  sourceNotFound: refused(404, "SOURCE_NOT_FOUND"),
+  scheduleNotFound: refused(404, "SCHEDULE_NOT_FOUND"),
+  planStale: refused(409, "PLAN_STALE"),
+  contentVanished: retryable(409, "CONTENT_VANISHED"),
   assetNotFound: refused(404, "ASSET_NOT_FOUND"),
   sourceSchemeUnknown: refused(422, "SOURCE_SCHEME_UNKNOWN"),
   sourceNotAllowed: refused(403, "SOURCE_NOT_ALLOWED"),
@@ -72,6 +76,7 @@ export const errors = {
   sourceChanged: retryable(409, "SOURCE_CHANGED"),
   sourceUnreachable: retryable(502, "SOURCE_UNREACHABLE"),
   sourceUnsupported: refused(422, "SOURCE_ITEM_UNSUPPORTED"),
+  sourceFull: retryable(507, "SOURCE_FULL"),
 
   // Vault
   vaultDamaged: refused(500, "VAULT_DAMAGED"),

@@ -24,6 +24,8 @@ export const Asset = defineEntity({
     createdAt: p.datetime().defaultRaw("now()"),
     updatedAt: p.datetime().defaultRaw("now()"),
     goneAt: p.datetime().nullable(),
+    /** Given up by the tenant's policy: shown to nobody, and its versions go when their retention is over. */
+    removedAt: p.datetime().nullable(),
   },
   uniques: [{ properties: ["tenantId", "sourceId", "path"] }],
   indexes: [

@@ -1,7 +1,11 @@
 import { defineEntity, p } from "@mikro-orm/core";
+import { assetChanges } from "../config/contracts.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
-/** Every content an asset has had. The checksum is the SHA-256 masked per tenant: equal content of two tenants is not seen to be equal. */
+/**
+ * Every state an asset has had: another content, another path, another time, gone and back. The one with the highest version at or before
+ * a moment is how the asset was then. The checksum is the SHA-256 masked per tenant: equal content of two tenants is not seen to be equal.
+ */
 export const AssetVersion = defineEntity({
   name: "AssetVersion",
   tableName: "asset_versions",
@@ -10,6 +14,8 @@ export const AssetVersion = defineEntity({
     assetId: p.uuid().primary(),
     version: p.integer().primary(),
     tenantId: p.uuid(),
+    change: p.enum(assetChanges).default("stored"),
+    path: p.text().collation("C").default(""),
     contentId: p.blob(),
     maskedChecksum: p.blob(),
     size: p.bigint("number"),
@@ -17,5 +23,9 @@ export const AssetVersion = defineEntity({
     jobId: p.uuid(),
     createdAt: p.datetime().defaultRaw("now()"),
   },
+  indexes: [
+    // Where assets have been before they moved, for a folder as it was.
+    { name: "asset_versions_moves", properties: ["tenantId", "path"], where: "change = 'moved'" },
+  ],
   policies: tenantPolicy(),
 });

@@ -1,7 +1,7 @@
 import { defineEntity, p } from "@mikro-orm/core";
 import { tenantPolicy } from "./tenancy.ts";
 
-/** One unit of a job's stored plan: becomes one pack and one transaction. Its items are dropped once it is done. */
+/** One unit of a job's stored plan: becomes one pack and one transaction. Items and outcomes together are the job's item report. */
 export const SyncBatch = defineEntity({
   name: "SyncBatch",
   tableName: "batches",
@@ -10,7 +10,9 @@ export const SyncBatch = defineEntity({
     jobId: p.uuid().primary(),
     number: p.integer().primary(),
     tenantId: p.uuid(),
-    items: p.json().nullable(),
+    items: p.json(),
+    /** One letter per item, in order: see `outcomes` in services/sync/report.ts. */
+    outcomes: p.text().nullable(),
     itemCount: p.integer(),
     bytes: p.bigint("number"),
     doneAt: p.datetime().nullable(),

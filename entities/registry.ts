@@ -7,6 +7,7 @@ import { Asset } from "./Asset.ts";
 import { AssetVersion } from "./AssetVersion.ts";
 import { Blob } from "./Blob.ts";
 import { durableTables } from "./durable/tables.ts";
+import { MirrorItem } from "./MirrorItem.ts";
 import { Membership } from "./Membership.ts";
 import { Organisation } from "./Organisation.ts";
 import { Pack } from "./Pack.ts";
@@ -14,8 +15,13 @@ import { Payment } from "./Payment.ts";
 import { PaymentAttempt } from "./PaymentAttempt.ts";
 import { SigningKey } from "./SigningKey.ts";
 import { SyncBatch } from "./SyncBatch.ts";
+import { SyncChange } from "./SyncChange.ts";
 import { SyncFailure } from "./SyncFailure.ts";
 import { SyncJob } from "./SyncJob.ts";
+import { SyncJobNeed } from "./SyncJobNeed.ts";
+import { SyncLimit } from "./SyncLimit.ts";
+import { SyncPart } from "./SyncPart.ts";
+import { SyncSchedule } from "./SyncSchedule.ts";
 import { SyncSource } from "./SyncSource.ts";
 import { TenantKey } from "./TenantKey.ts";
 import { User } from "./User.ts";
@@ -25,7 +31,23 @@ import { WebhookEndpoint } from "./WebhookEndpoint.ts";
 /** Which tables each service owns. */
 const own = {
   auth: [Organisation, User, Membership, ApiKey, SigningKey],
-  sync: [SyncSource, SyncJob, SyncBatch, SyncFailure, Asset, AssetVersion, Blob, Pack, TenantKey],
+  sync: [
+    SyncSource,
+    SyncSchedule,
+    SyncJob,
+    SyncJobNeed,
+    SyncLimit,
+    SyncBatch,
+    SyncPart,
+    SyncChange,
+    SyncFailure,
+    Asset,
+    AssetVersion,
+    Blob,
+    Pack,
+    MirrorItem,
+    TenantKey,
+  ],
   ai: [AiAnalysis, AiAsset, AiThumbnail],
   payment: [Payment, PaymentAttempt],
   notification: [WebhookEndpoint, WebhookDelivery],

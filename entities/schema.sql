@@ -76,19 +76,25 @@ create policy "tenant_isolation" on "auth"."users" using (exists (select 1 from 
 -- sync
 
 create schema if not exists "sync";
-create table "sync"."assets" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "source_id" uuid not null, "path" text collate "C" not null, "name" text not null, "version" int not null default 1, "content_id" bytea not null, "size" bigint not null, "fingerprint" text not null, "modified_at" timestamptz null, "media_type" text null, "category" text null, "duplicate_of" uuid null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), "gone_at" timestamptz null, primary key ("id"));
+create table "sync"."assets" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "source_id" uuid not null, "path" text collate "C" not null, "name" text not null, "version" int not null default 1, "content_id" bytea not null, "size" bigint not null, "fingerprint" text not null, "modified_at" timestamptz null, "media_type" text null, "category" text null, "duplicate_of" uuid null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), "gone_at" timestamptz null, "removed_at" timestamptz null, primary key ("id"));
 create index "assets_tenant_id_created_at_id_index" on "sync"."assets" ("tenant_id", "created_at", "id");
 create index "assets_tenant_id_category_created_at_index" on "sync"."assets" ("tenant_id", "category", "created_at");
 create index "assets_tenant_id_content_id_index" on "sync"."assets" ("tenant_id", "content_id");
 alter table "sync"."assets" add constraint "assets_tenant_id_source_id_path_unique" unique ("tenant_id", "source_id", "path");
 
-create table "sync"."asset_versions" ("asset_id" uuid not null, "version" int not null, "tenant_id" uuid not null, "content_id" bytea not null, "masked_checksum" bytea not null, "size" bigint not null, "modified_at" timestamptz null, "job_id" uuid not null, "created_at" timestamptz not null default now(), primary key ("asset_id", "version"));
+create table "sync"."asset_versions" ("asset_id" uuid not null, "version" int not null, "tenant_id" uuid not null, "change" text not null default 'stored', "path" text collate "C" not null default '', "content_id" bytea not null, "masked_checksum" bytea not null, "size" bigint not null, "modified_at" timestamptz null, "job_id" uuid not null, "created_at" timestamptz not null default now(), primary key ("asset_id", "version"));
+create index "asset_versions_moves" on "sync"."asset_versions" ("tenant_id", "path") where change = 'moved';
+alter table "sync"."asset_versions" add constraint "asset_versions_change_check" check ("change" in ('stored', 'moved', 'touched', 'gone', 'returned'));
 
-create table "sync"."blobs" ("tenant_id" uuid not null, "content_id" bytea not null, "pack_id" uuid not null, "position" bigint not null, "size" bigint not null, primary key ("tenant_id", "content_id"));
+create table "sync"."blobs" ("tenant_id" uuid not null, "content_id" bytea not null, "part" int not null default 0, "pack_id" uuid not null, "position" bigint not null, "size" bigint not null, "stored_size" bigint not null default '0', "encoding" smallint not null default 0, primary key ("tenant_id", "content_id", "part"));
 create index "blobs_pack_id_index" on "sync"."blobs" ("pack_id");
 
-create table "sync"."packs" ("id" uuid not null, "tenant_id" uuid not null, "storage_key" text not null, "chunk_size" int not null, "plain_size" bigint not null, "sealed_size" bigint not null, "tenant_key_id" uuid not null, "wrapped_key" bytea not null, "created_at" timestamptz not null default now(), primary key ("id"));
+create table "sync"."mirror_items" ("target_id" uuid not null, "path" text collate "C" not null, "tenant_id" uuid not null, "content_id" bytea not null, "size" bigint not null, "fingerprint" text not null, "written_at" timestamptz not null default now(), primary key ("target_id", "path"));
+
+create table "sync"."packs" ("id" uuid not null, "tenant_id" uuid not null, "storage_key" text not null, "chunk_size" int not null, "plain_size" bigint not null, "sealed_size" bigint not null, "tenant_key_id" uuid not null, "wrapped_key" bytea not null, "created_at" timestamptz not null default now(), "verified_at" timestamptz null, "damaged_at" timestamptz null, "damage" text null, "doomed_at" timestamptz null, primary key ("id"));
 create index "packs_tenant_id_index" on "sync"."packs" ("tenant_id");
+create index "packs_tenant_id_tenant_key_id_index" on "sync"."packs" ("tenant_id", "tenant_key_id");
+create index "packs_doomed" on "sync"."packs" ("doomed_at") where doomed_at is not null;
 
 create table "sync"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "sync_actors_waiting" on "sync"."actors" ("kind", "lease_until") where pending > 0;
@@ -118,26 +124,51 @@ create table "sync"."outbox" ("id" bigint generated always as identity not null 
 create or replace function "sync"."outbox_sync_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('sync_outbox', ''); return null; end; $$ language plpgsql;
 create trigger "sync_outbox_wakes_relay" AFTER INSERT on "sync"."outbox" for each STATEMENT execute function "sync"."outbox_sync_outbox_wakes_relay_fn"();
 
-create table "sync"."batches" ("job_id" uuid not null, "number" int not null, "tenant_id" uuid not null, "items" jsonb null, "item_count" int not null, "bytes" bigint not null, "done_at" timestamptz null, primary key ("job_id", "number"));
+create table "sync"."batches" ("job_id" uuid not null, "number" int not null, "tenant_id" uuid not null, "items" jsonb not null, "outcomes" text null, "item_count" int not null, "bytes" bigint not null, "done_at" timestamptz null, primary key ("job_id", "number"));
 create index "batches_waiting" on "sync"."batches" ("job_id", "number") where done_at is null;
+
+create table "sync"."changes" ("job_id" uuid not null, "path" text collate "C" not null, "tenant_id" uuid not null, "action" text not null, "asset_id" uuid not null, "to_path" text collate "C" null, "fingerprint" text null, "modified_at" timestamptz null, "size" bigint not null default '0', "content_id" bytea not null, "move_tag" text null, "done_at" timestamptz null, primary key ("job_id", "path"));
+create index "changes_by_content" on "sync"."changes" ("job_id", "content_id") where action = 'retire';
+create index "changes_by_tag" on "sync"."changes" ("job_id", "move_tag") where action = 'retire' and move_tag is not null;
+alter table "sync"."changes" add constraint "changes_action_check" check ("action" in ('retire', 'move', 'touch'));
 
 create table "sync"."failures" ("job_id" uuid not null, "path" text collate "C" not null, "tenant_id" uuid not null, "type" text not null, "message" text not null, "attempts" int not null default 1, "created_at" timestamptz not null default now(), primary key ("job_id", "path"));
 
-create table "sync"."sync_jobs" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "user_id" uuid null, "source_id" uuid not null, "input" text not null, "mode" text not null default 'incremental', "status" text not null default 'queued', "progress" int not null default 0, "options" jsonb not null, "sealed_credentials" bytea null, "result" jsonb null, "error_type" text null, "error_message" text null, "items_total" int not null default 0, "items_stored" int not null default 0, "items_unchanged" int not null default 0, "items_deduplicated" int not null default 0, "items_failed" int not null default 0, "items_gone" int not null default 0, "bytes_total" bigint not null default '0', "bytes_done" bigint not null default '0', "version" int not null default 0, "created_at" timestamptz not null default now(), "planned_at" timestamptz null, "started_at" timestamptz null, "completed_at" timestamptz null, primary key ("id"));
+create table "sync"."sync_jobs" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "user_id" uuid null, "kind" text not null default 'sync', "source_id" uuid null, "target_id" uuid null, "input" text not null, "mode" text not null default 'incremental', "status" text not null default 'queued', "priority" smallint not null default 1, "host" text not null default '', "progress" int not null default 0, "options" jsonb not null, "sealed_credentials" bytea null, "result" jsonb null, "error_type" text null, "error_message" text null, "approval" jsonb null, "approved_by" text null, "plan_digest" text null, "checkpoint" jsonb null, "group_id" uuid null, "schedule_id" uuid null, "retry_of" uuid null, "items_total" int not null default 0, "items_stored" int not null default 0, "items_unchanged" int not null default 0, "items_deduplicated" int not null default 0, "items_failed" int not null default 0, "items_gone" int not null default 0, "items_moved" int not null default 0, "bytes_total" bigint not null default '0', "bytes_done" bigint not null default '0', "packs" int not null default 0, "bytes_sealed" bigint not null default '0', "rate_bytes" double precision not null default 0, "rate_items" double precision not null default 0, "sampled_at" timestamptz null, "version" int not null default 0, "created_at" timestamptz not null default now(), "planned_at" timestamptz null, "started_at" timestamptz null, "completed_at" timestamptz null, primary key ("id"));
 create index "sync_jobs_user_id_index" on "sync"."sync_jobs" ("user_id");
 create index "sync_jobs_tenant_id_created_at_id_index" on "sync"."sync_jobs" ("tenant_id", "created_at", "id");
 create index "sync_jobs_tenant_id_status_created_at_index" on "sync"."sync_jobs" ("tenant_id", "status", "created_at");
 create index "sync_jobs_status_index" on "sync"."sync_jobs" ("status");
 create index "sync_jobs_created_at_index" on "sync"."sync_jobs" ("created_at");
+create index "sync_jobs_source_id_created_at_index" on "sync"."sync_jobs" ("source_id", "created_at");
+create index "sync_jobs_group" on "sync"."sync_jobs" ("group_id") where group_id is not null;
+create index "sync_jobs_schedule" on "sync"."sync_jobs" ("schedule_id", "created_at") where schedule_id is not null;
 alter table "sync"."sync_jobs" add constraint "sync_jobs_progress_percent" check (progress >= 0 and progress <= 100);
+alter table "sync"."sync_jobs" add constraint "sync_jobs_kind_check" check ("kind" in ('sync', 'mirror', 'restore', 'verify', 'repair', 'collect', 'rekey', 'expire'));
 alter table "sync"."sync_jobs" add constraint "sync_jobs_mode_check" check ("mode" in ('incremental', 'full'));
-alter table "sync"."sync_jobs" add constraint "sync_jobs_status_check" check ("status" in ('queued', 'planning', 'running', 'paused', 'completed', 'completed_with_errors', 'failed', 'cancelled'));
+alter table "sync"."sync_jobs" add constraint "sync_jobs_status_check" check ("status" in ('waiting', 'queued', 'planning', 'awaiting_approval', 'running', 'paused', 'completed', 'completed_with_errors', 'failed', 'cancelled'));
 
-create table "sync"."sources" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "uri" text not null, "created_at" timestamptz not null default now(), primary key ("id"));
+create table "sync"."job_needs" ("job_id" uuid not null, "needs_job_id" uuid not null, "tenant_id" uuid not null, primary key ("job_id", "needs_job_id"));
+create index "job_needs_needs_job_id_index" on "sync"."job_needs" ("needs_job_id");
+
+create table "sync"."tenant_limits" ("tenant_id" uuid not null, "jobs" int null, "weight" int null, "updated_at" timestamptz not null default now(), primary key ("tenant_id"));
+
+create table "sync"."parts" ("job_id" uuid not null, "batch" int not null, "number" int not null, "tenant_id" uuid not null, "pack_id" uuid not null, "size" bigint not null, "stored_size" bigint not null, "encoding" smallint not null default 0, "fingerprint" text not null, "created_at" timestamptz not null default now(), primary key ("job_id", "batch", "number"));
+
+create table "sync"."schedules" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "user_id" uuid null, "source_id" uuid not null, "name" text not null, "cron" text not null, "time_zone" text not null, "catch_up" text not null default 'once', "mode" text not null default 'incremental', "priority" smallint not null default 1, "options" jsonb not null default '{}', "enabled" boolean not null default true, "next_at" timestamptz null, "last_at" timestamptz null, "last_job_id" uuid null, "skipped" int not null default 0, "created_at" timestamptz not null default now(), primary key ("id"));
+create index "schedules_due" on "sync"."schedules" ("next_at") where enabled;
+alter table "sync"."schedules" add constraint "schedules_tenant_id_name_unique" unique ("tenant_id", "name");
+alter table "sync"."schedules" add constraint "schedules_catch_up_check" check ("catch_up" in ('once', 'skip'));
+alter table "sync"."schedules" add constraint "schedules_mode_check" check ("mode" in ('incremental', 'full'));
+
+create table "sync"."sources" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "uri" text not null, "name" text null, "host" text not null default '', "settings" jsonb not null default '{}', "sealed_spec" bytea null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), primary key ("id"));
 alter table "sync"."sources" add constraint "sources_tenant_id_uri_unique" unique ("tenant_id", "uri");
+alter table "sync"."sources" add constraint "sources_tenant_id_name_unique" unique ("tenant_id", "name");
 
-create table "sync"."tenant_keys" ("id" uuid not null, "tenant_id" uuid not null, "master_key_id" text not null, "wrapped_key" bytea not null, "created_at" timestamptz not null default now(), primary key ("id"));
-alter table "sync"."tenant_keys" add constraint "tenant_keys_tenant_id_unique" unique ("tenant_id");
+create table "sync"."tenant_keys" ("id" uuid not null, "tenant_id" uuid not null, "state" text not null default 'current', "master_key_id" text not null, "wrapped_key" bytea not null, "sealed_identity" bytea null, "created_at" timestamptz not null default now(), "retired_at" timestamptz null, primary key ("id"));
+create index "tenant_keys_tenant_id_index" on "sync"."tenant_keys" ("tenant_id");
+create unique index "tenant_keys_current" on "sync"."tenant_keys" ("tenant_id") where state = 'current';
+alter table "sync"."tenant_keys" add constraint "tenant_keys_state_check" check ("state" in ('current', 'retired', 'destroyed'));
 
 alter table "sync"."assets" enable row level security;
 create policy "tenant_isolation" on "sync"."assets" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
@@ -145,6 +176,8 @@ alter table "sync"."asset_versions" enable row level security;
 create policy "tenant_isolation" on "sync"."asset_versions" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."blobs" enable row level security;
 create policy "tenant_isolation" on "sync"."blobs" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."mirror_items" enable row level security;
+create policy "tenant_isolation" on "sync"."mirror_items" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."packs" enable row level security;
 create policy "tenant_isolation" on "sync"."packs" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."actors" enable row level security;
@@ -163,10 +196,20 @@ alter table "sync"."outbox" enable row level security;
 create policy "tenant_isolation" on "sync"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."batches" enable row level security;
 create policy "tenant_isolation" on "sync"."batches" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."changes" enable row level security;
+create policy "tenant_isolation" on "sync"."changes" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."failures" enable row level security;
 create policy "tenant_isolation" on "sync"."failures" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."sync_jobs" enable row level security;
 create policy "tenant_isolation" on "sync"."sync_jobs" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."job_needs" enable row level security;
+create policy "tenant_isolation" on "sync"."job_needs" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."tenant_limits" enable row level security;
+create policy "tenant_isolation" on "sync"."tenant_limits" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."parts" enable row level security;
+create policy "tenant_isolation" on "sync"."parts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."schedules" enable row level security;
+create policy "tenant_isolation" on "sync"."schedules" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."sources" enable row level security;
 create policy "tenant_isolation" on "sync"."sources" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."tenant_keys" enable row level security;

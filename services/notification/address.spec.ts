@@ -1,6 +1,8 @@
 import type { LookupAddress } from "node:dns";
 import { describe, expect, it } from "@jest/globals";
-import { addressFaults, guardedLookup, isPublic } from "./address.ts";
+import { guardedLookup, isPublic } from "../../mixins/reach.ts";
+import { errors } from "../../config/errors.ts";
+import { addressFaults } from "./address.ts";
 
 const refused = [
   "https://127.0.0.1/",
@@ -50,7 +52,7 @@ const refused = [
 
 const look = (answers: LookupAddress[], all: boolean) =>
   new Promise<unknown>((resolve, reject) => {
-    guardedLookup((_name, _options, done) => done(null, answers))("example.com", { all }, (error, address) =>
+    guardedLookup(errors.webhookAddress, (_name, _options, done) => done(null, answers))("example.com", { all }, (error, address) =>
       error ? reject(error) : resolve(address),
     );
   });

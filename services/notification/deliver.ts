@@ -1,6 +1,7 @@
 import { Agent, request, type Dispatcher } from "undici";
-import { messageOf } from "../../config/errors.ts";
-import { addressFaults, guardedLookup, isAllowed } from "./address.ts";
+import { errors, messageOf } from "../../config/errors.ts";
+import { guardedLookup } from "../../mixins/reach.ts";
+import { addressFaults, isAllowed } from "./address.ts";
 import { retryAfter } from "./schedule.ts";
 import { sign } from "./signature.ts";
 
@@ -43,7 +44,7 @@ export interface Sender {
 export function openSender(allow: readonly string[], limits: { timeoutMs: number } = { timeoutMs }): Sender {
   const options = { connect: { timeout: 10_000 }, allowH2: false, maxHeaderSize: 16 * 1024 };
   // Used for nothing else: a socket of these pools leads to an address that was checked for a webhook.
-  const guarded = new Agent({ ...options, connect: { ...options.connect, lookup: guardedLookup() } });
+  const guarded = new Agent({ ...options, connect: { ...options.connect, lookup: guardedLookup(errors.webhookAddress) } });
   const unguarded = new Agent(options);
   return {
     async send(message, signal) {

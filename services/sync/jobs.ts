@@ -7,7 +7,7 @@ import { tell } from "../../mixins/mailbox.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../mixins/page.ts";
 import { sealSmall, type TenantKeys } from "../../mixins/vault/keys.ts";
 import { factsOf, isFinal, jobById, jobColumns, type JobView } from "./job.ts";
-import type { SourceSpec } from "./sources/source.ts";
+import type { Spec } from "./sources/source.ts";
 
 /** Actors of this kind run jobs; their key is the job's id. */
 export const jobKind = "job";
@@ -19,7 +19,7 @@ export interface NewJob {
   input: string;
   mode: "incremental" | "full";
   analyse: boolean;
-  spec: SourceSpec;
+  spec: Spec;
 }
 
 /** Records a job, its event and its actor's first letter, in one transaction. Nothing is listed or read yet. */
@@ -67,18 +67,16 @@ export async function createJob(
 }
 
 /** The whole source, credentials included, is sealed: endpoint and bucket say much about a tenant too. */
-const sealedSpec = (keys: TenantKeys, jobId: string, spec: SourceSpec) =>
+const sealedSpec = (keys: TenantKeys, jobId: string, spec: Spec) =>
   sealSmall(keys, credentialsPurpose(jobId), Buffer.from(JSON.stringify(spec)));
 
-async function sourceOf(em: Em, tenantId: string, spec: SourceSpec): Promise<string> {
-  // An endpoint is part of what a source is: the same bucket name elsewhere is another bucket.
-  const uri = spec.kind === "s3" && spec.endpoint ? `${spec.uri}?endpoint=${spec.endpoint}` : spec.uri;
+async function sourceOf(em: Em, tenantId: string, spec: Spec): Promise<string> {
   await em.execute(
     `insert into sync.sources (tenant_id, kind, uri) values (?, ?, ?) on conflict (tenant_id, uri) do nothing`,
-    [tenantId, spec.kind, uri],
+    [tenantId, spec.kind, spec.uri],
     "run",
   );
-  const found = await row<{ id: string }>(em, `select id from sync.sources where tenant_id = ? and uri = ?`, [tenantId, uri]);
+  const found = await row<{ id: string }>(em, `select id from sync.sources where tenant_id = ? and uri = ?`, [tenantId, spec.uri]);
   if (!found) throw errors.internal("The source was not recorded.");
   return found.id;
 }

@@ -19,7 +19,9 @@ import { openStore, type Store, type StoredObject } from "../../mixins/vault/sto
 import { readWhole } from "../../mixins/vault/ticket.ts";
 import type { FetchItem } from "./plan.ts";
 import { arenaSize, pull, type Pull, type PullResult } from "./pull.ts";
-import { openSource, type Source } from "./sources/source.ts";
+import { openSource } from "./sources/kinds.ts";
+import type { FileSpec } from "./sources/file.source.ts";
+import type { Source } from "./sources/source.ts";
 
 const MIB = 2 ** 20;
 const ring = localKeyRing(`k:${Buffer.alloc(32, 1).toString("base64")}`);
@@ -35,7 +37,7 @@ const arena = Buffer.alloc(arenaSize);
 
 beforeEach(async () => {
   root = mkdtempSync(join(folder, "source-"));
-  source = await openSource({ kind: "file", root, uri: pathToFileURL(root).href });
+  source = await openSource({ kind: "file", root, uri: pathToFileURL(root).href, host: "" } satisfies FileSpec);
   store = await openStore({ url: pathToFileURL(mkdtempSync(join(folder, "vault-"))).href, fsync: false });
   record = await makeTenantKey(ring, "tenant");
   keys = await openTenantKey(ring, "tenant", record);
@@ -242,6 +244,7 @@ describe("Pulling from a bucket", () => {
     const bucket = {
       kind: "s3",
       uri: "s3://bucket/p/",
+      host: new URL(endpoint).host,
       bucket: "bucket",
       prefix: "p/",
       region: "us-east-1",

@@ -6,13 +6,13 @@ import { LARGE_CHUNK, SMALL_CHUNK } from "../../mixins/vault/seal.ts";
 import type { Store, StoreOptions } from "../../mixins/vault/store.ts";
 import { startPack, type PackRecord } from "./pack.ts";
 import { batchLimits, type FetchItem } from "./plan.ts";
-import type { Opened, Source, SourceSpec } from "./sources/source.ts";
+import type { Opened, Source, Spec } from "./sources/source.ts";
 
 /** Which of these content ids (hex) the tenant's catalogue has already. */
 export type KnownContent = (contentIds: string[]) => Promise<ReadonlySet<string>>;
 
 export interface PullRequest {
-  source: SourceSpec;
+  source: Spec;
   /** The tenant's working keys (openTenantKey). */
   keys: TenantKeys;
   store: StoreOptions;

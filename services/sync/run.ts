@@ -11,7 +11,7 @@ import { credentialsPurpose } from "./jobs.ts";
 import { batches, plan, type Batch, type FetchItem } from "./plan.ts";
 import type { PullResult } from "./pull.ts";
 import { recordBatch, recordFailures, type JobKeys } from "./record.ts";
-import type { SourceSpec } from "./sources/source.ts";
+import type { Spec } from "./sources/source.ts";
 import { announce } from "./state.ts";
 import type { TenantKeyring } from "./tenantkey.ts";
 import type { Threads } from "./threads.ts";
@@ -27,7 +27,7 @@ export interface Workshop {
 }
 
 interface Job extends JobKeys {
-  spec: SourceSpec;
+  spec: Spec;
   keys: TenantKeys;
   mode: "incremental" | "full";
   planned: boolean;
@@ -71,7 +71,7 @@ async function load({ database, keyring }: Workshop, { key, tenantId }: Lease): 
   );
   if (!found) throw errors.jobNotFound("The job's row is missing.", { id: key });
   const keys = await keyring.of(tenantId);
-  const spec = JSON.parse(openSmall(keys, credentialsPurpose(key), found.sealed_credentials).toString()) as SourceSpec;
+  const spec = JSON.parse(openSmall(keys, credentialsPurpose(key), found.sealed_credentials).toString()) as Spec;
   return {
     id: key,
     tenantId,

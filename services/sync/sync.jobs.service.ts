@@ -1,25 +1,18 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
 import { jobStatuses } from "../../config/contracts.ts";
-import { env, list } from "../../config/env.ts";
+import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { localKeyRing } from "../../mixins/vault/keys.ts";
 import { jobById, type JobView } from "./job.ts";
 import { control, createJob, jobSorts, listFailures, listJobs, type FailureView } from "./jobs.ts";
-import { parseInput } from "./sources/input.ts";
+import { readablePlaces } from "./places.ts";
+import { accessParams, parseInput } from "./sources/input.ts";
 import { TenantKeyring } from "./tenantkey.ts";
 
 type JobsService = Host<WithDatabase & { keyring: TenantKeyring }>;
 const action = actionOf<JobsService>();
-
-const s3Access = strict({
-  endpoint: Type.Optional(Type.String({ maxLength: 2048, description: "Origin of an S3-compatible server; AWS when left out." })),
-  region: Type.Optional(Type.String({ maxLength: 64, description: "Region of the bucket." })),
-  accessKeyId: Type.Optional(Type.String({ maxLength: 256, description: "Access key; requests are not signed without one." })),
-  secretAccessKey: Type.Optional(Type.String({ maxLength: 1024, description: "Secret of the access key; kept sealed, never shown." })),
-  sessionToken: Type.Optional(Type.String({ maxLength: 4096, description: "Session token of temporary credentials." })),
-});
 
 const byId = strict({ id: uuid("The job.") });
 
@@ -43,19 +36,11 @@ export const actions = {
           analyse: Type.Optional(Type.Boolean({ description: "Whether the AI service looks at new assets; true when left out." })),
         }),
       ),
-      s3: Type.Optional(s3Access),
+      ...accessParams,
     }),
     async handler(ctx): Promise<JobView> {
-      const { input, mode = "incremental", options, s3 = {} } = ctx.params;
-      const { accessKeyId, secretAccessKey, sessionToken, ...place } = s3;
-      const credentials =
-        accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) } } : {};
-      const spec = await parseInput(input, {
-        roots: list(env.SYNC_FILE_ROOTS),
-        privateHosts: list(env.SYNC_PRIVATE_HOSTS),
-        ...place,
-        ...credentials,
-      });
+      const { input, mode = "incremental", options, ...access } = ctx.params;
+      const spec = await parseInput(input, access, readablePlaces);
       const principal = caller(ctx);
       const keys = await this.keyring.of(principal.tenantId);
       return await createJob(

@@ -3,7 +3,8 @@ import { parentPort } from "node:worker_threads";
 import { errorFrom, failureOf } from "../../config/errors.ts";
 import { openStore, type Store } from "../../mixins/vault/store.ts";
 import { arenaSize, pull, type PullRequest } from "./pull.ts";
-import { openSource, type Source, type SourceSpec } from "./sources/source.ts";
+import { openSource } from "./sources/kinds.ts";
+import type { Source, Spec } from "./sources/source.ts";
 import { packPage, packResult, type FromThread, type ToThread } from "./wire.ts";
 
 // What a worker thread of the pool runs (threads.ts). It loads neither the broker nor the database.
@@ -42,9 +43,9 @@ function keep<T extends { close(): unknown }>(limit: number) {
 }
 const sources = keep<Source>(8);
 const stores = keep<Store>(2);
-const sourceFor = (spec: SourceSpec) => sources(JSON.stringify(spec), () => openSource(spec));
+const sourceFor = (spec: Spec) => sources(JSON.stringify(spec), () => openSource(spec));
 
-async function list(id: number, task: Task, spec: SourceSpec): Promise<void> {
+async function list(id: number, task: Task, spec: Spec): Promise<void> {
   const source = await sourceFor(spec);
   for await (const entries of source.list(task.abort.signal)) {
     while (!task.credit && !task.abort.signal.aborted) await new Promise<void>((resolve) => (task.more = resolve));

@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(() => threads.close());
 
-const source = () => ({ kind: "file", root, uri: pathToFileURL(root).href }) as const;
+const source = () => ({ kind: "file", root, uri: pathToFileURL(root).href, host: "" }) as const;
 const nothing = () => Promise.resolve(new Set<string>());
 
 function request(...sizes: number[]): PullRequest {

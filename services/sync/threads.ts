@@ -1,15 +1,15 @@
 import { Worker } from "node:worker_threads";
 import { errorFrom, errors, failureOf } from "../../config/errors.ts";
 import type { KnownContent, PullRequest, PullResult } from "./pull.ts";
-import type { Entry, SourceSpec } from "./sources/source.ts";
+import type { Entry, Spec } from "./sources/source.ts";
 import { unpackPage, unpackResult, type FromThread, type ToThread } from "./wire.ts";
 
 /** Worker threads that list, hash and seal, so that the event loop of the node stays free. */
 export interface Threads {
   /** @throws SOURCE_MISSING, SOURCE_DENIED, SOURCE_UNREACHABLE, SOURCE_NOT_ALLOWED when the root can't be listed. */
-  check(source: SourceSpec, signal?: AbortSignal): Promise<void>;
+  check<S extends Spec>(source: S, signal?: AbortSignal): Promise<void>;
   /** Lists a source, page by page; the thread waits when the reader does. Leaving the loop ends the listing. @throws as `check`. */
-  list(source: SourceSpec, signal?: AbortSignal): AsyncIterable<Entry[]>;
+  list<S extends Spec>(source: S, signal?: AbortSignal): AsyncIterable<Entry[]>;
   /**
    * Pulls one batch into the vault. Item faults are in the result; what it throws concerns the whole batch: VAULT_* of the store,
    * SOURCE_UNREACHABLE, WORKER_THREAD_LOST, what `known` threw, or the signal's reason. Nothing of the batch is in the store then.

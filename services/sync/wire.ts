@@ -1,11 +1,11 @@
 import type { Failure } from "../../config/errors.ts";
 import type { PackRecord } from "./pack.ts";
 import type { PulledItem, PullFailure, PullRequest, PullResult } from "./pull.ts";
-import type { Entry, Problem, SourceSpec } from "./sources/source.ts";
+import type { Entry, Problem, Spec } from "./sources/source.ts";
 
 /** What the pool and its threads say to each other. `id` is the task's. */
 export type ToThread =
-  | { kind: "check" | "list"; id: number; source: SourceSpec }
+  | { kind: "check" | "list"; id: number; source: Spec }
   | { kind: "pull"; id: number; request: PullRequest }
   /** The reader of a listing has taken a page. */
   | { kind: "more"; id: number }

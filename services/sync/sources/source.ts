@@ -1,3 +1,5 @@
+import type { Static, TObject } from "typebox";
+
 /** One thing that a source lists. */
 export interface Entry {
   /**
@@ -9,7 +11,7 @@ export interface Entry {
   size: number;
   /** Milliseconds since 1970, or null when the source does not say. */
   modifiedAt: number | null;
-  /** Changes whenever the content may have changed; opaque. Empty on an entry with a problem. */
+  /** Changes whenever the content may have changed; opaque but for its kind. Empty on an entry with a problem. */
   fingerprint: string;
   /** Why this entry can't be fetched. A folder that could not be listed appears as one entry whose path ends in '/'. */
   problem?: Problem;
@@ -24,14 +26,14 @@ export interface Problem {
 
 /** An entry opened for reading, in order, once. */
 export interface Opened {
-  /** As of opening; may differ from the listing's. */
+  /** Of the whole entry, as of opening; may differ from the listing's. */
   size: number;
   modifiedAt: number | null;
   fingerprint: string;
   /** Fills the start of `into`, answers how many bytes; 0 at the end. Synchronous where the source is. */
   read(into: Uint8Array): number | Promise<number>;
   /** Call after the last read. @throws SOURCE_CHANGED when what was read is not what was opened. */
-  verify(): void;
+  verify(): void | Promise<void>;
   close(): void;
 }
 
@@ -41,45 +43,106 @@ export interface Source {
   readonly parallel: number;
   /** Resolves when the root can be listed. @throws SOURCE_MISSING, SOURCE_DENIED, SOURCE_UNREACHABLE, SOURCE_NOT_ALLOWED. */
   check(signal?: AbortSignal): Promise<void>;
-  /** Pages of at most 2,000 entries, in ascending UTF-8 byte order of the path. @throws as `check`; single entries carry a `problem` instead. */
-  list(signal?: AbortSignal): AsyncIterable<Entry[]> | Iterable<Entry[]>;
-  /** @throws SOURCE_MISSING, SOURCE_DENIED, SOURCE_CHANGED, SOURCE_UNREACHABLE, SOURCE_ITEM_UNSUPPORTED. */
-  open(path: string, signal?: AbortSignal): Opened | Promise<Opened>;
+  /**
+   * Pages of at most 2,000 entries, in ascending UTF-8 byte order of the path. Memory must not grow with the listing's length.
+   * @param after only paths after this one: a listing that was cut off goes on there. Adapters skip whole folders where they can.
+   * @throws as `check`; single entries carry a `problem` instead.
+   */
+  list(signal?: AbortSignal, after?: string): AsyncIterable<Entry[]> | Iterable<Entry[]>;
+  /**
+   * @param from first byte that is wanted, so that a large entry can be read in parts.
+   * @throws SOURCE_MISSING, SOURCE_DENIED, SOURCE_CHANGED, SOURCE_UNREACHABLE, SOURCE_ITEM_UNSUPPORTED.
+   */
+  open(path: string, signal?: AbortSignal, from?: number): Opened | Promise<Opened>;
   close(): void;
 }
 
-/** A parsed source: plain data, so that it stands in a row and crosses threads. Credentials are the S3 kind's only secret. */
-export type SourceSpec = FileSpec | S3Spec;
-
-export interface FileSpec {
-  kind: "file";
-  /** As normalised; shown to people, holds no secret. */
-  uri: string;
-  /** Real path of the folder. */
-  root: string;
+/** What is written to a destination. */
+export interface Writing {
+  path: string;
+  size: number;
+  /** Milliseconds since 1970; set on what is written where the destination can. */
+  modifiedAt: number | null;
+  /** The bytes, in order; read once. What it throws is thrown on, and nothing is put in place. */
+  bytes: AsyncIterable<Uint8Array>;
 }
 
-export interface S3Spec {
-  kind: "s3";
+/** An outside place that assets are written to. The same spec opened as a source lists what is there. */
+export interface Destination {
+  /** How many entries are worth writing at the same time. */
+  readonly parallel: number;
+  /** Resolves when the root is there (it is made if it can be) and can be written to. @throws as `Source.check`. */
+  check(signal?: AbortSignal): Promise<void>;
+  /**
+   * Writes an entry whole or not at all: under a name of its own first, put in place (over what was there) when it is complete.
+   * @returns the fingerprint that the source of the same spec lists it with
+   * @throws SOURCE_DENIED, SOURCE_UNREACHABLE, SOURCE_FULL, SOURCE_ITEM_UNSUPPORTED (a name it can't hold)
+   */
+  write(writing: Writing, signal?: AbortSignal): Promise<{ fingerprint: string }>;
+  /** Removes an entry, and folders that it leaves empty; one that is not there counts as removed. */
+  remove(path: string, signal?: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** A parsed place: plain data, so that it stands (sealed) in a row and crosses threads. Each kind adds what it needs. */
+export interface Spec {
+  kind: string;
+  /** As normalised; shown to people, holds no secret. */
   uri: string;
-  bucket: string;
-  /** Empty, or ends in '/'. */
-  prefix: string;
-  region: string;
-  /** Origin of an S3-compatible server; AWS when unset. */
-  endpoint?: string;
-  /** The operator allows the endpoint's host to be on a private address. */
+  /** "host:port" that it leads to; empty for a folder of this machine. */
+  host: string;
+  /** The operator allows the host to be on a private address. */
   trusted?: boolean;
-  /** Requests are not signed when unset. */
-  credentials?: S3Credentials;
+  /** Proxy that connections go through, http://user:password@host:port. */
+  proxy?: string;
   /** Longest silence on a connection, milliseconds; 30,000 when unset. */
   silence?: number;
 }
 
-export interface S3Credentials {
-  accessKeyId: string;
-  secretAccessKey: string;
-  sessionToken?: string;
+/** Where sources and destinations may lead to; the operator's word. */
+export interface ParseOptions {
+  /** Folders that file:// may use, and all below them. */
+  roots: readonly string[];
+  /** "host:port" of places that may be on private addresses. */
+  privateHosts?: readonly string[];
+  /** Proxy for every network place that is not private. */
+  proxy?: string;
+}
+
+/**
+ * How far a listing can be trusted to show every edit, for people to read in the report.
+ * exact: every edit; validator: the server names a state by a value that changes with the content; size-and-time: an edit that keeps both is missed;
+ * size: nothing but the size is known.
+ */
+export type Guarantee = "exact" | "validator" | "size-and-time" | "size";
+
+/** A kind of place. Each is one file, sources/<kind>.source.ts, that exports it by default: see kinds.ts. Heavy packages are imported in `open`. */
+export interface SourceKind<S extends Spec = Spec, A extends TObject = TObject> {
+  /** The file's name, `spec.kind`, and the member of a request that holds the access. */
+  kind: string;
+  /** Of the URIs that it takes, without the colon. */
+  schemes: readonly string[];
+  /** A URI, for help texts. */
+  example: string;
+  /** Credentials and options that are given beside the URI. */
+  access: A;
+  /**
+   * Turns what a person asked for into a spec. `uri` has no credentials, no query and no fragment unless `query` is set.
+   * @throws VALIDATION_FAILED, SOURCE_NOT_ALLOWED, …
+   */
+  parse(uri: URL, access: Static<A>, options: ParseOptions): S | Promise<S>;
+  /** The URI may have a query that is part of the place. */
+  query?: boolean;
+  guarantee: Guarantee;
+  open(spec: S): Source | Promise<Source>;
+  openDestination?(spec: S): Destination | Promise<Destination>;
+  /** A value that is the same only for the same content, wherever and whenever it lies: equal ones are not fetched again. Null when the listing has none. */
+  contentTag(fingerprint: string): string | null;
+  /**
+   * A value by which an entry that has moved can be known from the listing alone, null when only its content tells. Without a content tag:
+   * size, time and file name.
+   */
+  moveTag(fingerprint: string, path: string): string | null;
 }
 
 /** Longest path, in UTF-8 bytes: what a PostgreSQL index can hold, with room. */
@@ -98,12 +161,5 @@ export function pathProblem(path: string): Problem | undefined {
 export const timeOf = (milliseconds: number): number | null =>
   milliseconds > -62_000_000_000_000 && milliseconds < 253_000_000_000_000 ? Math.trunc(milliseconds) : null;
 
-/** Kind → adapter; each is loaded when first used. */
-const kinds = {
-  file: async (spec: SourceSpec) => (await import("./file.ts")).fileSource(spec as FileSpec),
-  s3: async (spec: SourceSpec) => (await import("./s3.ts")).s3Source(spec as S3Spec),
-} satisfies Record<SourceSpec["kind"], (spec: SourceSpec) => Promise<Source>>;
-
-export const sourceKinds = Object.keys(kinds);
-
-export const openSource = (spec: SourceSpec): Promise<Source> => kinds[spec.kind](spec);
+/** The last part of a path. */
+export const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

@@ -27,8 +27,9 @@ interface Names {
  * ("a-b" comes before "a/c"), so nothing but the open folders' names is kept.
  * Links to files inside the root are files. A link to a folder inside the root is walked too, but only one on the way to any
  * file: else n links could make 2^n paths.
+ * @param after only what comes after this path
  */
-export function* walk(root: string): Generator<Entry[]> {
+export function* walk(root: string, after = ""): Generator<Entry[]> {
   let page: Entry[] = [];
   const stack: Folder[] = [{ prefix: "", ...namesIn(root, ""), next: 0, linked: false }];
   while (stack.length) {
@@ -39,6 +40,8 @@ export function* walk(root: string): Generator<Entry[]> {
       continue;
     }
     const path = folder.prefix + name;
+    // A folder before `after` is entered only when that lies in it.
+    if (after && comparePaths(path, after) <= 0 && !(name.endsWith("/") && after.startsWith(path))) continue;
     try {
       if (name.endsWith("/")) {
         const linked = folder.links.has(name);

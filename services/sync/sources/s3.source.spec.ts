@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { startS3, type S3Double } from "../../../test/s3/double.ts";
 import { drained, listed, sourceContract } from "./contract.ts";
-import { openSource, type S3Spec, type Source } from "./source.ts";
+import { openSource } from "./kinds.ts";
+import type { S3Spec } from "./s3.source.ts";
+import type { Source } from "./source.ts";
 
 const specFor = ({ endpoint, accessKeyId, secretAccessKey }: S3Double, prefix = ""): S3Spec => ({
   kind: "s3",
@@ -10,6 +12,7 @@ const specFor = ({ endpoint, accessKeyId, secretAccessKey }: S3Double, prefix = 
   bucket: "bucket",
   prefix,
   region: "us-east-1",
+  host: new URL(endpoint).host,
   endpoint,
   trusted: true,
   credentials: { accessKeyId, secretAccessKey },
@@ -119,8 +122,8 @@ describe("A bucket", () => {
     const endpoint = s3.endpoint.replace("127.0.0.1", "localhost");
     const untrusted = await openSource({ ...specFor(s3), endpoint, trusted: false });
     await expect(untrusted.check()).rejects.toMatchObject({
-      type: "SOURCE_UNREACHABLE",
-      message: expect.stringContaining("no public address"),
+      type: "SOURCE_NOT_ALLOWED",
+      message: expect.stringContaining("does not lead to public addresses"),
     });
     expect(s3.requests).toEqual([]);
     await (await openSource({ ...specFor(s3), endpoint })).check();

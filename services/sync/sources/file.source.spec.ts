@@ -18,13 +18,14 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { drained, listed, sourceContract } from "./contract.ts";
-import { fileSource } from "./file.ts";
-import { openSource, type Opened, type Source } from "./source.ts";
+import type { FileSpec } from "./file.source.ts";
+import { openSource } from "./kinds.ts";
+import type { Opened, Source } from "./source.ts";
 import { walk } from "./walk.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "legendo-files-")));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const specOf = (root: string) => ({ kind: "file", root, uri: pathToFileURL(root).href }) as const;
+const specOf = (root: string): FileSpec => ({ kind: "file", root, uri: pathToFileURL(root).href, host: "" });
 
 function write(path: string, content: string | Buffer = "x"): string {
   mkdirSync(dirname(path), { recursive: true });
@@ -47,9 +48,9 @@ const placeOf = (root: string, path: string) => join(root, path);
 describe("A folder", () => {
   let root: string;
   let source: Source;
-  beforeEach(() => {
+  beforeEach(async () => {
     root = mkdtempSync(join(folder, "root-"));
-    source = fileSource(specOf(root));
+    source = await openSource(specOf(root));
   });
   const open = (path: string) => source.open(path) as Opened;
   const refusedWith = (type: string) => expect.objectContaining({ type });

@@ -1,14 +1,42 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readlinkSync, readSync, realpathSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import Type from "typebox";
 import { errors } from "../../../config/errors.ts";
 import { fingerprintOf, itemError, place } from "./disk.ts";
-import { timeOf, type FileSpec, type Opened, type Source } from "./source.ts";
+import { parseFolder } from "./folder.ts";
+import { timeOf, type Opened, type Source, type SourceKind, type Spec } from "./source.ts";
 import { walk } from "./walk.ts";
+
+export interface FileSpec extends Spec {
+  kind: "file";
+  /** Real path of the folder. */
+  root: string;
+}
+
+const access = Type.Object({}, { additionalProperties: false });
+
+/** A folder of this machine, or one that is mounted on it. */
+export default {
+  kind: "file",
+  schemes: ["file"],
+  example: "file:///folder",
+  access,
+  async parse(uri, _access, { roots }): Promise<FileSpec> {
+    const root = await parseFolder(uri, roots);
+    return { kind: "file", uri: pathToFileURL(root).href, host: "", root };
+  },
+  guarantee: "exact",
+  open: fileSource,
+  contentTag: () => null,
+  // Reading a file again costs little here, and its content says more than its times.
+  moveTag: () => null,
+} satisfies SourceKind<FileSpec, typeof access>;
 
 /**
  * Source in a folder of this machine. Everything is synchronous and meant for a worker thread, where that is two to three times
  * faster than promises.
  */
-export function fileSource(spec: FileSpec): Source {
+function fileSource(spec: FileSpec): Source {
   return {
     parallel: 1,
 
@@ -16,21 +44,21 @@ export function fileSource(spec: FileSpec): Source {
       return new Promise((resolve) => resolve(rootOf(spec)));
     },
 
-    *list(signal) {
+    *list(signal, after) {
       rootOf(spec);
-      for (const page of walk(spec.root)) {
+      for (const page of walk(spec.root, after)) {
         signal?.throwIfAborted();
         yield page;
       }
     },
 
-    open(path) {
+    open(path, _signal, from = 0) {
       let fd: number | undefined;
       try {
         // Non-blocking, or opening a named pipe would wait for a writer.
         fd = openSync(place(spec.root, path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
         refuseOutside(spec.root, path, fd);
-        return opened(fd, path);
+        return opened(fd, path, from);
       } catch (error) {
         if (fd !== undefined) closeSync(fd);
         throw itemError(error, path);
@@ -44,12 +72,12 @@ export function fileSource(spec: FileSpec): Source {
 /** File systems stamp times with the kernel's tick: a write this soon after another may leave all of them as they were. */
 const TICK = 20;
 
-function opened(fd: number, path: string): Opened {
+function opened(fd: number, path: string, from: number): Opened {
   const stat = fstatSync(fd);
   if (!stat.isFile()) throw errors.sourceUnsupported(`${path} is not a regular file.`);
   const fingerprint = fingerprintOf(stat);
   const age = Math.abs(Date.now() - stat.ctimeMs);
-  let received = 0;
+  let at = from;
   return {
     size: stat.size,
     modifiedAt: timeOf(stat.mtimeMs),
@@ -57,8 +85,8 @@ function opened(fd: number, path: string): Opened {
     fingerprint: age < TICK ? `${fingerprint}~` : fingerprint,
     read(into) {
       try {
-        const got = readSync(fd, into, 0, into.length, null);
-        received += got;
+        const got = readSync(fd, into, 0, into.length, at);
+        at += got;
         return got;
       } catch (error) {
         throw itemError(error, path);
@@ -66,8 +94,8 @@ function opened(fd: number, path: string): Opened {
     },
     verify() {
       const now = fstatSync(fd);
-      if (received !== stat.size || fingerprintOf(now) !== fingerprint) {
-        throw errors.sourceChanged(`${path} changed while it was read: ${stat.size} bytes when opened, ${received} read, ${now.size} now.`);
+      if (at !== stat.size || fingerprintOf(now) !== fingerprint) {
+        throw errors.sourceChanged(`${path} changed while it was read: ${stat.size} bytes when opened, read to ${at}, ${now.size} now.`);
       }
     },
     close() {

@@ -1,8 +1,11 @@
-import { closeSync, constants, existsSync, fstatSync, openSync, readlinkSync, readSync, realpathSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import Type from "typebox";
 import { errors } from "../../../config/errors.ts";
 import { fingerprintOf, itemError, place } from "./disk.ts";
+import { fileDestination } from "./file/destination.ts";
+import { isBelow, realPathOf } from "./file/pinned.ts";
+import { checkRoot } from "./file/root.ts";
 import { parseFolder } from "./folder.ts";
 import { timeOf, type Opened, type Source, type SourceKind, type Spec } from "./source.ts";
 import { walk } from "./walk.ts";
@@ -27,6 +30,7 @@ export default {
   },
   guarantee: "exact",
   open: fileSource,
+  openDestination: fileDestination,
   contentTag: () => null,
   // Reading a file again costs little here, and its content says more than its times.
   moveTag: () => null,
@@ -41,11 +45,11 @@ function fileSource(spec: FileSpec): Source {
     parallel: 1,
 
     check() {
-      return new Promise((resolve) => resolve(rootOf(spec)));
+      return new Promise((resolve) => resolve(checkRoot(spec.root)));
     },
 
     *list(signal, after) {
-      rootOf(spec);
+      checkRoot(spec.root);
       for (const page of walk(spec.root, after)) {
         signal?.throwIfAborted();
         yield page;
@@ -104,23 +108,8 @@ function opened(fd: number, path: string, from: number): Opened {
   };
 }
 
-const hasProc = existsSync("/proc/self/fd");
-const latin1 = { encoding: "latin1" } as const;
-
 /** A link may have been put in the place of any folder since the listing: what counts is where the opened file really lies. */
 function refuseOutside(root: string, path: string, fd: number): void {
-  const real = hasProc ? readlinkSync(`/proc/self/fd/${fd}`, latin1) : realpathSync.native(place(root, path), latin1);
-  const inside = root === "/" || real.startsWith(`${Buffer.from(root).toString("latin1")}/`);
-  if (!inside) throw errors.sourceNotAllowed(`${path} is a link to something outside the source's folder.`);
-}
-
-function rootOf(spec: FileSpec): void {
-  let real: string;
-  try {
-    real = realpathSync.native(spec.root);
-    closeSync(openSync(real, constants.O_RDONLY | constants.O_DIRECTORY));
-  } catch (error) {
-    throw itemError(error, spec.uri);
-  }
-  if (real !== spec.root) throw errors.sourceNotAllowed(`${spec.uri} has become a link to another folder.`);
+  if (isBelow(root, realPathOf(fd, place(root, path)))) return;
+  throw errors.sourceNotAllowed(`${path} is a link to something outside the source's folder.`);
 }

@@ -3,6 +3,7 @@ import { errors, failureOf } from "../../../config/errors.ts";
 import { fingerprintOf, itemError, place } from "./disk.ts";
 import { nameOfBytes, nameOfText } from "./names.ts";
 import { comparePaths } from "./order.ts";
+import { isPart } from "./part.ts";
 import { pathProblem, timeOf, type Entry } from "./source.ts";
 
 const PAGE = 2000;
@@ -112,13 +113,14 @@ function namesIn(root: string, prefix: string): Names {
   // Where a name is not UTF-8 Node gives U+FFFD; only then is the folder read again as bytes, which is slower.
   if (found.some((entry) => entry.name.includes("\uFFFD"))) found = readdirSync(at, { withFileTypes: true, encoding: "buffer" });
   const links = new Set<string>();
-  const names = found.map((entry) => {
+  const names: string[] = [];
+  for (const entry of found) {
     const name = typeof entry.name === "string" ? nameOfText(entry.name) : nameOfBytes(entry.name);
-    if (entry.isDirectory()) return `${name}/`;
-    if (!entry.isSymbolicLink() || !leadsToFolder(root, prefix + name)) return name;
-    links.add(`${name}/`);
-    return `${name}/`;
-  });
+    const link = entry.isSymbolicLink() && leadsToFolder(root, prefix + name);
+    if (link) links.add(`${name}/`);
+    if (link || entry.isDirectory()) names.push(`${name}/`);
+    else if (!isPart(name)) names.push(name);
+  }
   // The engine's own comparison is faster and differs only where there are surrogates.
   return { names: names.some(hasSurrogate) ? names.sort(comparePaths) : names.sort(), links };
 }

@@ -24,8 +24,8 @@ export default {
   schemes: ["file"],
   example: "file:///folder",
   access,
-  async parse(uri, _access, { roots }): Promise<FileSpec> {
-    const root = await parseFolder(uri, roots);
+  async parse(uri, _access, { roots, purpose }): Promise<FileSpec> {
+    const root = await parseFolder(uri, roots, purpose === "write");
     return { kind: "file", uri: pathToFileURL(root).href, host: "", root };
   },
   guarantee: "exact",

@@ -51,5 +51,5 @@ export async function parseInput(
   const strangers = Object.keys(access).filter((name) => access[name] && name !== kind.kind);
   if (strangers.length)
     throw errors.invalid(strangers.map((name) => ({ pointer: `/${name}`, detail: `does not belong to a ${scheme}:// place` })));
-  return await kind.parse(uri, (access[kind.kind] ?? {}) as Record<string, unknown>, options);
+  return await kind.parse(uri, (access[kind.kind] ?? {}) as Record<string, unknown>, { ...options, purpose });
 }

@@ -107,6 +107,8 @@ export interface ParseOptions {
   privateHosts?: readonly string[];
   /** Proxy for every network place that is not private. */
   proxy?: string;
+  /** What the place is for; "write" lets it be one that is yet to be made. "read" when unset. */
+  purpose?: "read" | "write";
 }
 
 /**
@@ -135,7 +137,7 @@ export interface SourceKind<S extends Spec = Spec, A extends TObject = TObject> 
   query?: boolean;
   guarantee: Guarantee;
   open(spec: S): Source | Promise<Source>;
-  openDestination?(spec: S): Destination | Promise<Destination>;
+  openDestination?(this: void, spec: S): Destination | Promise<Destination>;
   /** A value that is the same only for the same content, wherever and whenever it lies: equal ones are not fetched again. Null when the listing has none. */
   contentTag(fingerprint: string): string | null;
   /**

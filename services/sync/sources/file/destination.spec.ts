@@ -21,6 +21,7 @@ import { listed } from "../contract.ts";
 import { destinationContract } from "../destination.contract.ts";
 import { place } from "../disk.ts";
 import type { FileSpec } from "../file.source.ts";
+import { parseInput } from "../input.ts";
 import { openDestination, openSource } from "../kinds.ts";
 import { nameOfBytes } from "../names.ts";
 import { partName } from "../part.ts";
@@ -82,6 +83,21 @@ describe("A folder that is written to", () => {
     }
     expect(namesIn(Buffer.from(outside))).toEqual(["in/", "in/file"]);
     expect(readFileSync(join(outside, "in/file"), "utf8")).toBe("untouched");
+  });
+
+  it("may be asked for before it is there, inside the folders that may be used", async () => {
+    const allowed = { roots: [root] };
+    const wanted = pathToFileURL(join(root, "new/folder")).href;
+    expect(await parseInput(wanted, {}, allowed, "write")).toMatchObject({ root: join(root, "new/folder") });
+    await expect(parseInput(wanted, {}, allowed)).rejects.toMatchObject({ type: "SOURCE_MISSING" });
+    symlinkSync(tmpdir(), join(root, "out"));
+    symlinkSync("nothing", join(root, "dead"));
+    writeFileSync(join(root, "file"), "");
+    const refused = (path: string) => parseInput(`${pathToFileURL(root).href}/${path}`, {}, allowed, "write");
+    await expect(refused("out/new")).rejects.toMatchObject({ type: "SOURCE_NOT_ALLOWED" });
+    await expect(refused("../beside")).rejects.toMatchObject({ type: "SOURCE_NOT_ALLOWED" });
+    await expect(refused("dead")).rejects.toMatchObject({ type: "SOURCE_MISSING" });
+    await expect(refused("file")).rejects.toMatchObject({ type: "SOURCE_ITEM_UNSUPPORTED" });
   });
 
   it("puts a file in the place of a link, and leaves alone what that led to", async () => {

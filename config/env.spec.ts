@@ -52,6 +52,16 @@ describe("the environment", () => {
     expect(messageOf({ ...enough, MASTER_KEYS: `b:${key},a:${key}` })).toBe("");
   });
 
+  it("names what the chosen key manager lacks", () => {
+    expect(messageOf({ ...enough, KEY_MANAGER: "aws-kms" })).toContain("AWS_KMS_KEY: is required with KEY_MANAGER aws-kms");
+    const transit = messageOf({ ...enough, KEY_MANAGER: "vault-transit", TRANSIT_KEY: "transit/legendo" });
+    expect(transit).toContain("TRANSIT_URL: is required");
+    expect(transit).toContain("TRANSIT_TOKEN or TRANSIT_TOKEN_FILE: is required");
+    const arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    expect(messageOf({ ...enough, KEY_MANAGER: "aws-kms", AWS_KMS_KEY: arn })).toBe("");
+    expect(messageOf({ ...enough, AWS_KMS_KEY: "alias/legendo" })).toContain("AWS_KMS_KEY");
+  });
+
   it("splits lists, dropping blanks", () => {
     expect(list(" a, b,,c ")).toEqual(["a", "b", "c"]);
     expect(list("")).toEqual([]);

@@ -50,6 +50,24 @@ const EnvSchema = Type.Object({
     description: "Local key ring 'id:base64-of-32-bytes', comma-separated; the first seals, all open.",
     pattern: "^[\\w-]+:[A-Za-z0-9+/]{43}=(,[\\w-]+:[A-Za-z0-9+/]{43}=)*$",
   }),
+  KEY_MANAGER: Type.Enum(["local", "aws-kms", "vault-transit"], {
+    description: "What wraps keys from now on: local (MASTER_KEYS), aws-kms or vault-transit. What another one wrapped still opens.",
+    default: "local",
+  }),
+  AWS_KMS_KEY: Type.Optional(
+    Type.String({
+      description: "ARN of the symmetric AWS KMS key that wraps; credentials come from the AWS SDK's own chain.",
+      pattern: "^arn:aws[\\w-]*:kms:[a-z0-9-]+:\\d{12}:key/[\\w-]+$",
+    }),
+  ),
+  AWS_KMS_ENDPOINT: Maybe("Origin of AWS KMS, e.g. of a VPC endpoint; AWS's own when unset."),
+  TRANSIT_URL: Maybe("Origin of the HashiCorp Vault or OpenBao server with the Transit engine, e.g. https://vault:8200."),
+  TRANSIT_KEY: Type.Optional(
+    Type.String({ description: "The Transit key that wraps, as mount/name, e.g. transit/legendo.", pattern: "^[\\w.-]+(/[\\w.-]+)+$" }),
+  ),
+  TRANSIT_TOKEN: Maybe("Token for Transit; it may encrypt and decrypt with that key and need nothing more."),
+  TRANSIT_TOKEN_FILE: Maybe("File with that token instead, read for every call, so that an agent may renew it."),
+  TRANSIT_NAMESPACE: Maybe("Namespace of the Transit engine, where the server has namespaces."),
   VAULT_URL: Text("Where sealed packs are kept: file:///folder or s3://bucket/prefix.", "file:///var/lib/legendo/vault"),
   VAULT_FSYNC: Type.Boolean({ description: "Sync every pack to disk before its rows commit.", default: true }),
   VAULT_S3_ENDPOINT: Maybe("S3 endpoint of the vault; AWS when unset."),
@@ -89,6 +107,20 @@ const EnvSchema = Type.Object({
 });
 
 export type Env = Static<typeof EnvSchema>;
+
+/** What the chosen key manager can't work without: one of each. */
+const keyManagerNeeds: Record<Env["KEY_MANAGER"], (keyof Env)[][]> = {
+  local: [],
+  "aws-kms": [["AWS_KMS_KEY"]],
+  "vault-transit": [["TRANSIT_URL"], ["TRANSIT_KEY"], ["TRANSIT_TOKEN", "TRANSIT_TOKEN_FILE"]],
+};
+
+function unmetNeeds(values: Env): string[] {
+  const needs = keyManagerNeeds[values.KEY_MANAGER] ?? [];
+  const unmet = needs.filter((names) => !names.some((name) => values[name] !== undefined));
+  return unmet.map((names) => `  ${names.join(" or ")}: is required with KEY_MANAGER ${values.KEY_MANAGER}`);
+}
+
 const check = Compile(EnvSchema);
 
 /**
@@ -101,10 +133,11 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     known.filter((name) => source[name] !== undefined && source[name] !== "").map((name) => [name, source[name]]),
   );
   const values = Value.Default(EnvSchema, Value.Convert(EnvSchema, given));
-  const faults = check.Errors(values).map((fault) => {
+  const wrong = check.Errors(values).map((fault) => {
     const missing = fault.keyword === "required" ? fault.params.requiredProperties.join(", ") : "";
     return `  ${missing || fault.instancePath.slice(1)}: ${missing ? "is required" : fault.message}`;
   });
+  const faults = [...wrong, ...unmetNeeds(values as Env)];
   if (faults.length) throw new Error(`The environment is not usable:\n${faults.join("\n")}\nSee docs/operations.md for every variable.`);
   return Object.freeze(values as Env);
 }

@@ -1,5 +1,5 @@
 import type { Env } from "../../config/env.ts";
-import { localKeyRing } from "./keys.ts";
+import { keyManager } from "./kms/manager.ts";
 import { openStore, type StoreOptions } from "./store.ts";
 import type { Vault } from "./ticket.ts";
 
@@ -15,6 +15,6 @@ export const storeOptions = (env: Env): StoreOptions => ({
 
 /** The vault that the environment names. */
 export const openVault = async (env: Env): Promise<Vault> => ({
-  keys: localKeyRing(env.MASTER_KEYS),
+  keys: keyManager(env),
   store: await openStore(storeOptions(env)),
 });

@@ -1,18 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { keyManagerContract } from "./keys.contract.ts";
-import {
-  contentId,
-  localKeyRing,
-  makeDataKey,
-  makeTenantKey,
-  maskChecksum,
-  openDataKey,
-  openSmall,
-  openTenantKey,
-  sealSmall,
-  unmaskChecksum,
-} from "./keys.ts";
+import { contentId, makeDataKey, makeTenantKey, maskChecksum, openDataKey, openSmall, openTenantKey, sealSmall, unmaskChecksum } from "./keys.ts";
+import { localKeyRing } from "./kms/local.ts";
 
 const masterKey = (id: string, byte: number) => `${id}:${Buffer.alloc(32, byte).toString("base64")}`;
 const ring = localKeyRing(masterKey("now", 1));

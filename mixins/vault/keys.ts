@@ -1,14 +1,5 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  hkdfSync,
-  randomBytes,
-  randomUUID,
-  type KeyObject,
-} from "node:crypto";
-import { errors } from "../../config/errors.ts";
+import { createHmac, createSecretKey, hkdfSync, randomBytes, randomUUID, type KeyObject } from "node:crypto";
+import { box, unbox } from "./box.ts";
 
 /** What a key is wrapped for. It is authenticated with the key: unwrapping under another context is refused. */
 export interface KeyContext {
@@ -16,11 +7,17 @@ export interface KeyContext {
   purpose: string;
 }
 
-/** The narrow door to whatever holds the master keys: the local ring here, AWS KMS or Vault Transit elsewhere. */
+/** The narrow door to whatever holds the master keys (kms/): the local ring, AWS KMS, Vault Transit. */
 export interface KeyManager {
-  /** Wraps 32 bytes with the current master key. */
+  /** Id of the master key that wraps. */
+  readonly current: string;
+  /** Wraps a key of a few dozen bytes with the current master key. @throws VAULT_UNREACHABLE, VAULT_DENIED */
   wrap(key: Buffer, context: KeyContext): Promise<{ keyId: string; wrapped: Buffer }>;
-  /** @throws VAULT_KEY_UNUSABLE when the master key is unknown, the context differs or the bytes were altered. */
+  /**
+   * @returns bytes that are the caller's to clear
+   * @throws VAULT_KEY_UNUSABLE when the master key is unknown or disabled, the context differs or the bytes were altered;
+   * VAULT_UNREACHABLE, VAULT_DENIED where it is asked over the network
+   */
   unwrap(keyId: string, wrapped: Buffer, context: KeyContext): Promise<Buffer>;
 }
 
@@ -29,6 +26,11 @@ export interface TenantKeyRecord {
   keyId: string;
   masterKeyId: string;
   wrapped: Buffer;
+  /**
+   * Content and mask key, sealed under this key: they outlive rotations, or every content would get another id. Null or left out: they come
+   * of this key itself, the tenant's first.
+   */
+  sealedIdentity?: Buffer | null;
 }
 
 /**
@@ -44,71 +46,43 @@ export interface TenantKeys {
   small: KeyObject;
 }
 
-const NONCE = 12;
-const TAG = 16;
+/** What a tenant key is wrapped for. */
+export const tenantKeyContext = (tenantId: string, keyId: string): KeyContext => ({ tenantId, purpose: `tenant-key:${keyId}` });
 
-function seal(key: KeyObject, aad: string, bytes: Uint8Array): Buffer {
-  const nonce = randomBytes(NONCE);
-  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(aad));
-  return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
-}
+const derived = (tenantKey: Uint8Array, use: string) =>
+  createSecretKey(Buffer.from(hkdfSync("sha256", tenantKey, "", `legendo ${use} v1`, 32)));
+const identityContext = (tenantId: string, keyId: string) => JSON.stringify(["identity", tenantId, keyId]);
 
-function open(key: KeyObject, aad: string, sealed: Uint8Array, what: string): Buffer {
-  if (sealed.length < NONCE + TAG) throw errors.vaultKey(`${what} has ${sealed.length} bytes; at least ${NONCE + TAG} were expected.`);
-  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, NONCE), { authTagLength: TAG }).setAAD(Buffer.from(aad));
-  decipher.setAuthTag(sealed.subarray(sealed.length - TAG));
-  try {
-    return Buffer.concat([decipher.update(sealed.subarray(NONCE, sealed.length - TAG)), decipher.final()]);
-  } catch (cause) {
-    throw errors.vaultKey(`${what} does not open with this key: another key or context sealed it, or it was altered.`, undefined, cause);
-  }
-}
-
-/**
- * Key manager over MASTER_KEYS.
- * @param masterKeys "id:base64 of 32 bytes", comma-separated: the first wraps, all unwrap, so a key is retired by putting a new one before it.
- */
-export function localKeyRing(masterKeys: string): KeyManager {
-  const ring = new Map<string, KeyObject>();
-  for (const item of masterKeys.split(",")) {
-    const [id = "", encoded = ""] = item.trim().split(":");
-    const key = Buffer.from(encoded, "base64");
-    if (!id || key.length !== 32) throw errors.vaultKey(`Master key "${id}" must be "id:base64 of 32 bytes"; it has ${key.length} bytes.`);
-    if (ring.has(id)) throw errors.vaultKey(`Master key "${id}" stands twice in the key ring.`);
-    ring.set(id, createSecretKey(key));
-  }
-  const [current] = ring.keys();
-  const aad = (keyId: string, context: KeyContext) => JSON.stringify(["legendo key", keyId, context.tenantId, context.purpose]);
-  return {
-    wrap(key, context) {
-      return Promise.resolve({ keyId: current!, wrapped: seal(ring.get(current!)!, aad(current!, context), key) });
-    },
-    unwrap(keyId, wrapped, context) {
-      const master = ring.get(keyId);
-      if (!master) {
-        return Promise.reject(errors.vaultKey(`Master key "${keyId}" is not in the key ring, which has ${[...ring.keys()].join(", ")}.`));
-      }
-      return new Promise((resolve) => resolve(open(master, aad(keyId, context), wrapped, `The key wrapped by master key "${keyId}"`)));
-    },
-  };
-}
-
-const tenantContext = (tenantId: string, keyId: string): KeyContext => ({ tenantId, purpose: `tenant-key:${keyId}` });
-
-/** Makes a tenant's first or next key, wrapped for storing. */
-export async function makeTenantKey(keys: KeyManager, tenantId: string): Promise<TenantKeyRecord> {
+/** Makes a tenant's key, wrapped for storing. @param heirTo the key that it takes over from; contents keep the ids that this one gave them */
+export async function makeTenantKey(keys: KeyManager, tenantId: string, heirTo?: TenantKeys): Promise<TenantKeyRecord> {
   const keyId = randomUUID();
-  const { keyId: masterKeyId, wrapped } = await keys.wrap(randomBytes(32), tenantContext(tenantId, keyId));
-  return { keyId, masterKeyId, wrapped };
+  const tenantKey = randomBytes(32);
+  const { keyId: masterKeyId, wrapped } = await keys.wrap(tenantKey, tenantKeyContext(tenantId, keyId));
+  const identity = heirTo && Buffer.concat([heirTo.content.export(), heirTo.mask.export()]);
+  const sealedIdentity = identity ? box(derived(tenantKey, "identity"), identityContext(tenantId, keyId), identity) : null;
+  identity?.fill(0);
+  tenantKey.fill(0);
+  return { keyId, masterKeyId, wrapped, sealedIdentity };
 }
 
-/** Unwraps a stored tenant key and derives its working keys. */
+/** Unwraps a stored tenant key and derives its working keys. @throws as `KeyManager.unwrap` */
 export async function openTenantKey(keys: KeyManager, tenantId: string, record: TenantKeyRecord): Promise<TenantKeys> {
-  const tenantKey = await keys.unwrap(record.masterKeyId, record.wrapped, tenantContext(tenantId, record.keyId));
-  const derive = (use: string) => createSecretKey(Buffer.from(hkdfSync("sha256", tenantKey, "", `legendo ${use} v1`, 32)));
-  const working = { content: derive("content id"), mask: derive("checksum mask"), wrap: derive("data key"), small: derive("small secret") };
+  const { keyId, sealedIdentity } = record;
+  const tenantKey = await keys.unwrap(record.masterKeyId, record.wrapped, tenantKeyContext(tenantId, keyId));
+  const identity = sealedIdentity
+    ? inherited(
+        unbox(derived(tenantKey, "identity"), identityContext(tenantId, keyId), sealedIdentity, `The identity under tenant key ${keyId}`),
+      )
+    : { content: derived(tenantKey, "content id"), mask: derived(tenantKey, "checksum mask") };
+  const own = { wrap: derived(tenantKey, "data key"), small: derived(tenantKey, "small secret") };
   tenantKey.fill(0);
-  return { tenantId, keyId: record.keyId, ...working };
+  return { tenantId, keyId, ...identity, ...own };
+}
+
+function inherited(identity: Buffer): Pick<TenantKeys, "content" | "mask"> {
+  const keys = { content: createSecretKey(identity.subarray(0, 32)), mask: createSecretKey(identity.subarray(32)) };
+  identity.fill(0);
+  return keys;
 }
 
 /** Names content inside a tenant: HMAC of its SHA-256, so equal bytes of two tenants have unrelated ids. 32 bytes. */
@@ -127,24 +101,39 @@ export const unmaskChecksum: (keys: TenantKeys, id: Uint8Array, masked: Uint8Arr
 /** Makes the data key of one pack: to seal with, and wrapped for the catalogue. */
 export function makeDataKey(keys: TenantKeys, packId: string): { dataKey: KeyObject; wrapped: Buffer } {
   const raw = randomBytes(32);
-  const wrapped = seal(keys.wrap, dataContext(keys, packId), raw);
+  const wrapped = box(keys.wrap, dataContext(keys, packId), raw);
   const dataKey = createSecretKey(raw);
   raw.fill(0);
   return { dataKey, wrapped };
 }
 
 /** @throws VAULT_KEY_UNUSABLE when the wrapped key belongs to another tenant, key or pack. */
-export const openDataKey = (keys: TenantKeys, packId: string, wrapped: Uint8Array): KeyObject =>
-  createSecretKey(open(keys.wrap, dataContext(keys, packId), wrapped, `The data key of pack ${packId}`));
+export function openDataKey(keys: TenantKeys, packId: string, wrapped: Uint8Array): KeyObject {
+  const raw = rawDataKey(keys, packId, wrapped);
+  const dataKey = createSecretKey(raw);
+  raw.fill(0);
+  return dataKey;
+}
+
+/** A pack's data key under another of the tenant's keys. @throws as `openDataKey` */
+export function rewrapDataKey(from: TenantKeys, to: TenantKeys, packId: string, wrapped: Uint8Array): Buffer {
+  const raw = rawDataKey(from, packId, wrapped);
+  const again = box(to.wrap, dataContext(to, packId), raw);
+  raw.fill(0);
+  return again;
+}
+
+const rawDataKey = (keys: TenantKeys, packId: string, wrapped: Uint8Array) =>
+  unbox(keys.wrap, dataContext(keys, packId), wrapped, `The data key of pack ${packId}`);
 
 const dataContext = (keys: TenantKeys, packId: string) => JSON.stringify(["data key", keys.tenantId, keys.keyId, packId]);
 
 /** Seals something small (a credential, a thumbnail) under the tenant's key. Adds 28 bytes. */
 export const sealSmall = (keys: TenantKeys, purpose: string, bytes: Uint8Array): Buffer =>
-  seal(keys.small, smallContext(keys, purpose), bytes);
+  box(keys.small, smallContext(keys, purpose), bytes);
 
 /** @throws VAULT_KEY_UNUSABLE when tenant, key, purpose or bytes are not those of sealing. */
 export const openSmall = (keys: TenantKeys, purpose: string, sealed: Uint8Array): Buffer =>
-  open(keys.small, smallContext(keys, purpose), sealed, `What was sealed for "${purpose}"`);
+  unbox(keys.small, smallContext(keys, purpose), sealed, `What was sealed for "${purpose}"`);
 
 const smallContext = (keys: TenantKeys, purpose: string) => JSON.stringify(["small", keys.tenantId, keys.keyId, purpose]);

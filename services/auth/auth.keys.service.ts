@@ -2,7 +2,7 @@ import { actionOf, strict } from "../../config/action.ts";
 import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
-import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { publicKeys, rotateSigningKey, type PublicKey } from "./signingkeys.ts";
 
 type Keys = Host<WithDatabase>;
@@ -24,7 +24,7 @@ export const actions = {
     permission: "internal",
     params: strict({}),
     async handler(): Promise<{ active: string; retired: string }> {
-      return await rotateSigningKey(this.db, localKeyRing(env.MASTER_KEYS));
+      return await rotateSigningKey(this.db, keyManager(env));
     },
   }),
 };

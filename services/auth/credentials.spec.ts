@@ -8,7 +8,7 @@ import { strict } from "../../config/action.ts";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
 import type { Permission, Principal } from "../../config/contracts.ts";
 import { tokenAudience, tokenIssuer } from "../../mixins/claim.ts";
-import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { testNode, type TestNode } from "../../test/node.ts";
 import { activeSigningKey } from "./signingkeys.ts";

@@ -1,7 +1,7 @@
 import { env } from "../../config/env.ts";
 import { mixin, type Host } from "../../config/service.ts";
 import type { WithDatabase } from "../../mixins/orm.mixin.ts";
-import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { Issuer } from "./issuer.ts";
 
 export interface WithIssuer extends WithDatabase {
@@ -11,7 +11,7 @@ export interface WithIssuer extends WithDatabase {
 /** Gives a service `this.issuer`. List it before ormMixin: the last mixin starts first. */
 export const issuerMixin = mixin<Host<WithIssuer>>()({
   async started() {
-    this.issuer = new Issuer(this.db, localKeyRing(env.MASTER_KEYS));
+    this.issuer = new Issuer(this.db, keyManager(env));
     await this.issuer.pair();
   },
 });

@@ -4,7 +4,7 @@ import { decodeProtectedHeader } from "jose";
 import type { Principal } from "../../config/contracts.ts";
 import { ClaimVerifier } from "../../mixins/claim.ts";
 import type { Database } from "../../mixins/database.ts";
-import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { Issuer } from "./issuer.ts";
 import { activeSigningKey, publicKeys, rotateSigningKey } from "./signingkeys.ts";

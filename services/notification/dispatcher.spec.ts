@@ -5,7 +5,7 @@ import { Webhook } from "standardwebhooks";
 import { v7 as uuidv7 } from "uuid";
 import type { DomainEvent, EventType } from "../../config/contracts.ts";
 import { rows, type Database } from "../../mixins/database.ts";
-import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { claimDue, record } from "./deliveries.ts";
 import { openSender } from "./deliver.ts";

@@ -2,7 +2,7 @@ import { env, list } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin, urlOf } from "../../mixins/orm.mixin.ts";
-import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { openSender, type Sender } from "./deliver.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { webhookSubscription } from "./fanout.ts";
@@ -19,7 +19,7 @@ export default service<Notification>()({
     this.dispatcher = new Dispatcher({
       database: this.db,
       listenUrl: urlOf("notification"),
-      keys: localKeyRing(env.MASTER_KEYS),
+      keys: keyManager(env),
       sender: this.sender,
       schedule: nextWait,
       log: this.logger,

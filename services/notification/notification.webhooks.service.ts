@@ -3,7 +3,7 @@ import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../con
 import { env, list } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
-import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { createEndpoint, listEndpoints, removeEndpoint, type ShownEndpoint } from "./endpoints.ts";
 import { deliveryStatuses, listDeliveries, resend, type ShownDelivery } from "./history.ts";
 import { topics } from "./topics.ts";
@@ -28,7 +28,7 @@ export const actions = {
     }),
     async handler(ctx): Promise<ShownEndpoint & { secret: string }> {
       const { tenantId } = caller(ctx);
-      return await createEndpoint(this.db, localKeyRing(env.MASTER_KEYS), list(env.WEBHOOK_PRIVATE_HOSTS), tenantId, ctx.params);
+      return await createEndpoint(this.db, keyManager(env), list(env.WEBHOOK_PRIVATE_HOSTS), tenantId, ctx.params);
     },
   }),
 

@@ -6,15 +6,8 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { errors } from "../../config/errors.ts";
 import { startS3, type S3Double } from "../../test/s3/double.ts";
-import {
-  contentId,
-  localKeyRing,
-  makeTenantKey,
-  openTenantKey,
-  unmaskChecksum,
-  type TenantKeyRecord,
-  type TenantKeys,
-} from "../../mixins/vault/keys.ts";
+import { contentId, makeTenantKey, openTenantKey, unmaskChecksum, type TenantKeyRecord, type TenantKeys } from "../../mixins/vault/keys.ts";
+import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { openStore, type Store, type StoredObject } from "../../mixins/vault/store.ts";
 import { readWhole } from "../../mixins/vault/ticket.ts";
 import type { FetchItem } from "./plan.ts";

@@ -4,7 +4,7 @@ import { env } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
-import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { assetById, listAssets, ticketsOf, versionsOf, type AssetTicket, type AssetView, type VersionView } from "./assets.ts";
 import { TenantKeyring } from "./tenantkey.ts";
 
@@ -98,6 +98,6 @@ export default service<AssetsService>()({
   mixins: [ormMixin("sync")],
   actions,
   started() {
-    this.keyring = new TenantKeyring(this.db, localKeyRing(env.MASTER_KEYS));
+    this.keyring = new TenantKeyring(this.db, keyManager(env));
   },
 });

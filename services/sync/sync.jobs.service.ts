@@ -4,7 +4,7 @@ import { jobStatuses } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
-import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { jobById, type JobView } from "./job.ts";
 import { control, createJob, jobSorts, listFailures, listJobs, type FailureView } from "./jobs.ts";
 import { readablePlaces } from "./places.ts";
@@ -151,6 +151,6 @@ export default service<JobsService>()({
   mixins: [ormMixin("sync")],
   actions,
   started() {
-    this.keyring = new TenantKeyring(this.db, localKeyRing(env.MASTER_KEYS));
+    this.keyring = new TenantKeyring(this.db, keyManager(env));
   },
 });

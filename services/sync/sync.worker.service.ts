@@ -5,7 +5,7 @@ import type { Em } from "../../mixins/database.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { openVault, storeOptions } from "../../mixins/vault/environment.ts";
-import { localKeyRing } from "../../mixins/vault/keys.ts";
+import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { jobActor } from "./actor.ts";
 import { recordAnalysis } from "./assets.ts";
 import { TenantKeyring } from "./tenantkey.ts";
@@ -29,7 +29,7 @@ export default service<Host<WithJobs & { threads: Threads }>>()({
     const workshop = {
       database: this.db,
       threads: this.threads,
-      keyring: new TenantKeyring(this.db, localKeyRing(env.MASTER_KEYS)),
+      keyring: new TenantKeyring(this.db, keyManager(env)),
       store: storeOptions(env),
       window: env.SYNC_THREADS * batchesPerThread,
     };

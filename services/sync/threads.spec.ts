@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { errors } from "../../config/errors.ts";
-import { localKeyRing, makeTenantKey, openTenantKey, type TenantKeys } from "../../mixins/vault/keys.ts";
+import { makeTenantKey, openTenantKey, type TenantKeys } from "../../mixins/vault/keys.ts";
+import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import type { PullRequest } from "./pull.ts";
 import { openThreads, type Threads } from "./threads.ts";
 

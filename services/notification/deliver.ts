@@ -1,8 +1,8 @@
 import { Agent, request, type Dispatcher } from "undici";
 import { errors, messageOf } from "../../config/errors.ts";
 import { guardedLookup } from "../../mixins/reach.ts";
+import { retryAfter } from "../../mixins/retryafter.ts";
 import { addressFaults, isAllowed } from "./address.ts";
-import { retryAfter } from "./schedule.ts";
 import { sign } from "./signature.ts";
 
 const timeoutMs = 15_000;

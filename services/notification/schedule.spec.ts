@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { nextWait, retryAfter } from "./schedule.ts";
+import { nextWait } from "./schedule.ts";
 
 const hours = (ms: number | null) => ms && ms / 3_600_000;
 
@@ -20,12 +20,5 @@ describe("the schedule", () => {
     expect(nextWait(1, 60_000)).toBe(60_000);
     expect(nextWait(1, 1)).toBeGreaterThanOrEqual(4_000);
     expect(hours(nextWait(1, Number.MAX_SAFE_INTEGER))).toBe(24);
-  });
-
-  it("reads Retry-After as seconds and as a date, and passes over what is neither", () => {
-    expect(retryAfter("120")).toBe(120_000);
-    expect(retryAfter("Fri, 31 Dec 1999 23:59:59 GMT", Date.parse("1999-12-31T23:59:00Z"))).toBe(59_000);
-    expect(retryAfter("Fri, 31 Dec 1999 23:59:59 GMT")).toBe(0);
-    for (const header of [undefined, "", "soon", "-5"]) expect(retryAfter(header, 0)).toBeNull();
   });
 });

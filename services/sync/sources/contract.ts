@@ -11,9 +11,9 @@ export interface Filled {
   close(): Promise<void>;
 }
 
-export async function listed(source: Source, signal?: AbortSignal): Promise<Entry[]> {
+export async function listed(source: Source, signal?: AbortSignal, after?: string): Promise<Entry[]> {
   const all: Entry[] = [];
-  for await (const page of source.list(signal)) {
+  for await (const page of source.list(signal, after)) {
     expect(page.length).toBeLessThanOrEqual(2000);
     all.push(...page);
   }
@@ -88,11 +88,23 @@ export function sourceContract(name: string, open: () => Promise<Filled>): void 
       for (const path of oddNames) await place.remove(path);
     });
 
+    it("goes on with a listing after any of its paths, and after one that is not there", async () => {
+      for (const path of oddNames) await place.put(path, Buffer.from(path));
+      const paths = [...oddNames].sort(comparePaths);
+      for (const after of [...paths, "a/", "a/b", "a/b/", "a/b/cc", "deep/er/0", "no/such/folder", "~"]) {
+        const rest = (await listed(place.source, undefined, after)).map(({ path }) => path);
+        expect(rest).toEqual(paths.filter((path) => comparePaths(path, after) > 0));
+      }
+      for (const path of oddNames) await place.remove(path);
+    });
+
     it("lists thousands of files page by page", async () => {
       const paths = Array.from({ length: 2500 }, (_, i) => `many/${i}`);
       await Promise.all(paths.map((path) => place.put(path, Buffer.from("x"))));
       const entries = await listed(place.source);
-      expect(entries.map(({ path }) => path)).toEqual([...paths].sort(comparePaths));
+      expect(entries.map(({ path }) => path)).toEqual(paths.sort(comparePaths));
+      const rest = await listed(place.source, undefined, paths[1400]);
+      expect(rest.map(({ path }) => path)).toEqual(paths.slice(1401));
       await Promise.all(paths.map((path) => place.remove(path)));
     });
 
@@ -102,6 +114,16 @@ export function sourceContract(name: string, open: () => Promise<Filled>): void 
       const opened = await place.source.open("file");
       expect(opened.size).toBe(size);
       expect((await drained(opened)).equals(bytes)).toBe(true);
+    });
+
+    it.each([0, 1000, 300_000])("reads a file of %i bytes from any byte on", async (size) => {
+      const bytes = randomBytes(size);
+      await place.put("file", bytes);
+      for (const from of new Set([0, Math.min(1, size), size >> 1, Math.max(size - 1, 0), size])) {
+        const opened = await place.source.open("file", undefined, from);
+        expect(opened.size).toBe(size);
+        expect((await drained(opened, 70_000)).equals(bytes.subarray(from))).toBe(true);
+      }
     });
 
     it("changes a file's fingerprint with its content, and only then", async () => {

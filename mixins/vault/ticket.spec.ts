@@ -33,16 +33,27 @@ async function stored(tenantId: string): Promise<Ticket[]> {
   );
   await upload.write(sealer.final());
   await upload.commit();
-  const pack = { tenantId, packId, storageKey: storageKey(tenantId, packId), chunkSize: SMALL_CHUNK, plainSize: sealer.plainSize };
-  const wrapping = {
-    wrappedDataKey: wrapped.toString("base64"),
+  const pack = {
+    packId,
+    chunkSize: SMALL_CHUNK,
+    plainSize: sealer.plainSize,
     tenantKeyId: record.keyId,
-    wrappedTenantKey: record.wrapped.toString("base64"),
-    masterKeyId: record.masterKeyId,
+    wrappedDataKey: wrapped.toString("base64"),
+    encoding: 0,
   };
+  const tenantKeys = [{ keyId: record.keyId, masterKeyId: record.masterKeyId, wrapped: record.wrapped.toString("base64") }];
+  const tickets = places.map(({ offset, length }) => ({
+    tenantId,
+    keys: tenantKeys,
+    length,
+    from: 0,
+    extents: [{ ...pack, offset, stored: length, length }],
+  }));
   // As it arrives over the network.
-  return JSON.parse(JSON.stringify(places.map((place) => ({ ...pack, ...wrapping, ...place })))) as Ticket[];
+  return JSON.parse(JSON.stringify(tickets)) as Ticket[];
 }
+
+const objectOf = (ticket: Ticket) => storageKey(ticket.tenantId, ticket.extents[0]!.packId);
 
 describe("A ticket", () => {
   let tickets: Ticket[];
@@ -76,10 +87,12 @@ describe("A ticket", () => {
   it("is useless with the keys of another tenant or another ring", async () => {
     const [ticket] = tickets as [Ticket];
     const [foreign] = (await stored("tenant-b")) as [Ticket];
-    const { tenantKeyId, wrappedTenantKey, masterKeyId } = foreign;
+    const [foreignKey] = foreign.keys;
     for (const forged of [
       { ...ticket, tenantId: "tenant-b" },
-      { ...ticket, tenantKeyId, wrappedTenantKey, masterKeyId },
+      { ...ticket, keys: [] },
+      { ...ticket, keys: [{ ...foreignKey!, keyId: ticket.keys[0]!.keyId }] },
+      { ...ticket, keys: foreign.keys, extents: [{ ...ticket.extents[0]!, tenantKeyId: foreignKey!.keyId }] },
     ]) {
       await expect(readTicket(forged, vault)).rejects.toMatchObject({ type: "VAULT_KEY_UNUSABLE" });
     }
@@ -89,8 +102,10 @@ describe("A ticket", () => {
 
   it("tells a missing object and a damaged first chunk before the stream is handed out", async () => {
     const [ticket] = (await stored("tenant-c")) as [Ticket];
-    await expect(readTicket({ ...ticket, storageKey: "tenant-c/00/none" }, vault)).rejects.toMatchObject({ type: "VAULT_OBJECT_MISSING" });
-    const path = join(folder, ticket.storageKey);
+    const [lost] = (await stored("tenant-c")) as [Ticket];
+    await vault.store.remove(objectOf(lost));
+    await expect(readTicket(lost, vault)).rejects.toMatchObject({ type: "VAULT_OBJECT_MISSING" });
+    const path = join(folder, objectOf(ticket));
     const object = readFileSync(path);
     object[100]! ^= 1;
     writeFileSync(path, object);
@@ -99,7 +114,7 @@ describe("A ticket", () => {
 
   it("destroys its stream when damage comes later, having given only sound bytes", async () => {
     const ticket = (await stored("tenant-d"))[1]!;
-    const path = join(folder, ticket.storageKey);
+    const path = join(folder, objectOf(ticket));
     const object = readFileSync(path);
     object[object.length - 100_000]! ^= 1;
     writeFileSync(path, object);

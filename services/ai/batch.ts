@@ -1,7 +1,7 @@
 import type { Binary } from "../../config/action.ts";
 import { errors, failureType, isRetryable } from "../../config/errors.ts";
 import { openSmall, openTenantKey, sealSmall } from "../../mixins/vault/keys.ts";
-import type { Ticket, Vault } from "../../mixins/vault/ticket.ts";
+import type { Ticket, Vault, WrappedTenantKey } from "../../mixins/vault/ticket.ts";
 import { failedAnalysis, type Analysis } from "./analyse.ts";
 import { readContent } from "./contents.ts";
 import type { AnalysisThreads } from "./threads.ts";
@@ -72,7 +72,8 @@ async function find({ assetId, name, size, contentId, ticket }: AssetTicket, { v
   }
   const { thumbnail, ...analysis } = await threads.analyse({ bytes, name, size });
   if (!thumbnail) return { contentId, assetId, analysis, thumbnail: null };
-  const keys = await openTenantKey(vault.keys, ticket.tenantId, tenantKeyOf(ticket));
+  const [current] = ticket.keys;
+  const keys = await openTenantKey(vault.keys, ticket.tenantId, recordOf(current!));
   const sealed = sealSmall(keys, thumbnailPurpose(contentId), thumbnail.bytes);
   return { contentId, assetId, analysis, thumbnail: { width: thumbnail.width, height: thumbnail.height, sealed } };
 }
@@ -84,13 +85,21 @@ export async function openThumbnail(
   vault: Vault,
 ): Promise<Binary> {
   if (!asset) throw errors.assetNotFound("There is no such asset.");
-  const keys = await openTenantKey(vault.keys, asset.ticket.tenantId, tenantKeyOf(asset.ticket));
-  const bytes = openSmall(keys, thumbnailPurpose(thumbnail.contentId), thumbnail.sealed);
+  const bytes = await openByAny(asset.ticket, vault, thumbnailPurpose(thumbnail.contentId), thumbnail.sealed);
   return { mediaType: "image/webp", base64: bytes.toString("base64"), etag: `"${thumbnail.contentId.slice(0, 32)}"` };
 }
 
-const tenantKeyOf = (ticket: Ticket) => ({
-  keyId: ticket.tenantKeyId,
-  masterKeyId: ticket.masterKeyId,
-  wrapped: Buffer.from(ticket.wrappedTenantKey, "base64"),
-});
+/** A thumbnail does not say which of the tenant's keys sealed it; there are two at most, after a rotation. */
+async function openByAny(ticket: Ticket, vault: Vault, purpose: string, sealed: Buffer): Promise<Buffer> {
+  let failure: unknown = errors.vaultKey("The tenant has no key.");
+  for (const key of ticket.keys) {
+    try {
+      return openSmall(await openTenantKey(vault.keys, ticket.tenantId, recordOf(key)), purpose, sealed);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+const recordOf = ({ keyId, masterKeyId, wrapped }: WrappedTenantKey) => ({ keyId, masterKeyId, wrapped: Buffer.from(wrapped, "base64") });

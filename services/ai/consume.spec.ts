@@ -66,16 +66,22 @@ async function tenant() {
       await upload.write(sealer.update(bytes));
       const ticket = {
         tenantId,
-        packId,
-        storageKey: storageKey(tenantId, packId),
-        chunkSize: SMALL_CHUNK,
-        plainSize: 0,
-        wrappedDataKey: wrapped.toString("base64"),
-        tenantKeyId: record.keyId,
-        wrappedTenantKey: record.wrapped.toString("base64"),
-        masterKeyId: record.masterKeyId,
-        offset,
+        keys: [{ keyId: record.keyId, masterKeyId: record.masterKeyId, wrapped: record.wrapped.toString("base64") }],
         length: bytes.length,
+        from: 0,
+        extents: [
+          {
+            packId,
+            chunkSize: SMALL_CHUNK,
+            plainSize: 0,
+            tenantKeyId: record.keyId,
+            wrappedDataKey: wrapped.toString("base64"),
+            offset,
+            stored: bytes.length,
+            length: bytes.length,
+            encoding: 0 as const,
+          },
+        ],
       };
       const id = contentId(keys, createHash("sha256").update(bytes).digest()).toString("hex");
       assets.push({ assetId: ids[name] ?? randomUUID(), name, size: bytes.length, contentId: id, ticket });
@@ -84,13 +90,15 @@ async function tenant() {
     await upload.write(sealer.final());
     await upload.commit();
     for (const asset of assets) {
-      asset.ticket.plainSize = offset;
+      asset.ticket.extents[0]!.plainSize = offset;
       stored.set(`${tenantId} ${asset.assetId}`, asset);
     }
     return assets;
   };
   return { tenantId, store };
 }
+
+const objectOf = ({ ticket }: AssetTicket) => storageKey(ticket.tenantId, ticket.extents[0]!.packId);
 
 const event = (tenantId: string, assets: AssetTicket[], analyse = true): DomainEvent<"asset.stored"> => ({
   id: randomUUID(),
@@ -162,7 +170,7 @@ describe("asset.stored", () => {
     expect(await published(tenantId)).toHaveLength(1);
 
     // Without its pack, reading would fail.
-    await vault.store.remove(assets[0]!.ticket.storageKey);
+    await vault.store.remove(objectOf(assets[0]!));
     await consumer.handle(event(tenantId, assets));
     expect(await analyses(tenantId)).toEqual(before);
     expect(await published(tenantId)).toHaveLength(2);
@@ -187,7 +195,7 @@ describe("asset.stored", () => {
     const bytes = Buffer.from("words that come back");
     const [lost] = (await store({ "lost.txt": bytes })) as [AssetTicket];
     const [kept] = (await store({ "kept.txt": Buffer.from("words that stay") })) as [AssetTicket];
-    await vault.store.remove(lost.ticket.storageKey);
+    await vault.store.remove(objectOf(lost));
     await consumer.handle(event(tenantId, [lost, kept]));
     expect(await analysis(tenantId, lost)).toMatchObject({
       status: "failed",

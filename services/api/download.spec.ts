@@ -69,16 +69,22 @@ async function seal(id: string, plain: Buffer): Promise<string> {
     modifiedAt,
     ticket: {
       tenantId: tenant,
-      packId,
-      storageKey: storageKey(tenant, packId),
-      chunkSize: SMALL_CHUNK,
-      plainSize: plain.length,
-      wrappedDataKey: wrapped.toString("base64"),
-      tenantKeyId: record.keyId,
-      wrappedTenantKey: record.wrapped.toString("base64"),
-      masterKeyId: record.masterKeyId,
-      offset: 0,
+      keys: [{ keyId: record.keyId, masterKeyId: record.masterKeyId, wrapped: record.wrapped.toString("base64") }],
       length: plain.length,
+      from: 0,
+      extents: [
+        {
+          packId,
+          chunkSize: SMALL_CHUNK,
+          plainSize: plain.length,
+          tenantKeyId: record.keyId,
+          wrappedDataKey: wrapped.toString("base64"),
+          offset: 0,
+          stored: plain.length,
+          length: plain.length,
+          encoding: 0,
+        },
+      ],
     },
   });
   return join(fileURLToPath(world.vaultUrl), storageKey(tenant, packId));

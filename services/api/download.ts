@@ -1,7 +1,7 @@
 import { pipeline } from "node:stream/promises";
 import type { ServiceBroker } from "moleculer";
 import { errors } from "../../config/errors.ts";
-import { readTicket } from "../../mixins/vault/ticket.ts";
+import { coveredTo, readTicket } from "../../mixins/vault/ticket.ts";
 import { isUnchanged, quoted, rangeCounts } from "./conditions.ts";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
@@ -40,7 +40,9 @@ export async function download({ vault }: Gateway, broker: ServiceBroker, req: E
     throw errors.rangeNotSatisfiable(`The content has ${asset.size} bytes; ${wanted} lies outside.`, { size: asset.size });
   }
   const range = asked === "whole" ? { start: 0, end: asset.size } : asked;
-  const content = req.method === "HEAD" ? undefined : await readTicket(asset.ticket, vault!, range);
+  const more = async (from: number) => (await ticketOf(broker, req.claim!, wish.id, asset.version, from)).ticket;
+  const first = coveredTo(asset.ticket) > range.start ? asset.ticket : await more(range.start);
+  const content = req.method === "HEAD" ? undefined : await readTicket(first, vault!, range, more);
 
   res.statusCode = asked === "whole" ? 200 : 206;
   if (asked !== "whole") res.setHeader("Content-Range", `bytes ${range.start}-${range.end - 1}/${asset.size}`);

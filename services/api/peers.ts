@@ -12,6 +12,11 @@ export const verifyKey = async (broker: ServiceBroker, credential: string): Prom
 /** A job of the caller's organisation. @throws JOB_NOT_FOUND */
 export const jobOf = (broker: ServiceBroker, claim: string, id: string) => call(broker, "sync.jobs.get", { id }, { meta: { claim } });
 
-/** Where an asset's content lies. @throws ASSET_NOT_FOUND */
-export const ticketOf = (broker: ServiceBroker, claim: string, id: string, version?: number) =>
-  call(broker, "sync.assets.ticket", { id, ...(version === undefined ? {} : { version }) }, { meta: { claim } });
+/** Where an asset's content lies, from a byte of it on. @throws ASSET_NOT_FOUND */
+export const ticketOf = (broker: ServiceBroker, claim: string, id: string, version?: number, from?: number) =>
+  call(
+    broker,
+    "sync.assets.ticket",
+    { id, ...(version !== undefined && { version }), ...(from !== undefined && { from }) },
+    { meta: { claim } },
+  );

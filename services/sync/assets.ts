@@ -3,8 +3,6 @@ import { errors } from "../../config/errors.ts";
 import { row, rows, type Em } from "../../mixins/database.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../mixins/page.ts";
 import { unmaskChecksum, type TenantKeys } from "../../mixins/vault/keys.ts";
-import type { Ticket } from "../../mixins/vault/ticket.ts";
-import { tenantKeyRecord } from "./tenantkey.ts";
 
 export interface AssetView {
   id: string;
@@ -100,61 +98,6 @@ export async function versionsOf(em: Em, keys: TenantKeys, id: string): Promise<
   return found.map(({ content_id, masked_checksum, ...version }) => ({
     ...version,
     sha256: unmaskChecksum(keys, content_id, masked_checksum).toString("hex"),
-  }));
-}
-
-/** An asset's content, ready to be read from the vault by a node that has the key ring. */
-export interface AssetTicket {
-  assetId: string;
-  name: string;
-  mediaType: string | null;
-  version: number;
-  size: number;
-  contentId: string;
-  modifiedAt: string | null;
-  ticket: Ticket;
-}
-
-interface TicketRow extends Omit<AssetTicket, "ticket"> {
-  pack_id: string;
-  storage_key: string;
-  chunk_size: number;
-  plain_size: number;
-  wrapped_key: Buffer;
-  position: number;
-}
-
-/** Tickets of the current (or, for one asset, another) version. Assets that do not exist for this tenant are left out. */
-export async function ticketsOf(em: Em, tenantId: string, assetIds: string[], version?: number): Promise<AssetTicket[]> {
-  const key = await tenantKeyRecord(em, tenantId);
-  if (!key) return [];
-  const found = await rows<TicketRow>(
-    em,
-    `select a.id as "assetId", a.name, case when v.version = a.version then a.media_type end as "mediaType", v.version, v.size::float8 as size,
-            encode(v.content_id, 'hex') as "contentId", ${isoTime("v.modified_at")} as "modifiedAt",
-            p.id as pack_id, p.storage_key, p.chunk_size, p.plain_size::float8 as plain_size, p.wrapped_key, b.position::float8 as position
-     from sync.assets a
-     join sync.asset_versions v on v.asset_id = a.id and v.version = coalesce(?::int, a.version)
-     join sync.blobs b on b.tenant_id = a.tenant_id and b.content_id = v.content_id
-     join sync.packs p on p.id = b.pack_id
-     where a.tenant_id = ? and a.id in (select value::uuid from json_array_elements_text(?::json))`,
-    [version ?? null, tenantId, JSON.stringify(assetIds)],
-  );
-  return found.map(({ pack_id, storage_key, chunk_size, plain_size, wrapped_key, position, ...asset }) => ({
-    ...asset,
-    ticket: {
-      tenantId,
-      packId: pack_id,
-      storageKey: storage_key,
-      chunkSize: chunk_size,
-      plainSize: plain_size,
-      wrappedDataKey: wrapped_key.toString("base64"),
-      tenantKeyId: key.keyId,
-      wrappedTenantKey: key.wrapped.toString("base64"),
-      masterKeyId: key.masterKeyId,
-      offset: position,
-      length: asset.size,
-    },
   }));
 }
 

@@ -11,7 +11,7 @@ export async function* knownAssets(database: Database, tenantId: string, sourceI
     const page = await database.tenant(tenantId, (em) =>
       rows<Known>(
         em,
-        `select id as "assetId", path, fingerprint, encode(content_id, 'hex') as "contentId", gone_at is not null as gone
+        `select id as "assetId", path, fingerprint, gone_at is not null as gone
          from sync.assets where tenant_id = ? and source_id = ? and path > ? order by path limit ${pageSize}`,
         [tenantId, sourceId, after],
       ),

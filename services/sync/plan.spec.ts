@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { batches, plan, type Decision, type FetchItem, type Known, type PlanSummary } from "./plan.ts";
+import { batches, plan, type Decision, type FetchItem, type Known, type PlanRules, type PlanSummary } from "./plan.ts";
 import { comparePaths } from "./sources/order.ts";
 import type { Entry } from "./sources/source.ts";
 
@@ -15,7 +15,6 @@ const row = (path: string, fingerprint = "f", gone = false): Known => ({
   assetId: `id of ${path}`,
   path,
   fingerprint,
-  contentId: "",
   gone,
 });
 const problem = (path: string, hides?: string) =>
@@ -24,10 +23,10 @@ const problem = (path: string, hides?: string) =>
 async function planned(
   entries: Iterable<Entry[]>,
   rows: Iterable<Known[]>,
-  mode: "incremental" | "full" = "incremental",
+  rules: Partial<PlanRules> = {},
 ): Promise<{ decisions: Decision[]; summary: PlanSummary }> {
   const decisions: Decision[] = [];
-  const planning = plan(entries, rows, mode);
+  const planning = plan(entries, rows, { mode: "incremental", ...rules });
   for (;;) {
     const step = await planning.next();
     if (step.done) return { decisions, summary: step.value };
@@ -35,7 +34,10 @@ async function planned(
   }
 }
 const told = (decisions: Decision[]) =>
-  decisions.map((decision) => `${decision.path} ${decision.kind} ${"reason" in decision ? decision.reason : decision.type}`);
+  decisions.map((decision) => {
+    const why = "reason" in decision ? decision.reason : "type" in decision ? decision.type : "";
+    return `${decision.path} ${decision.kind} ${why}`.trimEnd();
+  });
 
 /** Cuts a list into pages, some of them empty. */
 const pages = <T>(all: T[], sizes: number[]): T[][] => {
@@ -50,36 +52,60 @@ describe("A plan", () => {
     const entries = [entry("changed", "new"), entry("fresh"), entry("returned"), entry("same")];
     const rows = [row("changed"), row("lost"), row("lost before", "f", true), row("returned", "f", true), row("same")];
     const { decisions, summary } = await planned([entries], [rows]);
-    expect(told(decisions)).toEqual([
-      "changed fetch changed",
-      "fresh fetch new",
-      "lost gone unlisted",
-      "returned fetch returned",
-      "same unchanged fingerprint",
-    ]);
-    expect(summary).toEqual({ complete: true, fetch: { items: 3, bytes: 30 }, unchanged: 1, gone: 1, problems: 0 });
-    expect(decisions[0]).toMatchObject({ assetId: "id of changed", fingerprint: "new" });
-    expect(decisions[1]).toMatchObject({ assetId: null });
+    expect(told(decisions)).toEqual(["changed fetch changed", "fresh fetch new", "lost gone", "returned fetch returned"]);
+    expect(summary).toMatchObject({
+      complete: true,
+      listed: 4,
+      known: 3,
+      fetch: { items: 3, bytes: 30 },
+      changed: 1,
+      unchanged: 1,
+      gone: 1,
+      problems: 0,
+    });
+    expect(decisions[0]).toMatchObject({ known: true, fingerprint: "new" });
+    expect(decisions[1]).not.toHaveProperty("known");
   });
 
   it("fetches everything that can be read in full mode, and still tells what is gone", async () => {
-    const { decisions } = await planned([[entry("a"), entry("b"), problem("c")]], [[row("a"), row("c"), row("d")]], "full");
-    expect(told(decisions)).toEqual(["a fetch full", "b fetch new", "c problem SOURCE_DENIED", "c unchanged problem", "d gone unlisted"]);
+    const { decisions } = await planned([[entry("a"), entry("b"), problem("c")]], [[row("a"), row("c"), row("d")]], { mode: "full" });
+    expect(told(decisions)).toEqual(["a fetch full", "b fetch new", "c problem SOURCE_DENIED", "d gone"]);
   });
 
   it("keeps what lies in a folder that could not be listed, and says that the listing is not complete", async () => {
     const rows = [row("a"), row("closed/1"), row("closed/2"), row("closer"), row("z")];
     const { decisions, summary } = await planned([[entry("a"), problem("closed/", "closed/"), entry("z")]], [rows]);
-    expect(told(decisions)).toEqual([
-      "a unchanged fingerprint",
-      "closed/ problem SOURCE_DENIED",
-      "closed/1 unchanged unlisted",
-      "closed/2 unchanged unlisted",
-      "closer gone unlisted",
-      "z unchanged fingerprint",
-    ]);
-    expect(summary.complete).toBe(false);
+    expect(told(decisions)).toEqual(["closed/ problem SOURCE_DENIED", "closer gone"]);
+    expect(summary).toMatchObject({ complete: false, unchanged: 4 });
     expect((await planned([[problem("x")]], [[]])).summary).toMatchObject({ complete: true, problems: 1 });
+  });
+
+  it("leaves alone what its filter leaves out, on both sides", async () => {
+    const rules = { filter: ({ path }: { path: string }) => !path.endsWith(".tmp") };
+    const { decisions, summary } = await planned(
+      [[entry("a.tmp"), entry("b", "new"), entry("c.tmp")]],
+      [[row("b"), row("c.tmp", "old")]],
+      rules,
+    );
+    expect(told(decisions)).toEqual(["b fetch changed"]);
+    expect(summary).toMatchObject({ filtered: 2, known: 2, listed: 3 });
+  });
+
+  it("does not fetch what the source proves to be the same content", async () => {
+    const contentTag = (fingerprint: string) => fingerprint.split(".")[1] ?? null;
+    const rows = [row("a", "1.x"), row("b", "1.x"), row("c", "1")];
+    const { decisions, summary } = await planned([[entry("a", "2.x"), entry("b", "2.y"), entry("c", "2")]], [rows], { contentTag });
+    expect(told(decisions)).toEqual(["a touch", "b fetch changed", "c fetch changed"]);
+    expect(summary).toMatchObject({ touched: 1, changed: 2 });
+  });
+
+  it("names paths that differ only in case or Unicode form", async () => {
+    const paths = ["A/x", "a/X", "a/x", "b", "e\u0301", "\u00e9"].sort(comparePaths);
+    const { summary } = await planned([paths.map((path) => entry(path))], []);
+    expect(summary.collisions.map((group) => group.sort())).toEqual([
+      ["A/x", "a/X", "a/x"],
+      ["e\u0301", "\u00e9"],
+    ]);
   });
 
   it("retires everything of an emptied source, in pages", async () => {
@@ -115,14 +141,14 @@ describe("A plan", () => {
         const sorted = (of: object) => Object.keys(of).sort(comparePaths);
         const entries = sorted(source).map((path) => entry(path, source[path]!.print));
         const rows = sorted(catalogue).map((path) => row(path, catalogue[path]!.print, catalogue[path]!.gone));
-        const { decisions } = await planned(pages(entries, one), pages(rows, two), mode);
+        const { decisions } = await planned(pages(entries, one), pages(rows, two), { mode });
         const expected = [...new Set([...sorted(source), ...sorted(catalogue)])].sort(comparePaths).flatMap((path) => {
           const [here, there] = [source[path], catalogue[path]];
-          if (!here) return there!.gone ? [] : [`${path} gone unlisted`];
+          if (!here) return there!.gone ? [] : [`${path} gone`];
           if (!there) return [`${path} fetch new`];
           if (there.gone) return [`${path} fetch returned`];
           if (mode === "full") return [`${path} fetch full`];
-          return [here.print === there.print ? `${path} unchanged fingerprint` : `${path} fetch changed`];
+          return here.print === there.print ? [] : [`${path} fetch changed`];
         });
         expect(told(decisions)).toEqual(expected);
       },

@@ -1,4 +1,5 @@
 import { errors } from "../../config/errors.ts";
+import type { Filter } from "./filters.ts";
 import { comparePaths } from "./sources/order.ts";
 import type { Entry } from "./sources/source.ts";
 
@@ -8,37 +9,36 @@ export interface Known {
   path: string;
   /** Of the listing that the current version was fetched by. */
   fingerprint: string;
-  contentId: string;
   /** The asset was retired by an earlier run. */
   gone: boolean;
 }
 
-export type Decision = FetchDecision | UnchangedDecision | GoneDecision | ProblemDecision;
+/** What is to be done. What is to be left as it is, is only counted. */
+export type Decision = FetchDecision | TouchDecision | GoneDecision | ProblemDecision;
 
 export interface FetchItem {
   path: string;
   size: number;
   modifiedAt: number | null;
   fingerprint: string;
+  /** The catalogue has an asset of this path. */
+  known?: true;
 }
 export interface FetchDecision extends FetchItem {
   kind: "fetch";
   reason: "new" | "changed" | "returned" | "full";
-  assetId: string | null;
 }
-export interface UnchangedDecision {
-  kind: "unchanged";
-  /** `unlisted`: its folder could not be listed, so nothing is known against it. `problem`: it is listed, but can't be read. */
-  reason: "fingerprint" | "unlisted" | "problem";
-  path: string;
+/** The source proves by a content tag that only time or place of storage are others. */
+export interface TouchDecision extends FetchItem {
+  kind: "touch";
   assetId: string;
 }
 export interface GoneDecision {
   kind: "gone";
-  /** Only to be carried out when the plan ends `complete`. */
-  reason: "unlisted";
   path: string;
   assetId: string;
+  /** As it was last listed. */
+  fingerprint: string;
 }
 export interface ProblemDecision {
   kind: "problem";
@@ -48,12 +48,31 @@ export interface ProblemDecision {
 }
 
 export interface PlanSummary {
-  /** False when some of the source could not be listed: nothing may be retired then. */
+  /** False when some of the source could not be listed: nothing may be retired then, and the "gone" that were decided don't count. */
   complete: boolean;
+  /** Entries listed, those left out by the filter too. */
+  listed: number;
+  /** Assets of the catalogue that were not gone before. */
+  known: number;
   fetch: { items: number; bytes: number };
+  /** Of `fetch`: how many had another state before. */
+  changed: number;
+  touched: number;
   unchanged: number;
+  /** Left out by the filter. */
+  filtered: number;
   gone: number;
   problems: number;
+  /** Groups of paths that differ only in case or in the Unicode form of their letters: some file systems hold only one of each. */
+  collisions: string[][];
+}
+
+export interface PlanRules {
+  /** In `full` mode everything that can be read is fetched, whatever its fingerprint. */
+  mode: "incremental" | "full";
+  filter?: Filter | undefined;
+  /** See SourceKind. */
+  contentTag?: (fingerprint: string) => string | null;
 }
 
 type Pages<T> = AsyncIterable<T[]> | Iterable<T[]>;
@@ -61,38 +80,65 @@ type Pages<T> = AsyncIterable<T[]> | Iterable<T[]>;
 /**
  * Merge-joins a listing with the catalogue; both in ascending UTF-8 byte order of the path (PostgreSQL: collate "C").
  * Memory is one page of each, whatever their length. Yields decisions page by page and returns the summary.
- * In `full` mode everything that can be read is fetched, whatever its fingerprint.
  * @throws INTERNAL_ERROR when either side is out of order: joined so, assets would be retired that are still there.
  */
-export async function* plan(
-  entries: Pages<Entry>,
-  rows: Pages<Known>,
-  mode: "incremental" | "full",
-): AsyncGenerator<Decision[], PlanSummary> {
-  const summary: PlanSummary = { complete: true, fetch: { items: 0, bytes: 0 }, unchanged: 0, gone: 0, problems: 0 };
+export async function* plan(entries: Pages<Entry>, rows: Pages<Known>, rules: PlanRules): AsyncGenerator<Decision[], PlanSummary> {
+  const { filter } = rules;
+  const summary: PlanSummary = {
+    complete: true,
+    listed: 0,
+    known: 0,
+    fetch: { items: 0, bytes: 0 },
+    changed: 0,
+    touched: 0,
+    unchanged: 0,
+    filtered: 0,
+    gone: 0,
+    problems: 0,
+    collisions: [],
+  };
   const known = cursor(rows, "The catalogue");
+  const lookalikes = findLookalikes(summary.collisions);
   let hidden: string | undefined;
   let before = "";
   let decisions: Decision[] = [];
 
-  const decide = (decision: Decision) => {
-    decisions.push(decision);
-    if (decision.kind === "fetch") {
-      summary.fetch.items++;
-      summary.fetch.bytes += decision.size;
-    } else if (decision.kind === "problem") summary.problems++;
-    else summary[decision.kind]++;
+  const fetch = (entry: Entry, reason: FetchDecision["reason"], row?: Known) => {
+    const { path, size, modifiedAt, fingerprint } = entry;
+    decisions.push({ kind: "fetch", reason, path, size, modifiedAt, fingerprint, ...(row && { known: true }) });
+    summary.fetch.items++;
+    summary.fetch.bytes += size;
+    if (reason === "changed") summary.changed++;
   };
-  const missing = ({ path, assetId, gone }: Known) => {
+  const missing = ({ path, assetId, gone, fingerprint }: Known) => {
     if (gone) return;
-    if (hidden !== undefined && path.startsWith(hidden)) decide({ kind: "unchanged", reason: "unlisted", path, assetId });
-    else decide({ kind: "gone", reason: "unlisted", path, assetId });
+    summary.known++;
+    if (hidden !== undefined && path.startsWith(hidden)) summary.unchanged++;
+    else {
+      decisions.push({ kind: "gone", path, assetId, fingerprint });
+      summary.gone++;
+    }
+  };
+  const decide = (entry: Entry, row: Known | undefined) => {
+    if (row && !row.gone) summary.known++;
+    if (filter && !filter(entry)) summary.filtered++;
+    else if (!row) fetch(entry, "new");
+    else if (row.gone) fetch(entry, "returned", row);
+    else if (rules.mode === "full") fetch(entry, "full", row);
+    else if (row.fingerprint === entry.fingerprint) summary.unchanged++;
+    else if (sameContent(rules, row.fingerprint, entry.fingerprint)) {
+      const { path, size, modifiedAt, fingerprint } = entry;
+      decisions.push({ kind: "touch", path, size, modifiedAt, fingerprint, assetId: row.assetId });
+      summary.touched++;
+    } else fetch(entry, "changed", row);
   };
 
   for await (const page of entries) {
     for (const entry of page) {
       if (before && comparePaths(before, entry.path) >= 0) throw disorder("The listing", before, entry.path);
       before = entry.path;
+      summary.listed++;
+      lookalikes(entry.path);
       // Almost always a row is there already; only a page's end is waited for.
       let row = known.peek() ?? (await known.load());
       while (row && comparePaths(row.path, entry.path) < 0) {
@@ -102,13 +148,15 @@ export async function* plan(
       }
       const match = row?.path === entry.path ? known.take() : undefined;
       if (entry.problem) {
-        if (entry.problem.hides !== undefined) {
+        const { type, message, hides } = entry.problem;
+        if (hides !== undefined) {
           summary.complete = false;
-          hidden = entry.problem.hides;
+          hidden = hides;
         }
-        decide({ kind: "problem", path: entry.path, type: entry.problem.type, message: entry.problem.message });
-        if (match && !match.gone) decide({ kind: "unchanged", reason: "problem", path: match.path, assetId: match.assetId });
-      } else decide(compare(entry, match, mode));
+        decisions.push({ kind: "problem", path: entry.path, type, message });
+        summary.problems++;
+        if (match && !match.gone) summary.known++;
+      } else decide(entry, match);
     }
     yield decisions;
     decisions = [];
@@ -125,18 +173,34 @@ export async function* plan(
   return summary;
 }
 
-const PAGE = 2000;
-
-function compare({ path, size, modifiedAt, fingerprint }: Entry, row: Known | undefined, mode: "incremental" | "full"): Decision {
-  const fetch = (reason: FetchDecision["reason"]): FetchDecision => {
-    return { kind: "fetch", reason, path, size, modifiedAt, fingerprint, assetId: row?.assetId ?? null };
-  };
-  if (!row) return fetch("new");
-  if (row.gone) return fetch("returned");
-  if (mode === "full") return fetch("full");
-  if (row.fingerprint !== fingerprint) return fetch("changed");
-  return { kind: "unchanged", reason: "fingerprint", path, assetId: row.assetId };
+function sameContent({ contentTag }: PlanRules, before: string, now: string): boolean {
+  const tag = contentTag?.(now) ?? null;
+  return tag !== null && tag === contentTag?.(before);
 }
+
+/** Paths kept to find those that look alike. */
+const watched = 100_000;
+const reportedCollisions = 100;
+
+/**
+ * Finds paths that differ only in case or Unicode form. Of such a group the ones that are not in folded form come first in byte order
+ * (capitals before small letters, a letter with a combining mark before the composed one), so only those have to be remembered.
+ */
+function findLookalikes(found: string[][]): (path: string) => void {
+  const seen = new Map<string, string[]>();
+  return (path) => {
+    // Plain small letters without anything remembered: by far the most paths.
+    if (!seen.size && !/[^\x20-\x40\x5b-\x7e]/.test(path)) return;
+    const folded = path.normalize("NFC").toLowerCase();
+    const group = seen.get(folded);
+    if (group) {
+      group.push(path);
+      if (group.length === 2 && found.length < reportedCollisions) found.push(group);
+    } else if (folded !== path && seen.size < watched) seen.set(folded, [path]);
+  };
+}
+
+const PAGE = 2000;
 
 /** Steps through pages of rows, holding one page. */
 function cursor(pages: Pages<Known>, what: string) {
@@ -192,8 +256,8 @@ export function batches(limits: BatchLimits = batchLimits): { add(item: FetchIte
     return full.items.length ? [full] : [];
   };
   return {
-    add({ path, size, modifiedAt, fingerprint }) {
-      const item = { path, size, modifiedAt, fingerprint };
+    add({ path, size, modifiedAt, fingerprint, known }) {
+      const item = { path, size, modifiedAt, fingerprint, ...(known && { known }) };
       if (size >= limits.largeFrom) return [{ items: [item], bytes: size }];
       const full = open.items.length >= limits.maxItems || open.bytes + size > limits.maxBytes ? end() : [];
       open.items.push(item);

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -11,10 +12,10 @@ import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { openStore, type Store, type StoredObject } from "../../mixins/vault/store.ts";
 import { readWhole } from "../../mixins/vault/ticket.ts";
 import type { FetchItem } from "./plan.ts";
-import { arenaSize, pull, type Pull, type PullResult } from "./pull.ts";
+import { arenaSize, pull, PART, type Pull, type PullResult, type PulledItem, type StoredPart } from "./pull.ts";
 import { openSource } from "./sources/kinds.ts";
 import type { FileSpec } from "./sources/file.source.ts";
-import type { Source } from "./sources/source.ts";
+import type { Opened, Source } from "./sources/source.ts";
 
 const MIB = 2 ** 20;
 const ring = localKeyRing(`k:${Buffer.alloc(32, 1).toString("base64")}`);
@@ -29,6 +30,7 @@ let keys: TenantKeys;
 const arena = Buffer.alloc(arenaSize);
 
 beforeEach(async () => {
+  parts = [];
   root = mkdtempSync(join(folder, "source-"));
   source = await openSource({ kind: "file", root, uri: pathToFileURL(root).href, host: "" } satisfies FileSpec);
   store = await openStore({ url: pathToFileURL(mkdtempSync(join(folder, "vault-"))).href, fsync: false });
@@ -41,8 +43,14 @@ function write(path: string, bytes: Buffer): FetchItem {
   writeFileSync(join(root, path), bytes);
   return { path, size: bytes.length, modifiedAt: null, fingerprint: "as listed" };
 }
+let parts: StoredPart[];
+const keepPart = (part: StoredPart) => {
+  if (!part.number) parts = [];
+  return Promise.resolve(void parts.push(part));
+};
 const nothing = () => Promise.resolve(new Set<string>());
-const pulled = (items: FetchItem[], more: Partial<Pull> = {}) => pull({ source, store, keys, items, arena, known: nothing, ...more });
+const pulled = (items: FetchItem[], more: Partial<Pull> = {}) =>
+  pull({ source, store, keys, items, arena, compress: false, parts: [], known: nothing, stored: keepPart, ...more });
 const objects = async () => {
   const all: StoredObject[] = [];
   for await (const page of store.list("")) all.push(...page);
@@ -51,22 +59,17 @@ const objects = async () => {
 const hex = (bytes: Buffer) => contentId(keys, createHash("sha256").update(bytes).digest()).toString("hex");
 
 /** Reads an item back as a client of the catalogue would. */
-function readBack({ pack }: PullResult, place: { offset: number | null; size: number }): Promise<Buffer> {
-  const { id, storageKey, chunkSize, plainSize, wrappedDataKey } = pack!;
-  const ticket = {
-    tenantId: "tenant",
-    packId: id,
-    storageKey,
-    chunkSize,
-    plainSize,
-    wrappedDataKey: wrappedDataKey.toString("base64"),
-    tenantKeyId: record.keyId,
-    wrappedTenantKey: record.wrapped.toString("base64"),
-    masterKeyId: record.masterKeyId,
-    offset: place.offset!,
-    length: place.size,
-  };
-  return readWhole(ticket, { keys: ring, store }, 64 * MIB);
+function readBack({ pack }: PullResult, { offset, size, stored, encoding }: PulledItem): Promise<Buffer> {
+  const packs = offset === null ? parts : [{ ...pack!, offset, stored, size, encoding }];
+  const extents = packs.map((extent) => ({
+    offset: 0,
+    ...extent,
+    packId: extent.id,
+    length: extent.size,
+    wrappedDataKey: extent.wrappedDataKey.toString("base64"),
+  }));
+  const key = { keyId: record.keyId, masterKeyId: record.masterKeyId, wrapped: record.wrapped.toString("base64") };
+  return readWhole({ tenantId: "tenant", keys: [key], length: size, from: 0, extents }, { keys: ring, store }, 64 * MIB);
 }
 
 describe("Pulling a batch", () => {
@@ -184,24 +187,89 @@ describe("Pulling a batch", () => {
   });
 });
 
+describe("Pulling with compression", () => {
+  it("compresses what shrinks, small or large, and leaves the rest as it is", async () => {
+    const text = Buffer.from("a line of text that repeats itself, and so on\n".repeat(400));
+    const items = [
+      write("text.csv", text),
+      write("noise", randomBytes(20_000)),
+      write("text.jpg", text.subarray(1)),
+      write("tiny", Buffer.from("x")),
+    ];
+    const result = await pulled(items, { compress: true });
+    expect(result.items.map(({ encoding }) => encoding)).toEqual([1, 0, 0, 0]);
+    expect(result.items[0]!.stored).toBeLessThan(text.length / 5);
+    for (const [i, item] of result.items.entries())
+      expect((await readBack(result, item)).equals([text, null, text.subarray(1)][i] ?? (await readFile(join(root, item.path))))).toBe(
+        true,
+      );
+    const large = Buffer.concat(Array.from({ length: 600 }, () => text));
+    const whole = await pulled([write("large.txt", large)], { compress: true });
+    expect(parts.map(({ encoding }) => encoding)).toEqual([1, 1]);
+    expect((await readBack(whole, whole.items[0]!)).equals(large)).toBe(true);
+  });
+});
+
 describe("Pulling a large file", () => {
   const large = randomBytes(9 * MIB + 7);
 
-  it("streams it into a pack of its own", async () => {
+  it("stores it in parts, each a pack of its own", async () => {
     const result = await pulled([write("large", large)]);
-    expect(result.items).toMatchObject([{ size: large.length, offset: 0, deduplicated: false }]);
+    expect(result).toMatchObject({ items: [{ size: large.length, offset: null, deduplicated: false }], parts: 2 });
+    expect(parts.map(({ number, size }) => [number, size])).toEqual([
+      [0, PART],
+      [1, large.length - PART],
+    ]);
     expect((await readBack(result, result.items[0]!)).equals(large)).toBe(true);
     expect(result.items[0]!.contentId.toString("hex")).toBe(hex(large));
   });
 
-  it("keeps no second copy when its content turns out to be known", async () => {
+  it("says when its content turns out to be known", async () => {
     const result = await pulled([write("large", large)], { known: (ids) => Promise.resolve(new Set(ids)) });
-    expect(result).toMatchObject({ items: [{ deduplicated: true, offset: null }], failures: [] });
-    expect(result.pack).toBeUndefined();
-    expect(await objects()).toEqual([]);
+    expect(result).toMatchObject({ items: [{ deduplicated: true, offset: null }], failures: [], parts: 2 });
   });
 
-  it("tries again when it changes, then reports it and leaves nothing", async () => {
+  it("goes on after the parts that are stored, reading nothing of them again", async () => {
+    const item = write("large", large);
+    await pulled([item]);
+    const [first] = parts;
+    let read = 0;
+    const counted: Source = {
+      ...source,
+      open(path, signal, from) {
+        const opened = source.open(path, signal, from) as Opened;
+        const counting = (into: Uint8Array) => {
+          const got = opened.read(into) as number;
+          read += got;
+          return got;
+        };
+        return { ...opened, read: counting };
+      },
+    };
+    parts = [first!];
+    const result = await pulled([item], { source: counted, parts: [first!] });
+    expect(read).toBe(large.length - PART);
+    expect(result.items[0]!.contentId.toString("hex")).toBe(hex(large));
+    expect((await readBack(result, result.items[0]!)).equals(large)).toBe(true);
+  });
+
+  it("starts anew when the parts are of another state of the file, or damaged", async () => {
+    const item = write("large", large);
+    await pulled([item]);
+    const [first] = parts;
+    const other = randomBytes(large.length);
+    write("large", other);
+    const changed = await pulled([item], { parts: [first!] });
+    expect(changed.items[0]!.contentId.toString("hex")).toBe(hex(other));
+    expect(parts.map(({ number }) => number)).toEqual([0, 1]);
+    const [sound] = parts;
+    await store.remove(sound!.storageKey);
+    const repeated = await pulled([item], { parts: [sound!] });
+    expect(repeated.items[0]!.contentId.toString("hex")).toBe(hex(other));
+    expect((await readBack(repeated, repeated.items[0]!)).equals(other)).toBe(true);
+  });
+
+  it("tries again when it changes, then reports it", async () => {
     const item = write("large", large);
     const restless: Source = {
       ...source,
@@ -213,7 +281,6 @@ describe("Pulling a large file", () => {
     };
     const result = await pulled([item], { source: restless });
     expect(result).toMatchObject({ items: [], failures: [{ path: "large", type: "SOURCE_CHANGED", attempts: 3 }] });
-    expect(await objects()).toEqual([]);
     unlinkSync(join(root, "large"));
     expect(await pulled([item])).toMatchObject({ failures: [{ type: "SOURCE_MISSING", attempts: 1 }] });
   });

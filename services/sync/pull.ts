@@ -1,23 +1,17 @@
 import { createHash, hash } from "node:crypto";
 import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
-import { errors, failureOf } from "../../config/errors.ts";
+import { errors, failureOf, failureType } from "../../config/errors.ts";
+import { encode, encodings, type Encoding } from "../../mixins/vault/encoding.ts";
 import { contentId, maskChecksum, type TenantKeys } from "../../mixins/vault/keys.ts";
 import { LARGE_CHUNK, SMALL_CHUNK } from "../../mixins/vault/seal.ts";
-import type { Store, StoreOptions } from "../../mixins/vault/store.ts";
+import type { Store } from "../../mixins/vault/store.ts";
+import { readExtent } from "../../mixins/vault/ticket.ts";
 import { startPack, type PackRecord } from "./pack.ts";
 import { batchLimits, type FetchItem } from "./plan.ts";
-import type { Opened, Source, Spec } from "./sources/source.ts";
+import type { Opened, Source } from "./sources/source.ts";
 
 /** Which of these content ids (hex) the tenant's catalogue has already. */
 export type KnownContent = (contentIds: string[]) => Promise<ReadonlySet<string>>;
-
-export interface PullRequest {
-  source: Spec;
-  /** The tenant's working keys (openTenantKey). */
-  keys: TenantKeys;
-  store: StoreOptions;
-  items: FetchItem[];
-}
 
 export interface PulledItem {
   path: string;
@@ -28,8 +22,14 @@ export interface PulledItem {
   contentId: Buffer;
   /** SHA-256, masked (unmaskChecksum). */
   checksum: Buffer;
-  /** Place in the pack, plaintext bytes; null when the content was known or came earlier in the batch: then it lies where its id says. */
+  /**
+   * Place in the result's pack, plaintext bytes of it; null when the content was known or came earlier in the batch (then it lies where
+   * its id says), and for a large file, whose place are the parts.
+   */
   offset: number | null;
+  /** Bytes there. */
+  stored: number;
+  encoding: Encoding;
   deduplicated: boolean;
 }
 
@@ -41,11 +41,25 @@ export interface PullFailure {
   attempts: number;
 }
 
+/** A part of a large file, stored as a pack of its own. */
+export interface StoredPart extends PackRecord {
+  number: number;
+  /** Bytes of the file. */
+  size: number;
+  /** Bytes in the pack. */
+  stored: number;
+  encoding: Encoding;
+  /** Of the file when the part was read. */
+  fingerprint: string;
+}
+
 export interface PullResult {
   /** Absent when there was nothing new. */
   pack?: PackRecord;
   items: PulledItem[];
   failures: PullFailure[];
+  /** How many parts the large file of the batch has; all of them have been handed to `stored`. */
+  parts?: number;
 }
 
 /** A pull with its doors open. */
@@ -56,13 +70,24 @@ export interface Pull {
   items: FetchItem[];
   /** Room for a batch's plaintext and for some growth since the listing; reused from batch to batch. */
   arena: Buffer;
+  compress: boolean;
+  /** Entries are taken only in the state they were listed in: the plan was approved as it stands. */
+  strict?: boolean;
+  /** Parts of the large file that an earlier try has stored, in order. */
+  parts: StoredPart[];
   known: KnownContent;
+  /** Records a part of a large file; in order. Number 0 starts anew: parts that were stored before it are of no use. */
+  stored(part: StoredPart): Promise<void>;
   signal?: AbortSignal;
 }
 
 export const arenaSize = batchLimits.maxBytes + 1024 * 1024;
-/** Bytes of a large file that are read, hashed and sealed at a time. */
+/** Bytes of a large file that are read and hashed at a time. */
 const STRIDE = 2 * 1024 * 1024;
+/** Bytes of a large file that are stored and recorded at a time: what a killed transfer repeats at most. */
+export const PART = 8 * 1024 * 1024;
+/** Parts that are being stored while the next is read. */
+const BEHIND = 2;
 const ATTEMPTS = 3;
 const BACKOFF = 100;
 /** Failures to reach the source, without one success, after which the whole batch is given up. */
@@ -84,7 +109,11 @@ export async function pull(job: Pull): Promise<PullResult> {
 
   const pack = await startPack(job.store, job.keys, SMALL_CHUNK);
   try {
-    for (const [i, item] of items.entries()) if (fresh.has(item)) item.offset = await pack.add(bytesOf(job, files[i]!));
+    for (const [i, item] of items.entries()) {
+      if (!fresh.has(item)) continue;
+      const { encoding, stored } = encoded(job, item.path, bytesOf(job, files[i]!));
+      Object.assign(item, { encoding, stored: stored.length, offset: await pack.add(stored) });
+    }
     return { pack: await pack.commit(), items, failures };
   } catch (error) {
     await pack.abort();
@@ -92,48 +121,131 @@ export async function pull(job: Pull): Promise<PullResult> {
   }
 }
 
-/** The same road for a file too large to hold: hashed and sealed in one pass; if its content turns out to be known, the pack is dropped. */
+const encoded = (job: Pull, path: string, bytes: Buffer) =>
+  job.compress ? encode(bytes, path) : { encoding: encodings.plain, stored: bytes };
+
+/**
+ * The same road for a file too large to hold, in parts: each is sealed, stored and recorded before the one after the next, so that whoever
+ * goes on after a crash repeats no more than what was not recorded.
+ */
 async function pullLarge(job: Pull, item: FetchItem): Promise<PullResult> {
+  let { parts } = job;
   for (let attempt = 1; ; attempt++) {
     job.signal?.throwIfAborted();
-    const pack = await startPack(job.store, job.keys, LARGE_CHUNK);
     try {
-      const pulled = await streamInto(pack, job, item);
+      const { pulled, count } = await streamParts(job, item, parts);
       const fresh = await unknown(job, [pulled]);
-      job.signal?.throwIfAborted();
-      if (fresh.size) return { pack: await pack.commit(), items: [{ ...pulled, offset: 0 }], failures: [] };
-      await pack.abort();
-      return { items: [pulled], failures: [] };
+      return { items: [{ ...pulled, deduplicated: !fresh.size }], failures: [], parts: count };
     } catch (error) {
-      await pack.abort();
       job.signal?.throwIfAborted();
       const failure = failureOf(error);
-      if (!failure.type.startsWith("SOURCE_")) throw error;
+      if (!/^(SOURCE|PLAN)_/.test(failure.type)) throw error;
       if (!failure.retryable || attempt === ATTEMPTS) return { items: [], failures: [failed(item, failure, attempt)] };
       await backOff(attempt, job.signal);
+      // Sources go on after a break by themselves; what fails even so starts anew.
+      parts = [];
     }
   }
 }
 
-async function streamInto(pack: Awaited<ReturnType<typeof startPack>>, job: Pull, item: FetchItem): Promise<PulledItem> {
-  const opened = await job.source.open(item.path, job.signal);
+async function streamParts(job: Pull, item: FetchItem, earlier: StoredPart[]): Promise<{ pulled: PulledItem; count: number }> {
+  const resumed = await resume(job, item, earlier);
+  const { opened, sha256 } = resumed ?? { opened: await job.source.open(item.path, job.signal), sha256: createHash("sha256") };
+  let number = resumed?.parts ?? 0;
+  let size = resumed?.size ?? 0;
+  const behind: Promise<void>[] = [];
+  // Recorded in order, whichever is stored first.
+  let recorded: Promise<void> = Promise.resolve();
   try {
-    const sha256 = createHash("sha256");
-    const stride = job.arena.subarray(0, STRIDE);
-    let size = 0;
-    for (let got = await opened.read(stride); got > 0; got = await opened.read(stride)) {
-      job.signal?.throwIfAborted();
-      const part = stride.subarray(0, got);
-      sha256.update(part);
-      await pack.add(part);
-      size += got;
-      // A local file never waits by itself: without this nothing else of the thread would go on meanwhile.
-      await turn();
+    if (job.strict) refuseChanged(item, opened);
+    for (let ended = false; !ended;) {
+      let filled = 0;
+      while (filled < PART) {
+        const got = await opened.read(job.arena.subarray(filled, Math.min(PART, filled + STRIDE)));
+        ended = !got;
+        if (ended) break;
+        sha256.update(job.arena.subarray(filled, filled + got));
+        filled += got;
+        job.signal?.throwIfAborted();
+        // A local file never waits by itself: without this nothing else of the thread would go on meanwhile.
+        await turn();
+      }
+      if (!filled) break;
+      size += filled;
+      if (behind.length >= BEHIND) await behind.shift();
+      const { committed } = await beginPart(job, item.path, job.arena.subarray(0, filled));
+      const part = { number: number++, size: filled, fingerprint: opened.fingerprint };
+      const before = recorded;
+      recorded = committed.then(async (pack) => {
+        await before;
+        await job.stored({ ...pack, ...part });
+      });
+      // Its failure is met where it is awaited; until then it must not end the process.
+      recorded.catch(() => {});
+      behind.push(recorded);
     }
-    opened.verify();
-    return pulledItem({ item, opened, at: 0, size }, sha256.digest(), job.keys);
+    await opened.verify();
+    await recorded;
+    const pulled = pulledItem({ item, opened, at: 0, size }, sha256.digest(), job.keys);
+    return { pulled, count: number };
   } finally {
     opened.close();
+    await Promise.allSettled(behind);
+  }
+}
+
+/** Seals a part; resolves when its bytes may be reused, with the promise that it is stored. */
+async function beginPart(
+  job: Pull,
+  path: string,
+  bytes: Buffer,
+): Promise<{ committed: Promise<PackRecord & { stored: number; encoding: Encoding }> }> {
+  const { encoding, stored } = encoded(job, path, bytes);
+  const pack = await startPack(job.store, job.keys, LARGE_CHUNK);
+  try {
+    await pack.add(stored);
+  } catch (error) {
+    await pack.abort();
+    throw error;
+  }
+  const committed = pack.commit().then(
+    (record) => ({ ...record, stored: stored.length, encoding }),
+    async (error: unknown) => {
+      await pack.abort();
+      throw error;
+    },
+  );
+  committed.catch(() => {});
+  return { committed };
+}
+
+/**
+ * Goes on after the parts of an earlier try: they are read back from the vault, which proves them and gives the hash so far.
+ * @returns undefined when there are none, the file is not the same any more, or a part can't be read: then it starts anew
+ */
+async function resume(
+  job: Pull,
+  item: FetchItem,
+  parts: StoredPart[],
+): Promise<{ opened: Opened; sha256: ReturnType<typeof createHash>; parts: number; size: number } | undefined> {
+  const [first] = parts;
+  if (!first || parts.some(({ fingerprint }) => fingerprint !== first.fingerprint)) return undefined;
+  const size = parts.reduce((sum, part) => sum + part.size, 0);
+  const opened = await job.source.open(item.path, job.signal, size);
+  try {
+    if (opened.fingerprint !== first.fingerprint) throw errors.sourceChanged(`${item.path} is another file than the parts are of.`);
+    const sha256 = createHash("sha256");
+    for (const part of parts) {
+      const extent = { ...part, packId: part.id, wrappedDataKey: part.wrappedDataKey.toString("base64"), offset: 0, length: part.size };
+      for await (const bytes of readExtent(extent, job.keys, job.store)) sha256.update(bytes);
+      job.signal?.throwIfAborted();
+    }
+    return { opened, sha256, parts: parts.length, size };
+  } catch (error) {
+    opened.close();
+    job.signal?.throwIfAborted();
+    if (/^VAULT_(DAMAGED|OBJECT_MISSING|KEY_UNUSABLE)$|^SOURCE_CHANGED$/.test(failureType(error))) return undefined;
+    throw error;
   }
 }
 
@@ -192,6 +304,7 @@ async function readOne(job: Pull, item: FetchItem, reserve: (item: FetchItem, si
   const opening = job.source.open(item.path, job.signal);
   const opened = opening instanceof Promise ? await opening : opening;
   try {
+    if (job.strict) refuseChanged(item, opened);
     const { size } = opened;
     const at = reserve(item, size);
     let filled = 0;
@@ -203,18 +316,24 @@ async function readOne(job: Pull, item: FetchItem, reserve: (item: FetchItem, si
     }
     // Files that announce nothing may still hold something (/proc does so).
     if (!size) await opened.read(beyond);
-    opened.verify();
+    const verified = opened.verify();
+    if (verified) await verified;
     return { item, opened, at, size };
   } finally {
     opened.close();
   }
 }
 
+function refuseChanged({ path, fingerprint }: FetchItem, opened: Opened): void {
+  if (opened.fingerprint !== fingerprint) throw errors.planStale(`${path} has changed since the plan was made that was approved.`);
+}
+
 function pulledItem({ item, opened, size }: FileRead, sha256: Buffer, keys: TenantKeys): PulledItem {
   const id = contentId(keys, sha256);
   const { modifiedAt, fingerprint } = opened;
   const checksum = maskChecksum(keys, id, sha256);
-  return { path: item.path, size, modifiedAt, fingerprint, contentId: id, checksum, offset: null, deduplicated: true };
+  const place = { offset: null, stored: size, encoding: encodings.plain };
+  return { path: item.path, size, modifiedAt, fingerprint, contentId: id, checksum, ...place, deduplicated: true };
 }
 
 /** The first item of every content that the tenant does not have yet; it is marked so. */

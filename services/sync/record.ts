@@ -1,157 +1,224 @@
 import { errors } from "../../config/errors.ts";
 import { bulk, row, type Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
-import { factsOf, jobColumns, type JobView } from "./job.ts";
+import { timeText, type JobRef } from "./changes.ts";
+import { moveByContent } from "./moves.ts";
 import type { PackRecord } from "./pack.ts";
-import type { PulledItem, PullFailure, PullResult } from "./pull.ts";
+import type { FetchItem } from "./plan.ts";
+import type { PulledItem, PullFailure, PullResult, StoredPart } from "./pull.ts";
+import { outcomes } from "./report.ts";
+import type { Progress } from "./tally.ts";
 
-export interface JobKeys {
-  id: string;
-  tenantId: string;
+export interface Recording extends JobRef {
   sourceId: string;
   analyse: boolean;
+  /** Assets may turn out to have moved: the plan found some gone. */
+  moves: boolean;
 }
 
 /**
- * Records a pulled batch: pack, blobs, assets, versions, failures, counts and events, all or nothing, in the caller's transaction.
+ * Records a pulled batch: pack, blobs, assets, versions, failures, outcomes, counts and events, all or nothing, in the caller's transaction.
  * A batch that is done already changes nothing: a second node may have pulled it before it was fenced.
- * @param tell whether the world hears of the progress by an event
+ * @param planned the batch's items
+ * @throws CONTENT_VANISHED when a content that was known has been collected meanwhile: pull the batch again
  */
-export async function recordBatch(em: Em, job: JobKeys, number: number, result: PullResult, tell: boolean): Promise<void> {
-  const batch = await row<{ items: number; bytes: number }>(
+export async function recordBatch(
+  em: Em,
+  job: Recording,
+  number: number,
+  planned: FetchItem[],
+  result: PullResult,
+  progress: Progress,
+): Promise<void> {
+  const batch = await row<{ bytes: number }>(
     em,
-    `update sync.batches set done_at = now(), items = null where job_id = ? and number = ? and done_at is null
-     returning item_count as items, bytes::float8 as bytes`,
+    `select bytes::float8 as bytes from sync.batches where job_id = ? and number = ? and done_at is null for update`,
     [job.id, number],
   );
   if (!batch) return;
-  if (result.pack) await recordPack(em, job.tenantId, result.pack, result.items);
-  const stored = await recordAssets(em, job, result.items);
-  await recordFailures(em, job, result.failures);
-  const view = await count(em, job.id, {
-    stored: result.items.filter((item) => !item.deduplicated).length,
-    deduplicated: result.items.filter((item) => item.deduplicated).length,
-    failed: result.failures.length,
-    bytes: batch.bytes,
+  const { pack, items, failures } = result;
+  await keepKnown(em, job.tenantId, result);
+  if (pack) await recordPack(em, job.tenantId, pack);
+  if (pack) await recordBlobs(em, job.tenantId, pack.id, items);
+  const counted = result.parts === undefined ? 0 : await recordWhole(em, job, number, items[0]);
+  const moved = job.moves ? await moveByContent(em, job, items.map(listed)) : new Set<string>();
+  const changes = await recordAssets(em, job, items);
+  await recordFailures(em, job, failures);
+
+  const letters = outcomes(planned, items, moved, new Map(changes.map(({ path, change }) => [path, change])));
+  await bulk(em, `update sync.batches set done_at = now(), outcomes = $3 where job_id = $1::uuid and number = $2`, [
+    job.id,
+    number,
+    letters.text,
+  ]);
+  const { stored, deduplicated, unchanged } = letters;
+  await progress.add(em, {
+    stored,
+    deduplicated,
+    unchanged,
+    failed: failures.length,
+    bytes: batch.bytes - counted,
+    ...(pack && { packs: 1, sealed: pack.sealedSize }),
   });
-  if (stored.length)
+  const assetIds = changes.flatMap(({ change, asset_id }) => (change === "stored" ? [asset_id] : []));
+  if (assetIds.length)
     await appendEvent(em, "sync", {
       tenantId: job.tenantId,
       type: "asset.stored",
       stream: `assets:${job.id}`,
-      data: { jobId: job.id, analyse: job.analyse, assetIds: stored },
+      data: { jobId: job.id, analyse: job.analyse, assetIds },
     });
-  if (tell)
-    await appendEvent(em, "sync", { tenantId: job.tenantId, type: "sync.job.progressed", stream: `job:${job.id}`, data: factsOf(view) });
 }
 
-async function recordPack(em: Em, tenantId: string, pack: PackRecord, items: PulledItem[]): Promise<void> {
-  await em.execute(
-    `insert into sync.packs (id, tenant_id, storage_key, chunk_size, plain_size, sealed_size, tenant_key_id, wrapped_key)
-     values (?, ?, ?, ?, ?, ?, ?, decode(?, 'hex'))`,
-    [
-      pack.id,
-      tenantId,
-      pack.storageKey,
-      pack.chunkSize,
-      pack.plainSize,
-      pack.sealedSize,
-      pack.tenantKeyId,
-      pack.wrappedDataKey.toString("hex"),
-    ],
-    "run",
+const hex = (bytes: Buffer) => bytes.toString("hex");
+const listed = ({ path, fingerprint, modifiedAt, contentId }: PulledItem) => ({ path, fingerprint, modifiedAt, contentId: hex(contentId) });
+
+/** Holds the contents that were found known until the commit, so that garbage collection leaves them. */
+async function keepKnown(em: Em, tenantId: string, { items, pack }: PullResult): Promise<void> {
+  const own = new Set(pack ? items.filter(({ offset }) => offset !== null).map(({ contentId }) => hex(contentId)) : []);
+  const known = new Set(
+    items.filter(({ deduplicated, contentId }) => deduplicated && !own.has(hex(contentId))).map(({ contentId }) => hex(contentId)),
   );
+  if (!known.size) return;
+  const held = await bulk(
+    em,
+    `select 1 from sync.blobs where tenant_id = $1::uuid and part = 0
+       and content_id in (select decode(value, 'hex') from json_array_elements_text($2::json)) for key share`,
+    [tenantId, JSON.stringify([...known])],
+  );
+  if (held.length < known.size)
+    throw errors.contentVanished(`${known.size - held.length} contents were collected while they were found known.`);
+}
+
+async function recordPack(em: Em, tenantId: string, pack: PackRecord): Promise<void> {
+  await bulk(
+    em,
+    `insert into sync.packs (id, tenant_id, storage_key, chunk_size, plain_size, sealed_size, tenant_key_id, wrapped_key)
+     values ($1::uuid, $2::uuid, $3, $4, $5, $6, $7::uuid, $8)`,
+    [pack.id, tenantId, pack.storageKey, pack.chunkSize, pack.plainSize, pack.sealedSize, pack.tenantKeyId, pack.wrappedDataKey],
+  );
+}
+
+async function recordBlobs(em: Em, tenantId: string, packId: string, items: PulledItem[]): Promise<void> {
   const placed = items
     .filter((item) => item.offset !== null)
-    .map((item) => ({ content_id: item.contentId.toString("hex"), position: item.offset, size: item.size }));
+    .map(({ contentId, offset, size, stored, encoding }) => ({ content_id: hex(contentId), position: offset, size, stored, encoding }));
   // Another job of the tenant may have stored the same content meanwhile: the first place stays, ours is left to garbage collection.
   await bulk(
     em,
-    `insert into sync.blobs (tenant_id, content_id, pack_id, position, size)
-     select $1::uuid, decode(content_id, 'hex'), $2::uuid, position, size
-     from json_to_recordset($3::json) as b(content_id text, position bigint, size bigint)
+    `insert into sync.blobs (tenant_id, content_id, part, pack_id, position, size, stored_size, encoding)
+     select $1::uuid, decode(content_id, 'hex'), 0, $2::uuid, position, size, stored, encoding
+     from json_to_recordset($3::json) as b(content_id text, position bigint, size bigint, stored bigint, encoding int)
      on conflict do nothing`,
-    [tenantId, pack.id, JSON.stringify(placed)],
+    [tenantId, packId, JSON.stringify(placed)],
   );
 }
 
+/**
+ * Records a part of a large file, for whoever goes on with it. Part 0 starts anew: what was recorded before is given up.
+ * @returns nothing when the batch is done already
+ */
+export async function recordPart(em: Em, job: JobRef, batch: number, part: StoredPart, progress: Progress): Promise<void> {
+  const open = await row(em, `select 1 from sync.batches where job_id = ? and number = ? and done_at is null for update`, [job.id, batch]);
+  if (!open) return;
+  const given = part.number === 0 ? await giveUpParts(em, job, batch) : 0;
+  await recordPack(em, job.tenantId, part);
+  await em.execute(
+    `insert into sync.parts (job_id, batch, number, tenant_id, pack_id, size, stored_size, encoding, fingerprint) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    [job.id, batch, part.number, job.tenantId, part.id, part.size, part.stored, part.encoding, part.fingerprint],
+    "run",
+  );
+  await progress.add(em, { bytes: part.size - given, packs: 1, sealed: part.sealedSize });
+}
+
+/** Drops the parts of a batch and leaves their packs to garbage collection. @returns their bytes */
+async function giveUpParts(em: Em, job: JobRef, batch: number): Promise<number> {
+  const given = await row<{ bytes: number }>(
+    em,
+    `with given as (delete from sync.parts where job_id = ? and batch = ? returning pack_id, size),
+          doomed as (update sync.packs set doomed_at = now() where id in (select pack_id from given))
+     select coalesce(sum(size), 0)::float8 as bytes from given`,
+    [job.id, batch],
+  );
+  return given?.bytes ?? 0;
+}
+
+/** Makes the parts of a large file its content's place, unless the content is known. @returns bytes that were counted part by part */
+async function recordWhole(em: Em, job: JobRef, batch: number, item: PulledItem | undefined): Promise<number> {
+  if (!item || item.deduplicated) return await giveUpParts(em, job, batch);
+  const placed = await row<{ bytes: number; parts: number; placed: number }>(
+    em,
+    `with taken as (delete from sync.parts where job_id = ? and batch = ? returning *),
+          placed as (insert into sync.blobs (tenant_id, content_id, part, pack_id, position, size, stored_size, encoding)
+                     select tenant_id, decode(?, 'hex'), number, pack_id, 0, size, stored_size, encoding from taken
+                     -- Another job of the tenant may have stored the same content meanwhile, in the same order: its parts stay, all of them.
+                     on conflict do nothing returning pack_id),
+          doomed as (update sync.packs set doomed_at = now() where id in (select pack_id from taken except select pack_id from placed))
+     select coalesce(sum(size), 0)::float8 as bytes, count(*)::int as parts, (select count(*) from placed)::int as placed from taken`,
+    [job.id, batch, hex(item.contentId)],
+  );
+  if (!placed?.parts) throw errors.contentVanished("The parts of a large file are not recorded any more.");
+  return placed.bytes;
+}
+
+interface Catalogued {
+  path: string;
+  asset_id: string;
+  change: "stored" | "returned" | "touched";
+}
+
 /** Catalogues the items; returns the assets that got a new version. */
-async function recordAssets(em: Em, job: JobKeys, items: PulledItem[]): Promise<string[]> {
+async function recordAssets(em: Em, job: Recording, items: PulledItem[]): Promise<Catalogued[]> {
   if (!items.length) return [];
   const incoming = items.map((item) => ({
     path: item.path,
     name: item.path.slice(item.path.lastIndexOf("/") + 1),
-    content_id: item.contentId.toString("hex"),
-    checksum: item.checksum.toString("hex"),
+    content_id: hex(item.contentId),
+    checksum: hex(item.checksum),
     size: item.size,
     fingerprint: item.fingerprint,
-    modified_at: item.modifiedAt === null ? null : new Date(item.modifiedAt).toISOString(),
+    modified_at: timeText(item.modifiedAt),
   }));
-  const versions = await bulk<{ asset_id: string }>(
+  return await bulk<Catalogued>(
     em,
     `with incoming as (
        select path, name, decode(content_id, 'hex') as content_id, decode(checksum, 'hex') as checksum, size, fingerprint, modified_at
        from json_to_recordset($1::json) as i(path text, name text, content_id text, checksum text, size bigint, fingerprint text, modified_at timestamptz)
+     ), before as (
+       select a.path, a.version, a.content_id, a.gone_at from sync.assets a join incoming i on a.path = i.path
+       where a.tenant_id = $2::uuid and a.source_id = $3::uuid
      ), catalogued as (
        insert into sync.assets as a (tenant_id, source_id, path, name, content_id, size, fingerprint, modified_at)
        select $2::uuid, $3::uuid, path, name, content_id, size, fingerprint, modified_at from incoming
        on conflict (tenant_id, source_id, path) do update set
-         version = a.version + (a.content_id <> excluded.content_id)::int,
+         version = a.version + (a.content_id <> excluded.content_id or a.gone_at is not null or a.modified_at is distinct from excluded.modified_at)::int,
          media_type = case when a.content_id = excluded.content_id then a.media_type end,
          category = case when a.content_id = excluded.content_id then a.category end,
          duplicate_of = case when a.content_id = excluded.content_id then a.duplicate_of end,
          content_id = excluded.content_id, size = excluded.size, fingerprint = excluded.fingerprint, modified_at = excluded.modified_at,
-         updated_at = now(), gone_at = null
+         updated_at = now(), gone_at = null, removed_at = null
        returning id, path, version
+     ), versions as (
+       insert into sync.asset_versions (asset_id, version, tenant_id, change, path, content_id, masked_checksum, size, modified_at, job_id)
+       select c.id, c.version, $2::uuid,
+              case when b.path is null or b.content_id <> i.content_id then 'stored' when b.gone_at is not null then 'returned' else 'touched' end,
+              c.path, i.content_id, i.checksum, i.size, i.modified_at, $4::uuid
+       from catalogued c join incoming i using (path) left join before b using (path)
+       on conflict do nothing returning asset_id, path, change
      )
-     insert into sync.asset_versions (asset_id, version, tenant_id, content_id, masked_checksum, size, modified_at, job_id)
-     select c.id, c.version, $2::uuid, i.content_id, i.checksum, i.size, i.modified_at, $4::uuid from catalogued c join incoming i using (path)
-     on conflict do nothing returning asset_id`,
+     select asset_id, path, change from versions`,
     [JSON.stringify(incoming), job.tenantId, job.sourceId, job.id],
   );
-  return versions.map((version) => version.asset_id);
 }
 
 /** Remembers what could not be stored; a repeat replaces what was known of the path. */
-export async function recordFailures(
-  em: Em,
-  job: { id: string; tenantId: string },
-  failures: Omit<PullFailure, "retryable">[],
-): Promise<void> {
+export async function recordFailures(em: Em, job: JobRef, failures: Omit<PullFailure, "retryable">[]): Promise<void> {
   if (!failures.length) return;
-  await em.execute(
+  await bulk(
+    em,
     `insert into sync.failures (job_id, tenant_id, path, type, message, attempts)
-     select ?, ?, path, type, message, attempts from json_to_recordset(?::json) as f(path text, type text, message text, attempts int)
+     select $1::uuid, $2::uuid, path, type, message, attempts from json_to_recordset($3::json) as f(path text, type text, message text, attempts int)
      on conflict (job_id, path) do update set type = excluded.type, message = excluded.message, attempts = excluded.attempts`,
     [job.id, job.tenantId, JSON.stringify(failures)],
-    "run",
   );
-}
-
-interface Done {
-  stored: number;
-  deduplicated: number;
-  failed: number;
-  bytes: number;
-}
-
-/** What a small file costs beside its bytes, for progress: opening and cataloguing it is like reading 16 KiB more. */
-const itemWeight = 16 * 1024;
-
-/** Adds to the job's counts. Progress is the share of the planned work that is done; it never falls, and 100 is left to the end itself. */
-async function count(em: Em, jobId: string, done: Done): Promise<JobView> {
-  const job = await row<JobView>(
-    em,
-    `with counted as (
-       select id, items_stored + ? as stored, items_deduplicated + ? as deduplicated, items_failed + ? as failed, bytes_done + ? as done
-       from sync.sync_jobs where id = ? for update
-     )
-     update sync.sync_jobs j set items_stored = c.stored, items_deduplicated = c.deduplicated, items_failed = c.failed, bytes_done = c.done,
-       progress = greatest(progress, least(99, 100 * ((c.stored + c.deduplicated + c.failed + items_unchanged) * ${itemWeight}::bigint + c.done)
-                                                / greatest(1, items_total * ${itemWeight}::bigint + bytes_total)))
-     from counted c where j.id = c.id returning ${jobColumns.replace("id,", "j.id,")}`,
-    [done.stored, done.deduplicated, done.failed, done.bytes, jobId],
-  );
-  if (!job) throw errors.jobNotFound("The job's row is missing.", { id: jobId });
-  return job;
 }

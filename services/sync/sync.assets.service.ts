@@ -5,7 +5,8 @@ import { errors } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
-import { assetById, listAssets, ticketsOf, versionsOf, type AssetTicket, type AssetView, type VersionView } from "./assets.ts";
+import { assetById, listAssets, versionsOf, type AssetView, type VersionView } from "./assets.ts";
+import { ticketOf, ticketsOf, type AssetTicket } from "./tickets.ts";
 import { TenantKeyring } from "./tenantkey.ts";
 
 type AssetsService = Host<WithDatabase & { keyring: TenantKeyring }>;
@@ -66,11 +67,12 @@ export const actions = {
     params: strict({
       ...byId.properties,
       version: Type.Optional(Type.Integer({ minimum: 1, description: "Another version than the current one." })),
+      from: Type.Optional(Type.Integer({ minimum: 0, description: "Byte of the content that the ticket has to cover; 0 when left out." })),
     }),
     async handler(ctx): Promise<AssetTicket> {
       const { tenantId } = caller(ctx);
-      const { id, version } = ctx.params;
-      const [found] = await this.db.tenant(tenantId, (em) => ticketsOf(em, tenantId, [id], version));
+      const { id, version, from } = ctx.params;
+      const found = await this.db.tenant(tenantId, (em) => ticketOf(em, tenantId, id, version, from));
       if (!found)
         throw errors.assetNotFound(version ? "There is no such asset, or it has no such version." : "There is no such asset.", {
           id,

@@ -1,14 +1,17 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
-import { jobStatuses } from "../../config/contracts.ts";
+import { jobKinds, jobStatuses } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
+import { once } from "../../mixins/events.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
+import { createJob } from "./creating.ts";
 import { jobById, type JobView } from "./job.ts";
-import { control, createJob, jobSorts, listFailures, listJobs, type FailureView } from "./jobs.ts";
-import { readablePlaces } from "./places.ts";
-import { accessParams, parseInput } from "./sources/input.ts";
+import { control, jobSorts, listFailures, listJobs, type FailureView } from "./jobs.ts";
+import { itemReport, planActions, planItems, type PlanItem, type ReportItem } from "./listings.ts";
+import { checkRequest, newJobOf, syncRequest } from "./request.ts";
+import { retryFailed } from "./retry.ts";
 import { TenantKeyring } from "./tenantkey.ts";
 
 type JobsService = Host<WithDatabase & { keyring: TenantKeyring }>;
@@ -18,38 +21,45 @@ const byId = strict({ id: uuid("The job.") });
 
 export const actions = {
   create: action({
-    description: "Starts a sync of a folder or bucket into the vault and answers at once; the work goes on in the background.",
+    description: "Starts a sync of a place into the vault and answers at once; the work goes on in the background.",
     rest: ["POST /sync/jobs", "POST /trigger"],
     permission: "sync:write",
     status: 201,
     idempotencyKey: true,
-    params: strict({
-      input: Type.String({ minLength: 1, maxLength: 4096, description: "What to sync: file:///folder or s3://bucket/prefix." }),
-      mode: Type.Optional(
-        Type.Enum(["incremental", "full"], {
-          default: "incremental",
-          description: "incremental fetches what changed; full reads everything again.",
-        }),
-      ),
-      options: Type.Optional(
-        strict({
-          analyse: Type.Optional(Type.Boolean({ description: "Whether the AI service looks at new assets; true when left out." })),
-        }),
-      ),
-      ...accessParams,
-    }),
+    params: strict(syncRequest),
     async handler(ctx): Promise<JobView> {
-      const { input, mode = "incremental", options, ...access } = ctx.params;
-      const spec = await parseInput(input, access, readablePlaces);
       const principal = caller(ctx);
-      const keys = await this.keyring.of(principal.tenantId);
-      return await createJob(
-        this.db,
-        principal,
-        keys,
-        { input, mode, analyse: options?.analyse ?? true, spec },
-        ctx.meta.idempotencyKey,
-        ctx.params,
+      const { tenantId } = principal;
+      const request = await checkRequest(ctx.params);
+      const keys = await this.keyring.of(tenantId);
+      const asked = { tenantId, action: "sync.jobs.create", key: ctx.meta.idempotencyKey, params: ctx.params };
+      return await this.db.tenant(tenantId, (em) =>
+        once(em, "sync", asked, async () => await createJob(em, principal, keys, await newJobOf(em, keys, request))),
+      );
+    },
+  }),
+
+  createMany: action({
+    description: "Starts several syncs, all or none; the answer's jobs have one groupId.",
+    rest: "POST /sync/jobs/batch",
+    permission: "sync:write",
+    status: 201,
+    idempotencyKey: true,
+    params: strict({ jobs: Type.Array(strict(syncRequest), { minItems: 1, maxItems: 100, description: "As for a single job." }) }),
+    async handler(ctx): Promise<JobView[]> {
+      const principal = caller(ctx);
+      const { tenantId } = principal;
+      const requests = await Promise.all(ctx.params.jobs.map((job, i) => checkRequest(job, `/jobs/${i}`)));
+      const keys = await this.keyring.of(tenantId);
+      const asked = { tenantId, action: "sync.jobs.createMany", key: ctx.meta.idempotencyKey, params: ctx.params };
+      return await this.db.tenant(tenantId, (em) =>
+        once(em, "sync", asked, async () => {
+          const groupId = crypto.randomUUID();
+          const jobs: JobView[] = [];
+          for (const request of requests)
+            jobs.push(await createJob(em, principal, keys, { ...(await newJobOf(em, keys, request)), groupId }));
+          return jobs;
+        }),
       );
     },
   }),
@@ -62,13 +72,17 @@ export const actions = {
     params: strict({
       ...pageParams,
       status: Type.Optional(Type.Enum([...jobStatuses], { description: "Only jobs in this state." })),
+      kind: Type.Optional(Type.Enum([...jobKinds], { description: "Only jobs of this kind." })),
+      groupId: Type.Optional(uuid("Only jobs that were made by one request.")),
+      scheduleId: Type.Optional(uuid("Only jobs of a schedule.")),
+      sourceId: Type.Optional(uuid("Only jobs of a source.")),
       sort: Type.Optional(Type.Enum([...jobSorts], { default: "created_at", description: "What to sort by." })),
       order: Type.Optional(Type.Enum(["asc", "desc"], { default: "desc", description: "Direction of the sort." })),
     }),
     async handler(ctx): Promise<Page<JobView>> {
       const { tenantId } = caller(ctx);
-      const { limit = 50, cursor, status, sort = "created_at", order = "desc" } = ctx.params;
-      return await this.db.tenant(tenantId, (em) => listJobs(em, env.CLUSTER_SECRET, tenantId, { status, sort, order, limit, cursor }));
+      const { limit = 50, sort = "created_at", order = "desc", ...filter } = ctx.params;
+      return await this.db.tenant(tenantId, (em) => listJobs(em, env.CLUSTER_SECRET, tenantId, { ...filter, sort, order, limit }));
     },
   }),
 
@@ -93,6 +107,66 @@ export const actions = {
       const { tenantId } = caller(ctx);
       const { id, limit = 50, cursor } = ctx.params;
       return await this.db.tenant(tenantId, (em) => listFailures(em, env.CLUSTER_SECRET, tenantId, id, { limit, cursor }));
+    },
+  }),
+
+  plan: action({
+    description: "Lists what a job's plan does, or did, to the items: fetch, move, touch, retire.",
+    rest: "GET /sync/jobs/:id/plan",
+    permission: "sync:read",
+    idempotent: true,
+    params: strict({
+      ...byId.properties,
+      ...pageParams,
+      action: Type.Optional(Type.Enum([...planActions], { default: "fetch", description: "What is done to the listed items." })),
+    }),
+    async handler(ctx): Promise<Page<PlanItem>> {
+      const { tenantId } = caller(ctx);
+      const { id, limit = 50, action = "fetch", cursor } = ctx.params;
+      return await this.db.tenant(tenantId, (em) => planItems(em, env.CLUSTER_SECRET, tenantId, id, { action, limit, cursor }));
+    },
+  }),
+
+  report: action({
+    description:
+      "Lists what became of every item that a job touched: stored, deduplicated, moved, touched, returned, unchanged, gone, failed.",
+    rest: "GET /sync/jobs/:id/report",
+    permission: "sync:read",
+    idempotent: true,
+    params: strict({
+      ...byId.properties,
+      cursor: pageParams.cursor,
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 2000, default: 200, description: "Rows per page." })),
+    }),
+    async handler(ctx): Promise<Page<ReportItem>> {
+      const { tenantId } = caller(ctx);
+      const { id, limit = 200, cursor } = ctx.params;
+      return await this.db.tenant(tenantId, (em) => itemReport(em, env.CLUSTER_SECRET, tenantId, id, { limit, cursor }));
+    },
+  }),
+
+  approve: action({
+    description:
+      "Approves a plan that waits for it. It is carried out as it stands, or refused (PLAN_STALE) when source or catalogue have moved on.",
+    rest: "POST /sync/jobs/:id/approve",
+    permission: "sync:write",
+    status: 202,
+    params: byId,
+    async handler(ctx): Promise<JobView> {
+      return await control(this.db, caller(ctx), ctx.params.id, "approve");
+    },
+  }),
+
+  retry: action({
+    description: "Starts a job that repeats only the items that another one could not store.",
+    rest: "POST /sync/jobs/:id/retry",
+    permission: "sync:write",
+    status: 201,
+    params: byId,
+    async handler(ctx): Promise<JobView> {
+      const principal = caller(ctx);
+      const keys = await this.keyring.of(principal.tenantId);
+      return await this.db.tenant(principal.tenantId, (em) => retryFailed(em, principal, keys, ctx.params.id));
     },
   }),
 

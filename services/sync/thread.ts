@@ -2,10 +2,10 @@ import { setImmediate as turn } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import { errorFrom, failureOf } from "../../config/errors.ts";
 import { openStore, type Store } from "../../mixins/vault/store.ts";
-import { arenaSize, pull, type PullRequest } from "./pull.ts";
-import { openSource } from "./sources/kinds.ts";
-import type { Source, Spec } from "./sources/source.ts";
-import { packPage, packResult, type FromThread, type ToThread } from "./wire.ts";
+import { openDestination, openSource } from "./sources/kinds.ts";
+import type { Destination, Source, Spec } from "./sources/source.ts";
+import { packPage, type FromThread, type ToThread } from "./wire.ts";
+import type { Door, Work } from "./work/work.ts";
 
 // What a worker thread of the pool runs (threads.ts). It loads neither the broker nor the database.
 
@@ -21,7 +21,7 @@ interface Task {
   credit: number;
   /** Wakes the listing that waits for credit. */
   more: () => void;
-  answer?: { resolve: (known: ReadonlySet<string>) => void; reject: (error: Error) => void };
+  questions: Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>;
 }
 const tasks = new Map<number, Task>();
 
@@ -42,12 +42,13 @@ function keep<T extends { close(): unknown }>(limit: number) {
   };
 }
 const sources = keep<Source>(8);
+const destinations = keep<Destination>(4);
 const stores = keep<Store>(2);
 const sourceFor = (spec: Spec) => sources(JSON.stringify(spec), () => openSource(spec));
 
-async function list(id: number, task: Task, spec: Spec): Promise<void> {
+async function list(id: number, task: Task, spec: Spec, after: string | undefined): Promise<void> {
   const source = await sourceFor(spec);
-  for await (const entries of source.list(task.abort.signal)) {
+  for await (const entries of source.list(task.abort.signal, after)) {
     while (!task.credit && !task.abort.signal.aborted) await new Promise<void>((resolve) => (task.more = resolve));
     task.credit--;
     const page = packPage(entries);
@@ -58,34 +59,34 @@ async function list(id: number, task: Task, spec: Spec): Promise<void> {
   }
 }
 
-const idleArenas: Buffer[] = [];
+let lastQuestion = 0;
 
-async function pullBatch(id: number, task: Task, { source, store, keys, items }: PullRequest): Promise<void> {
-  const planned = items.length === 1 ? 0 : items.reduce((sum, { size }) => sum + size, 0);
-  const arena = planned > arenaSize ? Buffer.allocUnsafeSlow(planned) : (idleArenas.pop() ?? Buffer.allocUnsafeSlow(arenaSize));
-  const known = (contentIds: string[]) =>
-    new Promise<ReadonlySet<string>>((resolve, reject) => {
-      task.answer = { resolve, reject };
-      send({ kind: "ask", id, contentIds });
-    });
-  try {
-    const doors = { source: await sourceFor(source), store: await stores(JSON.stringify(store), () => openStore(store)) };
-    const result = packResult(await pull({ ...doors, keys, items, arena, known, signal: task.abort.signal }));
-    send({ kind: "pulled", id, result }, [result.digests.buffer]);
-  } finally {
-    if (arena.length === arenaSize) idleArenas.push(arena);
-  }
+async function work(id: number, task: Task, name: string, request: unknown): Promise<unknown> {
+  const { default: perform } = (await import(`./work/${name}.ts`)) as { default: Work<unknown, unknown, unknown, unknown> };
+  const door: Door<unknown, unknown> = {
+    signal: task.abort.signal,
+    ask: (question) =>
+      new Promise((resolve, reject) => {
+        const ask = ++lastQuestion;
+        task.questions.set(ask, { resolve, reject });
+        send({ kind: "ask", id, ask, question });
+      }),
+    source: sourceFor,
+    destination: (spec) => destinations(JSON.stringify(spec), () => openDestination(spec)),
+    store: (options) => stores(JSON.stringify(options), () => openStore(options)),
+  };
+  return await perform(request, door);
 }
 
-async function run(message: Extract<ToThread, { kind: "check" | "list" | "pull" }>): Promise<void> {
+async function run(message: Extract<ToThread, { kind: "list" | "work" }>): Promise<void> {
   const { id } = message;
-  const task: Task = { abort: new AbortController(), credit: AHEAD, more: () => {} };
+  const task: Task = { abort: new AbortController(), credit: AHEAD, more: () => {}, questions: new Map() };
   tasks.set(id, task);
   try {
-    if (message.kind === "pull") return await pullBatch(id, task, message.request);
-    if (message.kind === "list") await list(id, task, message.source);
-    else await (await sourceFor(message.source)).check(task.abort.signal);
-    send({ kind: "done", id });
+    if (message.kind === "list") {
+      await list(id, task, message.source, message.after);
+      send({ kind: "done", id });
+    } else send({ kind: "done", id, result: await work(id, task, message.name, message.request) });
   } catch (error) {
     send({ kind: "failed", id, failure: failureOf(error) });
   } finally {
@@ -96,9 +97,8 @@ async function run(message: Extract<ToThread, { kind: "check" | "list" | "pull" 
 port.on("message", (message: ToThread) => {
   const task = tasks.get(message.id);
   switch (message.kind) {
-    case "check":
     case "list":
-    case "pull":
+    case "work":
       void run(message);
       break;
     case "more":
@@ -106,16 +106,17 @@ port.on("message", (message: ToThread) => {
       task.credit++;
       task.more();
       break;
-    case "known":
-      task?.answer?.resolve(message.known);
+    case "answer": {
+      const question = task?.questions.get(message.ask);
+      task?.questions.delete(message.ask);
+      if (message.failure) question?.reject(errorFrom(message.failure));
+      else question?.resolve(message.value);
       break;
-    case "knownFailed":
-      task?.answer?.reject(errorFrom(message.failure));
-      break;
+    }
     case "abort":
-      task?.abort.abort();
+      task?.abort.abort(errorFrom(message.failure));
       task?.more();
-      task?.answer?.reject(errorFrom(message.failure));
+      for (const { reject } of task?.questions.values() ?? []) reject(errorFrom(message.failure));
       break;
   }
 });

@@ -7,7 +7,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from "@jest/glo
 import { errors } from "../../config/errors.ts";
 import { makeTenantKey, openTenantKey, type TenantKeys } from "../../mixins/vault/keys.ts";
 import { localKeyRing } from "../../mixins/vault/kms/local.ts";
-import type { PullRequest } from "./pull.ts";
+import { unpackResult } from "./wire.ts";
+import type { PullRequest } from "./work/pull.ts";
+import type { KnownContent } from "./pull.ts";
+import type { FileSpec } from "./sources/file.source.ts";
 import { openThreads, type Threads } from "./threads.ts";
 
 const MIB = 2 ** 20;
@@ -35,8 +38,16 @@ function request(...sizes: number[]): PullRequest {
     writeFileSync(join(root, String(i)), randomBytes(size));
     return { path: String(i), size, modifiedAt: null, fingerprint: "" };
   });
-  return { source: source(), keys, store: { url: pathToFileURL(vault).href, fsync: false }, items };
+  const store = { url: pathToFileURL(vault).href, fsync: false };
+  return { source: source(), keys, store, items, compress: false, strict: false, parts: [] };
 }
+const pulling = async (request: PullRequest, known: KnownContent, signal?: AbortSignal, pool = threads) =>
+  unpackResult(
+    await pool.work("pull", request, signal, async (question) =>
+      question.kind === "known" ? await known(question.contentIds) : undefined,
+    ),
+  );
+const checking = (place: FileSpec) => threads.work("check", { place, purpose: "read" });
 const stored = () => readdirSync(vault, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
 
 describe("Worker threads", () => {
@@ -51,7 +62,7 @@ describe("Worker threads", () => {
       if (pages.length === 2) expect(page.at(-1)).toMatchObject({ path: `z/${"n".repeat(200)}`, size: 7 });
     }
     expect(pages).toEqual([2000, 51]);
-    await expect(threads.check({ ...source(), root: join(root, "none") })).rejects.toMatchObject({ type: "SOURCE_MISSING", code: 404 });
+    await expect(checking({ ...source(), root: join(root, "none") })).rejects.toMatchObject({ type: "SOURCE_MISSING", code: 404 });
     await expect(
       threads
         .list({ ...source(), root: join(root, "none") })
@@ -73,7 +84,7 @@ describe("Worker threads", () => {
       for await (const page of threads.list(source(), abort.signal)) abort.abort(new Error(`enough after ${page.length}`));
     };
     await expect(reading()).rejects.toThrow("enough after 2000");
-    await threads.check(source());
+    await checking(source());
   });
 
   it("pull more batches than there are threads, asking the caller what is known", async () => {
@@ -81,7 +92,7 @@ describe("Worker threads", () => {
     const asked: string[] = [];
     const results = await Promise.all(
       Array.from({ length: 9 }, () =>
-        threads.pull(batch, (ids) => {
+        pulling(batch, (ids) => {
           const known = new Set(asked);
           asked.push(...ids);
           return Promise.resolve(known);
@@ -103,7 +114,7 @@ describe("Worker threads", () => {
 
   it("hand on what the caller's answer threw, and keep nothing of that batch", async () => {
     const lost = errors.fenced("taken over");
-    await expect(threads.pull(request(10), () => Promise.reject(lost))).rejects.toBe(lost);
+    await expect(pulling(request(10), () => Promise.reject(lost))).rejects.toBe(lost);
     expect(stored()).toEqual([]);
   });
 
@@ -111,9 +122,9 @@ describe("Worker threads", () => {
     const abort = new AbortController();
     const batch = request(64 * MIB);
     setTimeout(() => abort.abort(new Error("cancelled")), 40);
-    await expect(threads.pull(batch, nothing, abort.signal)).rejects.toThrow("cancelled");
+    await expect(pulling(batch, nothing, abort.signal)).rejects.toThrow("cancelled");
     expect(stored()).toEqual([]);
-    await expect(threads.pull(request(10), nothing, abort.signal)).rejects.toThrow("cancelled");
+    await expect(pulling(request(10), nothing, abort.signal)).rejects.toThrow("cancelled");
   });
 
   it("reject a waiting batch at once when it is aborted before its turn", async () => {
@@ -122,8 +133,8 @@ describe("Worker threads", () => {
     const blocked = new Promise<ReadonlySet<string>>((resolve) =>
       abort.signal.addEventListener("abort", () => setTimeout(() => resolve(new Set()), 50)),
     );
-    const running = Array.from({ length: 4 }, () => threads.pull(batch, () => blocked));
-    const waiting = threads.pull(batch, nothing, abort.signal);
+    const running = Array.from({ length: 4 }, () => pulling(batch, () => blocked));
+    const waiting = pulling(batch, nothing, abort.signal);
     setTimeout(() => abort.abort(new Error("cancelled")), 20);
     await expect(waiting).rejects.toThrow("cancelled");
     expect(await Promise.all(running)).toHaveLength(4);
@@ -138,12 +149,12 @@ describe("Worker threads", () => {
       Promise.resolve(new Set(Array.from({ length: 300_000 }, (_, i) => `content id ${i} of a catalogue that knows too much`)));
     try {
       const lost = { type: "WORKER_THREAD_LOST", retryable: true };
-      const beside = expect(small.pull(batch, () => new Promise(() => {}))).rejects.toMatchObject(lost);
-      await expect(small.pull(batch, flood)).rejects.toMatchObject(lost);
+      const beside = expect(pulling(batch, () => new Promise(() => {}), undefined, small)).rejects.toMatchObject(lost);
+      await expect(pulling(batch, flood, undefined, small)).rejects.toMatchObject(lost);
       await beside;
       expect(crashes).toMatchObject([lost]);
       expect(stored()).toEqual([]);
-      expect((await small.pull(batch, nothing)).items).toHaveLength(1);
+      expect((await pulling(batch, nothing, undefined, small)).items).toHaveLength(1);
     } finally {
       await small.close();
     }
@@ -152,10 +163,10 @@ describe("Worker threads", () => {
   it("reject what is under way, and what comes later, when their pool is closed", async () => {
     const lost = { type: "WORKER_THREAD_LOST", retryable: true };
     const batch = request(10);
-    const hanging = expect(threads.pull(batch, () => new Promise(() => {}))).rejects.toMatchObject(lost);
+    const hanging = expect(pulling(batch, () => new Promise(() => {}))).rejects.toMatchObject(lost);
     await new Promise((resolve) => setTimeout(resolve, 100));
     await threads.close();
     await hanging;
-    await expect(threads.pull(batch, nothing)).rejects.toMatchObject(lost);
+    await expect(pulling(batch, nothing)).rejects.toMatchObject(lost);
   });
 });

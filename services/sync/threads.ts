@@ -1,23 +1,38 @@
 import { Worker } from "node:worker_threads";
 import { errorFrom, errors, failureOf } from "../../config/errors.ts";
-import type { KnownContent, PullRequest, PullResult } from "./pull.ts";
 import type { Entry, Spec } from "./sources/source.ts";
-import { unpackPage, unpackResult, type FromThread, type ToThread } from "./wire.ts";
+import { unpackPage, type FromThread, type ToThread } from "./wire.ts";
+import type { Work } from "./work/work.ts";
 
-/** Worker threads that list, hash and seal, so that the event loop of the node stays free. */
+/** Worker threads that list, hash, seal and write, so that the event loop of the node stays free. */
 export interface Threads {
-  /** @throws SOURCE_MISSING, SOURCE_DENIED, SOURCE_UNREACHABLE, SOURCE_NOT_ALLOWED when the root can't be listed. */
-  check<S extends Spec>(source: S, signal?: AbortSignal): Promise<void>;
-  /** Lists a source, page by page; the thread waits when the reader does. Leaving the loop ends the listing. @throws as `check`. */
-  list<S extends Spec>(source: S, signal?: AbortSignal): AsyncIterable<Entry[]>;
   /**
-   * Pulls one batch into the vault. Item faults are in the result; what it throws concerns the whole batch: VAULT_* of the store,
-   * SOURCE_UNREACHABLE, WORKER_THREAD_LOST, what `known` threw, or the signal's reason. Nothing of the batch is in the store then.
+   * Lists a source, page by page; the thread waits when the reader does. Leaving the loop ends the listing.
+   * @param after only paths after this one
+   * @throws SOURCE_MISSING, SOURCE_DENIED, SOURCE_UNREACHABLE, SOURCE_NOT_ALLOWED when the root can't be listed.
    */
-  pull(request: PullRequest, known: KnownContent, signal?: AbortSignal): Promise<PullResult>;
+  list<S extends Spec>(source: S, signal?: AbortSignal, after?: string): AsyncIterable<Entry[]>;
+  /**
+   * Has work/<name>.ts done by the least busy thread.
+   * @param answer answers the work's questions; what it throws is thrown there, and here when the work does not recover
+   * @throws what the work throws, WORKER_THREAD_LOST, or the signal's reason
+   */
+  work<N extends WorkName>(name: N, request: Request<N>, signal?: AbortSignal, answer?: Answering<N>): Promise<Result<N>>;
   /** Ends the threads. What is under way is rejected with WORKER_THREAD_LOST. */
   close(): Promise<void>;
 }
+
+/** The works there are; the import is for their types alone. */
+interface Works {
+  check: typeof import("./work/check.ts").default;
+  pull: typeof import("./work/pull.ts").default;
+}
+export type WorkName = keyof Works;
+type Parts<N extends WorkName> =
+  Works[N] extends Work<infer R, infer S, infer Q, infer A> ? { request: R; result: S; question: Q; answer: A } : never;
+type Request<N extends WorkName> = Parts<N>["request"];
+type Result<N extends WorkName> = Parts<N>["result"];
+type Answering<N extends WorkName> = (question: Parts<N>["question"]) => Promise<Parts<N>["answer"]>;
 
 export interface ThreadOptions {
   threads: number;
@@ -28,8 +43,8 @@ export interface ThreadOptions {
 }
 
 /**
- * Batches a thread works on at the same time: while one waits for `known` or for the disk, the other is read and hashed.
- * Each holds an arena of 9 MiB.
+ * Works of a thread at the same time: while one waits for an answer or for the disk, the other reads and hashes. A batch holds an arena
+ * of 9 MiB.
  */
 const PER_THREAD = 2;
 
@@ -41,7 +56,7 @@ const maxYoungGenerationSizeMb = 6;
 
 interface Thread {
   worker: Worker;
-  pulls: number;
+  works: number;
   lists: number;
 }
 
@@ -64,7 +79,7 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
       name: "sync",
       resourceLimits: { maxOldGenerationSizeMb: heap, maxYoungGenerationSizeMb },
     });
-    const thread: Thread = { worker, pulls: 0, lists: 0 };
+    const thread: Thread = { worker, works: 0, lists: 0 };
     threads.add(thread);
     const lost = (cause: Error) => {
       // Replaced when there is work: one that can't even start would be started for ever.
@@ -81,18 +96,18 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
     return thread;
   }
 
-  /** The thread with the least to do among those with fewer than `most` batches. */
+  /** The thread with the least to do among those with fewer than `most` works. */
   function leastBusy(most: number): Thread | undefined {
     if (closed) throw errors.threadLost("The pool of worker threads is closed.");
     if (threads.size < limit) return spawn();
-    const roomy = [...threads].filter((thread) => thread.pulls < most);
-    return roomy.sort((a, b) => a.pulls + a.lists - b.pulls - b.lists)[0];
+    const roomy = [...threads].filter((thread) => thread.works < most);
+    return roomy.sort((a, b) => a.works + a.lists - b.works - b.lists)[0];
   }
 
-  async function take(what: "pulls" | "lists", signal: AbortSignal | undefined): Promise<Thread> {
+  async function take(what: "works" | "lists", signal: AbortSignal | undefined): Promise<Thread> {
     for (;;) {
       signal?.throwIfAborted();
-      const thread = leastBusy(what === "pulls" ? PER_THREAD : Infinity);
+      const thread = leastBusy(what === "works" ? PER_THREAD : Infinity);
       if (thread) {
         thread[what]++;
         // Only a busy thread keeps the process alive.
@@ -111,9 +126,9 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
     }
   }
 
-  function release(thread: Thread, what: "pulls" | "lists"): void {
+  function release(thread: Thread, what: "works" | "lists"): void {
     thread[what]--;
-    if (!thread.pulls && !thread.lists) thread.worker.unref();
+    if (!thread.works && !thread.lists) thread.worker.unref();
     const [next] = waiting;
     next?.();
   }
@@ -138,24 +153,7 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
     signal?.aborted ? (signal.reason as Error) : errorFrom(message.failure);
 
   return {
-    async check(source, signal) {
-      const thread = await take("lists", signal);
-      let task: ReturnType<typeof begin> | undefined;
-      try {
-        await new Promise<void>((resolve, reject) => {
-          const hear = (message: FromThread) => {
-            if (message.kind === "done") resolve();
-            if (message.kind === "failed") reject(failed(message, signal));
-          };
-          task = begin(thread, (id) => ({ kind: "check", id, source }), signal, { hear, fail: reject });
-        });
-      } finally {
-        task?.end();
-        release(thread, "lists");
-      }
-    },
-
-    async *list(source, signal) {
+    async *list(source, signal, after) {
       const thread = await take("lists", signal);
       const pages: FromThread[] = [];
       let broken: Error | undefined;
@@ -168,7 +166,7 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
         broken = error;
         wake();
       };
-      const task = begin(thread, (id) => ({ kind: "list", id, source }), signal, { hear, fail });
+      const task = begin(thread, (id) => ({ kind: "list", id, source, ...(after && { after }) }), signal, { hear, fail });
       let ended = false;
       try {
         for (;;) {
@@ -193,32 +191,32 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
       }
     },
 
-    async pull(request, known, signal) {
-      const thread = await take("pulls", signal);
+    async work(name, request, signal, answer) {
+      const thread = await take("works", signal);
       let task: ReturnType<typeof begin> | undefined;
       try {
-        return await new Promise<PullResult>((resolve, reject) => {
-          // What `known` threw is handed on as it is, but only once the thread has cleared its half-written pack.
+        return await new Promise((resolve, reject) => {
+          // What `answer` threw is handed on as it is, but only once the thread has cleared what it had half done.
           let thrown: Error | undefined;
-          const answer = async (contentIds: string[]): Promise<ToThread> => {
-            const id = task!.id;
+          const reply = async (message: FromThread & { kind: "ask" }): Promise<ToThread> => {
+            const { id, ask } = message;
             try {
-              return { kind: "known", id, known: await known(contentIds) };
+              return { kind: "answer", id, ask, value: await answer?.(message.question as never) };
             } catch (error) {
               thrown = error as Error;
-              return { kind: "knownFailed", id, failure: failureOf(error) };
+              return { kind: "answer", id, ask, failure: failureOf(error) };
             }
           };
           const hear = (message: FromThread) => {
-            if (message.kind === "ask") void answer(message.contentIds).then((message) => task!.post(message));
-            if (message.kind === "pulled") resolve(unpackResult(message.result));
+            if (message.kind === "ask") void reply(message).then((message) => task!.post(message));
+            if (message.kind === "done") resolve(message.result as never);
             if (message.kind === "failed") reject(thrown ?? failed(message, signal));
           };
-          task = begin(thread, (id) => ({ kind: "pull", id, request }), signal, { hear, fail: reject });
+          task = begin(thread, (id) => ({ kind: "work", id, name, request }), signal, { hear, fail: reject });
         });
       } finally {
         task?.end();
-        release(thread, "pulls");
+        release(thread, "works");
       }
     },
 

@@ -1,23 +1,21 @@
 import type { Failure } from "../../config/errors.ts";
 import type { PackRecord } from "./pack.ts";
-import type { PulledItem, PullFailure, PullRequest, PullResult } from "./pull.ts";
+import type { PulledItem, PullFailure, PullResult } from "./pull.ts";
 import type { Entry, Problem, Spec } from "./sources/source.ts";
 
-/** What the pool and its threads say to each other. `id` is the task's. */
+/** What the pool and its threads say to each other. `id` is the task's, `ask` the question's. */
 export type ToThread =
-  | { kind: "check" | "list"; id: number; source: Spec }
-  | { kind: "pull"; id: number; request: PullRequest }
+  | { kind: "list"; id: number; source: Spec; after?: string }
+  | { kind: "work"; id: number; name: string; request: unknown }
   /** The reader of a listing has taken a page. */
   | { kind: "more"; id: number }
-  | { kind: "known"; id: number; known: ReadonlySet<string> }
-  | { kind: "knownFailed"; id: number; failure: Failure }
+  | { kind: "answer"; id: number; ask: number; value?: unknown; failure?: Failure }
   | { kind: "abort"; id: number; failure: Failure };
 
 export type FromThread =
   | { kind: "page"; id: number; page: WirePage }
-  | { kind: "ask"; id: number; contentIds: string[] }
-  | { kind: "pulled"; id: number; result: WireResult }
-  | { kind: "done"; id: number }
+  | { kind: "ask"; id: number; ask: number; question: unknown }
+  | { kind: "done"; id: number; result?: unknown }
   | { kind: "failed"; id: number; failure: Failure };
 
 /** A page by columns: cloning 2,000 objects costs several times what a few long strings and arrays do. No path holds a NUL. */
@@ -50,8 +48,8 @@ export function unpackPage({ paths, fingerprints, sizes, modifiedAt, problems }:
   return entries;
 }
 
-/** A result with the bytes of its digests in one buffer, which is handed over instead of copied: a cloned Buffer drags its whole pool along. */
-export interface WireResult {
+/** A result with the bytes of its digests in one buffer: a cloned Buffer drags its whole pool along. */
+export interface WireResult extends Omit<PullResult, "pack" | "items"> {
   pack?: Omit<PackRecord, "wrappedDataKey"> & { wrappedDataKey: Uint8Array<ArrayBuffer> };
   items: Omit<PulledItem, "contentId" | "checksum">[];
   digests: Uint8Array<ArrayBuffer>;
@@ -60,21 +58,21 @@ export interface WireResult {
 
 const DIGEST = 32;
 
-export function packResult({ pack, items, failures }: PullResult): WireResult {
+export function packResult({ pack, items, ...rest }: PullResult): WireResult {
   const digests = new Uint8Array(items.length * 2 * DIGEST);
-  const rest = items.map(({ contentId, checksum, ...item }, i) => {
+  const bare = items.map(({ contentId, checksum, ...item }, i) => {
     digests.set(contentId, i * 2 * DIGEST);
     digests.set(checksum, (i * 2 + 1) * DIGEST);
     return item;
   });
-  return { ...(pack && { pack: { ...pack, wrappedDataKey: new Uint8Array(pack.wrappedDataKey) } }), items: rest, digests, failures };
+  return { ...rest, ...(pack && { pack: { ...pack, wrappedDataKey: new Uint8Array(pack.wrappedDataKey) } }), items: bare, digests };
 }
 
-export function unpackResult({ pack, items, digests, failures }: WireResult): PullResult {
+export function unpackResult({ pack, items, digests, ...rest }: WireResult): PullResult {
   const digest = (i: number) => Buffer.from(digests.buffer, i * DIGEST, DIGEST);
   return {
+    ...rest,
     ...(pack && { pack: { ...pack, wrappedDataKey: Buffer.from(pack.wrappedDataKey) } }),
     items: items.map((item, i) => ({ ...item, contentId: digest(i * 2), checksum: digest(i * 2 + 1) })),
-    failures,
   };
 }

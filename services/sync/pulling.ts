@@ -1,0 +1,110 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { failureType, isRetryable, messageOf } from "../../config/errors.ts";
+import type { Lease } from "../../mixins/actor.ts";
+import { row, rows } from "../../mixins/database.ts";
+import { waitingTypes } from "../../mixins/mailbox.ts";
+import { knownContent } from "./catalogue.ts";
+import { interrupts, type Job, type Workshop } from "./load.ts";
+import { isJobFault } from "./faults.ts";
+import { planned as plannedBatch, storedParts } from "./batches.ts";
+import type { FetchItem } from "./plan.ts";
+import type { PullResult } from "./pull.ts";
+import { recordBatch, recordPart } from "./record.ts";
+import { progressOf, type Progress } from "./tally.ts";
+import { unpackResult } from "./wire.ts";
+
+/** Whole-batch faults in a row after which the job ends: the vault or the source is down, not a file. */
+const hopeless = 3;
+const batchAttempts = 3;
+
+/** Works the waiting batches off, several at a time. Returns true when it stopped for a waiting letter. */
+export async function pullBatches(workshop: Workshop, lease: Lease, job: Job): Promise<boolean> {
+  const { database, window } = workshop;
+  const { waiting, moves } = await database.tenant(job.tenantId, async (em) => ({
+    waiting: await rows<{ number: number }>(em, `select number from sync.batches where job_id = ? and done_at is null order by number`, [
+      job.id,
+    ]),
+    moves: await row(em, `select 1 from sync.changes where job_id = ? and action = 'retire' limit 1`, [job.id]),
+  }));
+  const recording = {
+    id: job.id,
+    tenantId: job.tenantId,
+    sourceId: job.sourceId,
+    analyse: job.options.analyse ?? true,
+    moves: moves !== undefined,
+  };
+  const progress = progressOf(job);
+  const queue = waiting.map(({ number }) => number);
+  let stopped = interrupts(await lease.waiting());
+  let faults = 0;
+  const lane = async () => {
+    for (let number = queue.shift(); number !== undefined && !stopped; number = queue.shift()) {
+      for (let attempt = 1; ; attempt++) {
+        const { items, result, fault } = await pullBatch(workshop, lease, job, number, progress);
+        faults = fault ? faults + 1 : 0;
+        if (fault && faults >= hopeless) throw fault as Error;
+        try {
+          const letters = await lease.commit(async (em) => {
+            await recordBatch(em, recording, number!, items, result, progress);
+            return await waitingTypes(em, "sync", job.id, lease.messageId);
+          });
+          stopped ||= interrupts(letters);
+          break;
+        } catch (error) {
+          if (failureType(error) !== "CONTENT_VANISHED" || attempt === batchAttempts) throw error;
+        }
+      }
+    }
+  };
+  // A lane that fails must not leave the others pulling behind its back.
+  const lanes = Array.from({ length: window }, () =>
+    lane().catch((error: unknown) => {
+      stopped = true;
+      throw error;
+    }),
+  );
+  const failed = (await Promise.allSettled(lanes)).find((outcome) => outcome.status === "rejected");
+  if (failed) throw failed.reason as Error;
+  return stopped;
+}
+
+interface Pulled {
+  items: FetchItem[];
+  result: PullResult;
+  /** What the whole batch failed of; the result then has it as the failure of each item. */
+  fault?: unknown;
+}
+
+/** Pulls a batch. A fault of the whole batch is retried where that may help, and then becomes the failure of each of its items. */
+async function pullBatch(workshop: Workshop, lease: Lease, job: Job, number: number, progress: Progress): Promise<Pulled> {
+  const { database, threads, store } = workshop;
+  const items = await plannedBatch(database, job, number);
+  const known = knownContent(database, job.tenantId);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const request = {
+        source: job.source!,
+        keys: job.keys,
+        store,
+        items,
+        strict: job.approved,
+        compress: job.options.compression !== "off",
+        parts: await storedParts(database, job, number),
+      };
+      const result = await threads.work("pull", request, lease.signal, async (question) => {
+        if (question.kind === "known") return await known(question.contentIds);
+        const part = { ...question.part, wrappedDataKey: Buffer.from(question.part.wrappedDataKey) };
+        await lease.commit((em) => recordPart(em, job, number, part, progress));
+        return undefined;
+      });
+      return { items, result: unpackResult(result) };
+    } catch (fault) {
+      if (lease.signal.aborted || !isJobFault(fault)) throw fault;
+      if (!isRetryable(fault) || attempt === batchAttempts) {
+        const failure = { type: failureType(fault), message: messageOf(fault), retryable: isRetryable(fault), attempts: attempt };
+        return { items, result: { items: [], failures: items.map(({ path }) => ({ path, ...failure })) }, fault };
+      }
+      await pause(250 * 2 ** attempt, undefined, { signal: lease.signal });
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import { sealSmall, type TenantKeys } from "../../mixins/vault/keys.ts";
+import type { Spec } from "./sources/source.ts";
+
+/** Where a job reads from and writes to. */
+export interface Places {
+  source?: Spec;
+  target?: Spec;
+}
+
+/** Purpose under which a job's places are sealed. */
+export const credentialsPurpose = (jobId: string) => `credentials of job ${jobId}`;
+
+/** Purpose under which a stored source's place is sealed. */
+export const sourcePurpose = (sourceId: string) => `source ${sourceId}`;
+
+/** The whole places, credentials included, are sealed: endpoint and bucket say much about a tenant too. */
+export const sealPlaces = (keys: TenantKeys, jobId: string, places: Places): Buffer =>
+  sealSmall(keys, credentialsPurpose(jobId), Buffer.from(JSON.stringify(places)));

@@ -1,0 +1,129 @@
+import { errors } from "../../config/errors.ts";
+import { row, rows, type Em } from "../../mixins/database.ts";
+import type { Page } from "../../config/action.ts";
+import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../mixins/page.ts";
+import { openSmall, sealSmall, type TenantKeys } from "../../mixins/vault/keys.ts";
+import { placeOf } from "./creating.ts";
+import type { JobOptions } from "./options.ts";
+import { sourcePurpose } from "./sealedplaces.ts";
+import type { Spec } from "./sources/source.ts";
+
+/** A source that is kept with its credentials, as the API shows it: never the credentials. */
+export interface StoredSource {
+  id: string;
+  name: string;
+  kind: string;
+  uri: string;
+  settings: JobOptions;
+  createdAt: string;
+  updatedAt: string;
+}
+
+const columns = `id, name, kind, uri, settings, ${isoTime("created_at")} as "createdAt", ${isoTime("updated_at")} as "updatedAt"`;
+
+/** @throws SOURCE_NOT_FOUND, also for another tenant's */
+export async function storedById(em: Em, id: string): Promise<StoredSource> {
+  const found = await row<StoredSource>(em, `select ${columns} from sync.sources where id = ? and name is not null`, [id]);
+  if (!found) throw errors.sourceNotFound("There is no such stored source.", { id });
+  return found;
+}
+
+/** A stored source's spec with its credentials. @throws SOURCE_NOT_FOUND, VAULT_KEY_UNUSABLE */
+export async function storedPlace(em: Em, keys: TenantKeys, id: string): Promise<{ spec: Spec; name: string; settings: JobOptions }> {
+  const found = await row<{ name: string; settings: JobOptions; sealed_spec: Buffer }>(
+    em,
+    `select name, settings, sealed_spec from sync.sources where id = ? and sealed_spec is not null`,
+    [id],
+  );
+  if (!found) throw errors.sourceNotFound("There is no such stored source.", { id });
+  const spec = JSON.parse(openSmall(keys, sourcePurpose(id), found.sealed_spec).toString()) as Spec;
+  return { spec, name: found.name, settings: found.settings };
+}
+
+/** @throws CONFLICT when the name or the place is kept already */
+export async function storeSource(
+  em: Em,
+  tenantId: string,
+  keys: TenantKeys,
+  given: { name: string; spec: Spec; settings: JobOptions },
+): Promise<StoredSource> {
+  const id = await placeOf(em, tenantId, given.spec);
+  const kept = await row<{ name: string | null }>(em, `select name from sync.sources where id = ? for update`, [id]);
+  if (kept?.name) throw errors.conflict(`This place is kept already, as "${kept.name}".`, { id });
+  await refuseTaken(em, tenantId, given.name, id);
+  await write(em, keys, id, given);
+  return await storedById(em, id);
+}
+
+/** Changes what is given. The place itself stays: another place is another source. @throws SOURCE_NOT_FOUND, CONFLICT */
+export async function changeSource(
+  em: Em,
+  tenantId: string,
+  keys: TenantKeys,
+  id: string,
+  change: { name?: string | undefined; spec?: Spec | undefined; settings?: JobOptions | undefined },
+): Promise<StoredSource> {
+  const before = await storedById(em, id);
+  if (change.spec && change.spec.uri !== before.uri) {
+    const detail = `must stay ${before.uri}; it would become ${change.spec.uri}. Keep another place as another source.`;
+    throw errors.invalid([{ pointer: "/input", detail }]);
+  }
+  if (change.name !== undefined) await refuseTaken(em, tenantId, change.name, id);
+  const spec = change.spec ?? (await storedPlace(em, keys, id)).spec;
+  await write(em, keys, id, { name: change.name ?? before.name, spec, settings: change.settings ?? before.settings });
+  return await storedById(em, id);
+}
+
+/** Forgets name, settings and credentials; the assets and the history of the place stay. @throws SOURCE_NOT_FOUND, CONFLICT while schedules use it */
+export async function forgetSource(em: Em, id: string): Promise<void> {
+  await storedById(em, id);
+  const used = await row<{ count: number }>(em, `select count(*)::int as count from sync.schedules where source_id = ?`, [id]);
+  if (used?.count) throw errors.conflict(`${used.count} schedules use this source; delete them first.`, { id });
+  await em.execute(
+    `update sync.sources set name = null, sealed_spec = null, settings = '{}', updated_at = now() where id = ?`,
+    [id],
+    "run",
+  );
+}
+
+async function refuseTaken(em: Em, tenantId: string, name: string, id: string): Promise<void> {
+  const taken = await row(em, `select 1 from sync.sources where tenant_id = ? and name = ? and id <> ?`, [tenantId, name, id]);
+  if (taken) throw errors.conflict(`A source is called "${name}" already.`, { name });
+}
+
+async function write(
+  em: Em,
+  keys: TenantKeys,
+  id: string,
+  { name, spec, settings }: { name: string; spec: Spec; settings: JobOptions },
+): Promise<void> {
+  const sealed = sealSmall(keys, sourcePurpose(id), Buffer.from(JSON.stringify(spec)));
+  await em.execute(
+    `update sync.sources set name = ?, host = ?, settings = ?::jsonb, sealed_spec = decode(?, 'hex'), updated_at = now() where id = ?`,
+    [name, spec.host, JSON.stringify(settings), sealed.toString("hex"), id],
+    "run",
+  );
+}
+
+/** A page of a tenant's stored sources, by name. */
+export async function listSources(
+  em: Em,
+  secret: string,
+  tenantId: string,
+  page: { limit: number; cursor?: string | undefined },
+): Promise<Page<StoredSource>> {
+  const scope = ["sync.sources", tenantId];
+  const cursor = decodeCursor(secret, scope, page.cursor);
+  const found = await rows<StoredSource>(
+    em,
+    `select ${columns} from sync.sources where tenant_id = ? and name is not null ${cursor ? "and name > ?" : ""} order by name limit ${page.limit + 1}`,
+    [tenantId, ...(cursor?.after ?? [])],
+  );
+  return pageOf(
+    found,
+    page.limit,
+    cursor !== undefined,
+    (source) => source,
+    (last) => encodeCursor(secret, scope, { after: [last.name] }),
+  );
+}

@@ -2,15 +2,19 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import type { KeyManager } from "./keys.ts";
 
-/** What every key manager has to do: the local ring, AWS KMS, Vault Transit. */
-export function keyManagerContract(name: string, open: () => Promise<KeyManager>): void {
+/**
+ * What every key manager has to do: the local ring, AWS KMS, Vault Transit.
+ * @param lost id of its own form of a master key that it does not have
+ */
+export function keyManagerContract(name: string, open: () => Promise<KeyManager>, lost: string): void {
   describe(`${name} as a key manager`, () => {
     const context = { tenantId: "tenant-a", purpose: "tenant-key:1" };
 
-    it("unwraps what it wrapped", async () => {
+    it("unwraps what it wrapped, by the master key that it says is current", async () => {
       const keys = await open();
       const key = randomBytes(32);
       const { keyId, wrapped } = await keys.wrap(key, context);
+      expect(keyId).toBe(keys.current);
       expect((await keys.unwrap(keyId, wrapped, context)).equals(key)).toBe(true);
     });
 
@@ -41,13 +45,21 @@ export function keyManagerContract(name: string, open: () => Promise<KeyManager>
       }
     });
 
-    it("names a master key that it does not have", async () => {
+    it.each([lost, "an id of no form"])("names a master key that it does not have: %s", async (id) => {
       const keys = await open();
       const { wrapped } = await keys.wrap(randomBytes(32), context);
-      await expect(keys.unwrap("lost", wrapped, context)).rejects.toMatchObject({
+      await expect(keys.unwrap(id, wrapped, context)).rejects.toMatchObject({
         type: "VAULT_KEY_UNUSABLE",
-        message: expect.stringContaining("lost"),
+        message: expect.stringContaining(id),
       });
+    });
+
+    it("hands out keys that the caller may clear", async () => {
+      const keys = await open();
+      const key = randomBytes(32);
+      const { keyId, wrapped } = await keys.wrap(key, context);
+      (await keys.unwrap(keyId, wrapped, context)).fill(0);
+      expect((await keys.unwrap(keyId, wrapped, context)).equals(key)).toBe(true);
     });
   });
 }

@@ -6,30 +6,44 @@ const hmac = (key: string | Buffer, data: string) => createHmac("sha256", key).u
 const encode = (text: string) =>
   encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 
+const credential = /^AWS4-HMAC-SHA256 Credential=[^/]+\/\d{8}\/([^/]+)\//;
+
+/** The region that a request is signed for. */
+export const regionOf = ({ headers }: IncomingMessage): string | undefined => credential.exec(headers.authorization ?? "")?.[1];
+
 /**
  * Checks an AWS Signature Version 4 in the Authorization header ("Authenticating Requests: Using the Authorization Header").
+ * @param service of the signature's scope; S3 alone has the payload's hash in a header
  * @returns the S3 error code of what is wrong, or null.
  */
-export function signatureFault(request: IncomingMessage, url: URL, body: Buffer, accessKeyId: string, secret: string): string | null {
+export function signatureFault(
+  request: IncomingMessage,
+  url: URL,
+  body: Buffer,
+  accessKeyId: string,
+  secret: string,
+  service = "s3",
+): string | null {
   const fields =
-    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
+    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/(\w+)\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
       request.headers.authorization ?? "",
     );
   if (!fields) return "AccessDenied";
-  const [, id, day, region, signed, signature] = fields as unknown as [string, string, string, string, string, string];
+  const [, id, day, region, scope, signed, signature] = fields as unknown as [string, string, string, string, string, string, string];
   if (id !== accessKeyId) return "InvalidAccessKeyId";
+  if (scope !== service) return "AccessDenied";
 
   const time = String(request.headers["x-amz-date"]);
-  const payload = String(request.headers["x-amz-content-sha256"]);
-  if (!time.startsWith(day) || !["host", "x-amz-date", "x-amz-content-sha256"].every((name) => signed.split(";").includes(name)))
-    return "AccessDenied";
+  const payload = service === "s3" ? String(request.headers["x-amz-content-sha256"]) : sha256(body);
+  const needed = ["host", "x-amz-date", ...(service === "s3" ? ["x-amz-content-sha256"] : [])];
+  if (!time.startsWith(day) || !needed.every((name) => signed.split(";").includes(name))) return "AccessDenied";
   if (payload !== "UNSIGNED-PAYLOAD" && payload !== sha256(body)) return "XAmzContentSHA256Mismatch";
 
   const query = [...url.searchParams].map(([name, value]) => `${encode(name)}=${encode(value)}`).sort();
   const headers = signed.split(";").map((name) => `${name}:${String(request.headers[name]).trim().replace(/\s+/g, " ")}\n`);
   const path = url.pathname.split("/").map((part) => encode(decodeURIComponent(part)));
   const canonical = [request.method, path.join("/"), query.join("&"), headers.join(""), signed, payload].join("\n");
-  const toSign = ["AWS4-HMAC-SHA256", time, `${day}/${region}/s3/aws4_request`, sha256(canonical)].join("\n");
-  const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), "s3"), "aws4_request");
+  const toSign = ["AWS4-HMAC-SHA256", time, `${day}/${region}/${service}/aws4_request`, sha256(canonical)].join("\n");
+  const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), service), "aws4_request");
   return hmac(key, toSign).toString("hex") === signature ? null : "SignatureDoesNotMatch";
 }

@@ -41,7 +41,7 @@ export async function download({ vault }: Gateway, broker: ServiceBroker, req: E
   }
   const range = asked === "whole" ? { start: 0, end: asset.size } : asked;
   const more = async (from: number) => (await ticketOf(broker, req.claim!, wish.id, asset.version, from)).ticket;
-  const first = coveredTo(asset.ticket) > range.start ? asset.ticket : await more(range.start);
+  const first = range.start === 0 || coveredTo(asset.ticket) > range.start ? asset.ticket : await more(range.start);
   const content = req.method === "HEAD" ? undefined : await readTicket(first, vault!, range, more);
 
   res.statusCode = asked === "whole" ? 200 : 206;

@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { defineConfig, type MikroORM, type Options } from "@mikro-orm/postgresql";
 import { Migrator } from "@mikro-orm/migrations";
 import { schemas, type SchemaName } from "./contracts.ts";
+import { reclaimLost } from "./pool.ts";
 import { entitiesOf } from "../entities/registry.ts";
 
 /** Login role of a service. */
@@ -32,7 +33,7 @@ export const ormOptions = (service: SchemaName, clientUrl: string, pool = 8): Op
     // PostgreSQL rewrites a policy's expression, so the comparison would never find it unchanged; new tables still get theirs.
     schemaGenerator: { ignoreSchema: schemas.filter((other) => other !== service), ignorePolicies: true },
     pool: { min: 0, max: pool },
-    driverOptions: { application_name: `legendo ${service}` },
+    driverOptions: { application_name: `legendo ${service}`, onPoolCreated: reclaimLost },
     migrations: {
       path: new URL(`../entities/migrations/${service}`, import.meta.url).pathname,
       glob: "!(*.d).{js,ts}",

@@ -64,7 +64,9 @@ const awayCodes = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|08\w{3}|5
 const isAway = (error: unknown): boolean => {
   const { code, message, cause } = error as { code?: unknown; message?: string; cause?: unknown };
   return (
-    awayCodes.test(String(code)) || /Connection terminated/.test(message ?? "") || (cause !== undefined && cause !== null && isAway(cause))
+    awayCodes.test(String(code)) ||
+    /Connection terminated|not queryable/.test(message ?? "") ||
+    (cause !== undefined && cause !== null && isAway(cause))
   );
 };
 

@@ -1,6 +1,7 @@
 import type { LookupFunction } from "node:net";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import { proxiedAgents } from "../proxied.ts";
 import type * as S3 from "@aws-sdk/client-s3";
 
 /** The S3 SDK: 80 ms and 13 MB, so only what really talks to S3 loads it. */
@@ -8,14 +9,18 @@ export type Sdk = typeof S3;
 
 export interface BucketOptions {
   region: string;
-  /** Origin of an S3-compatible server, addressed path style; AWS when unset. */
+  /** Origin of an S3-compatible server; AWS when unset. */
   endpoint?: string;
+  /** endpoint/bucket/key instead of bucket.endpoint/key. Unset: for endpoints, not for AWS. */
+  pathStyle?: boolean;
   /** The SDK's own chain (environment, instance role) when unset; "anonymous" sends requests unsigned. */
   credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string } | "anonymous";
   /** Longest silence on a connection, milliseconds. */
   silence?: number;
   /** Resolves host names instead of the system, e.g. to refuse private addresses. */
   lookup?: LookupFunction;
+  /** http://user:password@host:port of a proxy that every connection goes through. */
+  proxy?: string;
 }
 
 export interface Bucket {
@@ -23,25 +28,33 @@ export interface Bucket {
   client: S3.S3Client;
 }
 
-export async function openBucket({ region, endpoint, credentials, lookup, silence = 30_000 }: BucketOptions): Promise<Bucket> {
+const CONNECT = 5_000;
+
+export async function openBucket(options: BucketOptions): Promise<Bucket> {
+  const { region, endpoint, pathStyle = endpoint !== undefined, credentials, silence = 30_000, lookup, proxy } = options;
   const sdk = await import("@aws-sdk/client-s3");
-  const agent = { keepAlive: true, maxSockets: 64, ...(lookup && { lookup }) };
+  const sockets = { keepAlive: true, maxSockets: 64 };
+  const direct = () => ({
+    httpAgent: new HttpAgent({ ...sockets, ...(lookup && { lookup }) }),
+    httpsAgent: new HttpsAgent({ ...sockets, ...(lookup && { lookup }) }),
+  });
   const client = new sdk.S3Client({
     region,
-    ...(endpoint && { endpoint, forcePathStyle: true }),
+    ...(endpoint && { endpoint }),
+    forcePathStyle: pathStyle,
     ...(credentials === "anonymous" ? unsigned : credentials && { credentials }),
     // The SDK's default adds CRC trailers that S3-compatible servers of some age refuse.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
+    // With agents of our own the SDK would not wait for the answer anyway, and some servers refuse the question.
+    expectContinueHeader: false,
     // The SDK backs off with jitter on 5xx, SlowDown and broken connections.
     maxAttempts: 4,
     requestHandler: {
-      connectionTimeout: 5_000,
-      requestTimeout: silence,
-      throwOnRequestTimeout: true,
+      connectionTimeout: CONNECT,
+      // Silence, not duration: a large body may take its time.
       socketTimeout: silence,
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent(agent),
+      ...(proxy ? proxiedAgents(proxy, CONNECT, sockets) : direct()),
     },
   });
   return { sdk, client };
@@ -52,40 +65,68 @@ const unsigned: Pick<S3.S3ClientConfig, "credentials" | "signer"> = {
   signer: { sign: (request) => Promise.resolve(request) },
 };
 
-export type BucketFault = "missing" | "noBucket" | "denied" | "changed" | "archived" | "full" | "unreachable";
+export type BucketFault =
+  "missing" | "noBucket" | "denied" | "expired" | "untrusted" | "changed" | "archived" | "unsupported" | "full" | "unreachable";
 
 const byName: Record<string, BucketFault> = {
   NoSuchKey: "missing",
+  NoSuchVersion: "missing",
   NotFound: "missing",
   NoSuchBucket: "noBucket",
   AccessDenied: "denied",
   AllAccessDisabled: "denied",
   InvalidAccessKeyId: "denied",
   SignatureDoesNotMatch: "denied",
-  ExpiredToken: "denied",
   InvalidToken: "denied",
-  TokenRefreshRequired: "denied",
   RequestTimeTooSkewed: "denied",
   // The bucket lives in another region than the one given.
   PermanentRedirect: "denied",
   AuthorizationHeaderMalformed: "denied",
   CredentialsProviderError: "denied",
+  ExpiredToken: "expired",
+  ExpiredTokenException: "expired",
+  TokenRefreshRequired: "expired",
   PreconditionFailed: "changed",
   InvalidObjectState: "archived",
+  KeyTooLongError: "unsupported",
+  EntityTooLarge: "unsupported",
+  InvalidURI: "unsupported",
+  XMinioInvalidObjectName: "unsupported",
+  NotImplemented: "unsupported",
+  MethodNotAllowed: "unsupported",
   QuotaExceeded: "full",
   XMinioStorageFull: "full",
 };
 const byStatus: Record<number, BucketFault> = { 301: "denied", 401: "denied", 403: "denied", 404: "missing", 412: "changed", 507: "full" };
+const certificate = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH|ERR_TLS_CERT)/;
+
+interface SdkError {
+  name?: string;
+  message?: string;
+  code?: string;
+  Region?: string;
+  $metadata?: { httpStatusCode?: number };
+  $response?: { headers?: Record<string, string> };
+}
 
 /** What an S3 failure means; whatever is not known to be final may pass. */
 export function bucketFault(error: unknown): BucketFault {
-  const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+  const { name, code, $metadata } = error as SdkError;
+  if (certificate.test(code ?? "")) return "untrusted";
   return byName[name ?? ""] ?? byStatus[$metadata?.httpStatusCode ?? 0] ?? "unreachable";
 }
 
 /** "AccessDenied (403): the server's words", without addresses or keys. */
 export function bucketSays(error: unknown): string {
-  const { name = "Error", message = String(error), $metadata } = error as Error & { $metadata?: { httpStatusCode?: number } };
+  const { name = "Error", message = String(error), $metadata } = error as SdkError;
   const status = $metadata?.httpStatusCode;
-  return `${name}${status ? ` (${status})` : ""}: ${message}`;
+  return `${name}${status ? ` (${status})` : ""}: ${message.replace(/^@smithy\/node-http-handler - /, "")}`;
+}
+
+/** The region that a refused request should have gone to, if the server said so. */
+export function bucketRegion(error: unknown): string | undefined {
+  const { Region, $response } = error as SdkError;
+  const region = $response?.headers?.["x-amz-bucket-region"] ?? Region;
+  // It becomes part of a host name.
+  return region && /^[a-z0-9-]{1,40}$/.test(region) ? region : undefined;
 }

@@ -144,7 +144,12 @@ function storageError(error: unknown, name: string, key: string): Error {
     case "noBucket":
       return errors.vaultMissing(`The vault's bucket ${name} does not exist: ${says}`, undefined, error);
     case "denied":
+    case "expired":
       return errors.vaultDenied(`The vault's bucket ${name} refuses its credentials: ${says}`, undefined, error);
+    case "untrusted":
+      return errors.vaultDenied(`The server of the vault's bucket ${name} can't be trusted: ${says}`, undefined, error);
+    case "unsupported":
+      return errors.vaultDenied(`The server of the vault's bucket ${name} can't do what the vault needs: ${says}`, undefined, error);
     case "full":
       return errors.vaultFull(`The vault's bucket ${name} is full: ${says}`, undefined, error);
     case "changed":

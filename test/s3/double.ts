@@ -1,11 +1,13 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { signatureFault } from "./signature.ts";
+import { listObjects, listVersions, xml } from "./listing.ts";
+import { deleteObject, etagOf, findObject, putObject, type BucketTraits, type Stored, type StoredBucket } from "./objects.ts";
+import { regionOf, signatureFault } from "./signature.ts";
 
 /**
- * A double of S3 for tests: path style, signatures checked, objects in memory. What it answers follows the Amazon S3 API Reference
- * for the requests that our adapters send, and it can be told to fail.
+ * A double of S3 for tests: path and virtual-hosted style, signatures checked, objects in memory. What it answers follows the Amazon S3
+ * API Reference for the requests that our adapters send, and it can be told to fail.
  */
 export interface S3Double {
   endpoint: string;
@@ -14,18 +16,15 @@ export interface S3Double {
   /** Bucket → key → object. */
   buckets: Map<string, Map<string, Stored>>;
   /** Unfinished multipart uploads. */
-  uploads: Map<string, { parts: Map<number, Buffer> }>;
+  uploads: Map<string, { key: string; headers: Record<string, string>; parts: Map<number, Buffer> }>;
   faults: Faults;
   /** "GET /bucket/key" of every request, in order. */
   requests: string[];
-  put(bucket: string, key: string, bytes: Buffer | string, modified?: Date): void;
+  /** Connections that were ever made. */
+  connections: number;
+  put(bucket: string, key: string, bytes: Buffer | string, more?: Date | Partial<Stored>): void;
+  delete(bucket: string, key: string, modified?: Date): void;
   close(): Promise<void>;
-}
-
-export interface Stored {
-  bytes: Buffer;
-  etag: string;
-  modified: Date;
 }
 
 export interface Faults {
@@ -35,8 +34,12 @@ export interface Faults {
   truncate: number;
   /** So many of the next object bodies stop half-way and say nothing more. */
   stall: number;
-  /** Every request is answered 400 ExpiredToken. */
-  expired: boolean;
+  /** So many of the next object bodies have a bit turned. */
+  corrupt: number;
+  /** Ranges are not understood: the whole object is answered. */
+  rangeless: boolean;
+  /** Every request is answered 400 ExpiredToken; a number: once so many more have been answered. */
+  expired: boolean | number;
   /** Every request is answered 403 AccessDenied. */
   denied: boolean;
   /** Writes are answered 507. */
@@ -44,11 +47,12 @@ export interface Faults {
 }
 
 export interface S3DoubleOptions {
-  buckets: string[];
-  /** Buckets that may be read without a signature. */
-  open?: string[];
+  /** Names, or what is special about them. */
+  buckets: readonly string[] | Record<string, BucketTraits>;
   /** Most keys on a listing's page. */
   pageSize?: number;
+  /** Answers http://BUCKET.domain too. */
+  domain?: string;
 }
 
 interface Call {
@@ -56,7 +60,7 @@ interface Call {
   response: ServerResponse;
   query: URLSearchParams;
   body: Buffer;
-  bucket: string;
+  bucket: StoredBucket;
   key: string;
 }
 
@@ -67,9 +71,13 @@ const statuses: Record<string, number> = {
   AccessDenied: 403,
   InvalidAccessKeyId: 403,
   SignatureDoesNotMatch: 403,
+  InvalidObjectState: 403,
   ExpiredToken: 400,
+  KeyTooLongError: 400,
   XAmzContentSHA256Mismatch: 400,
   InvalidPart: 400,
+  MethodNotAllowed: 405,
+  PermanentRedirect: 301,
   PreconditionFailed: 412,
   InvalidRange: 416,
   SlowDown: 503,
@@ -79,58 +87,70 @@ const statuses: Record<string, number> = {
 
 class Refusal extends Error {}
 
-const etagOf = (bytes: Buffer) => `"${createHash("md5").update(bytes).digest("hex")}"`;
-const xml = (text: string) => text.replace(/[<>&"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+const none: Faults = { slowDown: 0, truncate: 0, stall: 0, corrupt: 0, rangeless: false, expired: false, denied: false, full: false };
 
-export async function startS3({ buckets, open = [], pageSize = 1000 }: S3DoubleOptions): Promise<S3Double> {
-  const faults: Faults = { slowDown: 0, truncate: 0, stall: 0, expired: false, denied: false, full: false };
+export async function startS3({ buckets, pageSize = 1000, domain }: S3DoubleOptions): Promise<S3Double> {
+  const faults = { ...none };
   const accessKeyId = "AKIADOUBLE";
   const secretAccessKey = randomUUID();
-  const all: S3Double["buckets"] = new Map(buckets.map((name) => [name, new Map<string, Stored>()]));
+  const traits = Array.isArray(buckets)
+    ? Object.fromEntries(buckets.map((name: string) => [name, {}]))
+    : (buckets as Record<string, BucketTraits>);
+  const all = new Map(
+    Object.entries(traits).map(([name, each]): [string, StoredBucket] => [name, { ...each, objects: new Map(), versions: new Map() }]),
+  );
   const uploads: S3Double["uploads"] = new Map();
   const requests: string[] = [];
 
   const server = createServer((request, response) => {
     void answer(request, response).catch((error: unknown) => {
       const code = error instanceof Refusal ? error.message : "InternalError";
-      const text = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>The double says ${code}.</Message></Error>`;
+      const text = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>The double says ${code}.</Message><StorageClass>GLACIER</StorageClass></Error>`;
       response.writeHead(statuses[code] ?? 500, { "content-type": "application/xml" }).end(request.method === "HEAD" ? undefined : text);
     });
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const host = (request.headers.host ?? "").replace(/:\d+$/, "");
     const url = new URL(request.url!, "http://double");
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const body = Buffer.concat(chunks);
-    const [, bucket = "", ...rest] = url.pathname.split("/");
+    const virtual = domain && host.endsWith(`.${domain}`) ? [host.slice(0, -domain.length - 1)] : [];
+    const [name = "", ...rest] = [...virtual, ...url.pathname.slice(1).split("/")];
     const key = rest.map(decodeURIComponent).join("/");
-    requests.push(`${request.method} /${bucket}/${key}`);
+    requests.push(`${request.method} /${name}/${key}`);
 
     if (faults.slowDown > 0 && faults.slowDown--) throw new Refusal("SlowDown");
-    if (faults.expired) throw new Refusal("ExpiredToken");
+    if (faults.expired === true || faults.expired === 0) throw new Refusal("ExpiredToken");
+    if (faults.expired) faults.expired--;
     if (faults.denied) throw new Refusal("AccessDenied");
-    const unsigned = open.includes(bucket) && request.method === "GET" && !request.headers.authorization;
+    const bucket = all.get(name);
+    const region = regionOf(request);
+    if (bucket?.region && region && region !== bucket.region) {
+      response.setHeader("x-amz-bucket-region", bucket.region);
+      throw new Refusal("PermanentRedirect");
+    }
+    const unsigned = bucket?.open && request.method === "GET" && !request.headers.authorization;
     const fault = unsigned ? null : signatureFault(request, url, body, accessKeyId, secretAccessKey);
     if (fault) throw new Refusal(fault);
-    if (!all.has(bucket)) throw new Refusal("NoSuchBucket");
+    if (!bucket) throw new Refusal("NoSuchBucket");
+    if (bucket.requesterPays && request.headers["x-amz-request-payer"] !== "requester") throw new Refusal("AccessDenied");
     if (faults.full && request.method !== "GET" && request.method !== "DELETE") throw new Refusal("QuotaExceeded");
+    if (Buffer.byteLength(key) > 1024) throw new Refusal("KeyTooLongError");
 
     const call: Call = { request, response, query: url.searchParams, body, bucket, key };
-    const verb = `${request.method} ${key ? "object" : "bucket"}${call.query.has("uploads") ? " uploads" : call.query.has("uploadId") ? " upload" : ""}`;
-    const handler = handlers[verb];
+    const sub = ["uploads", "uploadId", "versions"].find((name) => call.query.has(name));
+    const handler = handlers[`${request.method} ${key ? "object" : "bucket"}${sub ? ` ${sub}` : ""}`];
     if (!handler) throw new Refusal("NotImplemented");
     handler(call);
   }
 
-  const objects = (call: Call) => all.get(call.bucket)!;
   const reply = (call: Call, text: string) =>
     call.response.writeHead(200, { "content-type": "application/xml" }).end(`<?xml version="1.0"?>${text}`);
-  const store = (call: Call, bytes: Buffer) => {
-    if (call.request.headers["if-none-match"] === "*" && objects(call).has(call.key)) throw new Refusal("PreconditionFailed");
-    const stored = { bytes, etag: etagOf(bytes), modified: new Date() };
-    objects(call).set(call.key, stored);
-    return stored;
+  const store = ({ request, bucket, key }: Call, bytes: Buffer, headers: Record<string, string>) => {
+    if (request.headers["if-none-match"] === "*" && bucket.objects.has(key)) throw new Refusal("PreconditionFailed");
+    return putObject(bucket, key, bytes, { headers });
   };
   const uploadOf = (call: Call) => {
     const upload = uploads.get(call.query.get("uploadId")!);
@@ -139,51 +159,70 @@ export async function startS3({ buckets, open = [], pageSize = 1000 }: S3DoubleO
   };
 
   const handlers: Record<string, (call: Call) => void> = {
-    "GET bucket": (call) => reply(call, listing(call, objects(call), pageSize)),
+    "GET bucket": (call) => reply(call, listObjects(call.bucket, call.query, pageSize)),
+
+    "GET bucket versions": (call) => reply(call, listVersions(call.bucket, call.query, pageSize)),
 
     "GET object": (call) => {
-      const { response, object, start, end, status } = found(call, objects(call));
-      const headers = { etag: object.etag, "last-modified": object.modified.toUTCString(), "content-length": end - start };
-      const range = status === 206 ? { "content-range": `bytes ${start}-${end - 1}/${object.bytes.length}` } : {};
-      response.writeHead(status, { ...headers, ...range });
+      const { request, response } = call;
+      const object = findObject(call.bucket, call.key, call.query.get("versionId"));
+      if (!object) throw new Refusal("NoSuchKey");
+      if (object.marker) throw new Refusal("MethodNotAllowed");
+      if (request.method === "GET" && /^(GLACIER|DEEP_ARCHIVE)$/.test(object.storageClass ?? "")) throw new Refusal("InvalidObjectState");
+      const wanted = request.headers["if-match"];
+      if (wanted && wanted !== object.etag) throw new Refusal("PreconditionFailed");
+      const range = faults.rangeless ? null : rangeOf(request, object.bytes.length);
+      const [start, end] = range ?? [0, object.bytes.length];
+      const shown = Object.entries(object.headers ?? {}).filter(
+        ([name]) => !name.startsWith("x-amz-checksum-") || (!range && request.headers["x-amz-checksum-mode"] === "ENABLED"),
+      );
+      response.writeHead(range ? 206 : 200, {
+        etag: object.etag,
+        "last-modified": object.modified.toUTCString(),
+        "content-length": end - start,
+        ...(object.versionId && { "x-amz-version-id": object.versionId }),
+        ...(range && { "content-range": `bytes ${start}-${end - 1}/${object.bytes.length}` }),
+        ...Object.fromEntries(shown),
+      });
       const half = object.bytes.subarray(start, start + Math.floor((end - start) / 2));
-      if (call.request.method === "HEAD") response.end();
+      if (request.method === "HEAD") response.end();
       else if (faults.stall > 0 && faults.stall--) response.write(half);
       else if (faults.truncate > 0 && faults.truncate--) response.write(half, () => response.destroy());
+      else if (faults.corrupt > 0 && faults.corrupt--) response.end(turned(object.bytes.subarray(start, end)));
       else response.end(object.bytes.subarray(start, end));
     },
 
     "PUT object": (call) => {
-      call.response.writeHead(200, { etag: store(call, call.body).etag }).end();
+      call.response.writeHead(200, { etag: store(call, call.body, metadata(call.request)).etag }).end();
     },
 
     "DELETE object": (call) => {
-      objects(call).delete(call.key);
+      deleteObject(call.bucket, call.key);
       call.response.writeHead(204).end();
     },
 
     "POST object uploads": (call) => {
       const id = randomUUID();
-      uploads.set(id, { parts: new Map() });
+      uploads.set(id, { key: call.key, headers: metadata(call.request), parts: new Map() });
       reply(call, `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`);
     },
 
-    "PUT object upload": (call) => {
+    "PUT object uploadId": (call) => {
       uploadOf(call).parts.set(Number(call.query.get("partNumber")), call.body);
       call.response.writeHead(200, { etag: etagOf(call.body) }).end();
     },
 
-    "POST object upload": (call) => {
-      const { parts } = uploadOf(call);
+    "POST object uploadId": (call) => {
+      const { parts, headers } = uploadOf(call);
       const named = [...call.body.toString().matchAll(/<PartNumber>(\d+)<\/PartNumber>/g)].map(([, number]) => parts.get(Number(number)));
       // Every part but the last must have 5 MiB.
       if (named.some((part, i) => !part || (i < named.length - 1 && part.length < 5 * 2 ** 20))) throw new Refusal("InvalidPart");
       uploads.delete(call.query.get("uploadId")!);
-      const { etag } = store(call, Buffer.concat(named as Buffer[]));
+      const { etag } = store(call, Buffer.concat(named as Buffer[]), headers);
       reply(call, `<CompleteMultipartUploadResult><ETag>${xml(etag)}</ETag></CompleteMultipartUploadResult>`);
     },
 
-    "DELETE object upload": (call) => {
+    "DELETE object uploadId": (call) => {
       uploadOf(call);
       uploads.delete(call.query.get("uploadId")!);
       call.response.writeHead(204).end();
@@ -191,50 +230,49 @@ export async function startS3({ buckets, open = [], pageSize = 1000 }: S3DoubleO
   };
   handlers["HEAD object"] = handlers["GET object"]!;
 
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  const double: S3Double = {
+    endpoint: "",
     accessKeyId,
     secretAccessKey,
-    buckets: all,
+    buckets: new Map([...all].map(([name, { objects }]) => [name, objects])),
     uploads,
     faults,
     requests,
-    put(bucket, key, bytes, modified = new Date()) {
-      const buffer = Buffer.from(bytes);
-      all.get(bucket)!.set(key, { bytes: buffer, etag: etagOf(buffer), modified });
+    connections: 0,
+    put(bucket, key, bytes, more = {}) {
+      putObject(all.get(bucket)!, key, Buffer.from(bytes), more instanceof Date ? { modified: more } : more);
+    },
+    delete(bucket, key, modified) {
+      deleteObject(all.get(bucket)!, key, modified);
     },
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  server.on("connection", () => double.connections++);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  double.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return double;
 }
 
-function listing({ query }: Call, objects: Map<string, Stored>, pageSize: number): string {
-  const prefix = query.get("prefix") ?? "";
-  const after = Buffer.from(query.get("continuation-token") ?? "", "base64url").toString();
-  const limit = Math.min(pageSize, Number(query.get("max-keys") ?? 1000));
-  const text = (key: string) => (query.get("encoding-type") === "url" ? encodeURIComponent(key).replaceAll("%2F", "/") : xml(key));
-  const bytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
-  const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && (!after || bytes(key, after) > 0)).sort(bytes);
-  const page = keys.slice(0, limit).map((key) => {
-    const { bytes, etag, modified } = objects.get(key)!;
-    return `<Contents><Key>${text(key)}</Key><LastModified>${modified.toISOString()}</LastModified><ETag>${xml(etag)}</ETag><Size>${bytes.length}</Size></Contents>`;
-  });
-  const next =
-    keys.length > limit ? `<NextContinuationToken>${Buffer.from(keys[limit - 1]!).toString("base64url")}</NextContinuationToken>` : "";
-  return `<ListBucketResult><IsTruncated>${keys.length > limit}</IsTruncated>${next}${page.join("")}</ListBucketResult>`;
-}
+/** Faults that are none: Object.assign(s3.faults, noFaults) between tests. */
+export const noFaults: Readonly<Faults> = none;
 
-function found({ request, response, key }: Call, objects: Map<string, Stored>) {
-  const object = objects.get(key);
-  if (!object) throw new Refusal("NoSuchKey");
-  const wanted = request.headers["if-match"];
-  if (wanted && wanted !== object.etag) throw new Refusal("PreconditionFailed");
-  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
-  if (!range) return { response, object, start: 0, end: object.bytes.length, status: 200 };
+/** Start and end of a range; null for the whole. */
+function rangeOf({ headers }: IncomingMessage, size: number): [number, number] | null {
+  const range = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? "");
+  if (!range) return null;
   const start = Number(range[1]);
-  if (start >= object.bytes.length) throw new Refusal("InvalidRange");
-  return { response, object, start, end: Math.min(object.bytes.length, range[2] ? Number(range[2]) + 1 : Infinity), status: 206 };
+  if (start >= size) throw new Refusal("InvalidRange");
+  return [start, Math.min(size, range[2] ? Number(range[2]) + 1 : Infinity)];
+}
+
+const metadata = ({ headers }: IncomingMessage): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).flatMap(([name, value]) => (name.startsWith("x-amz-meta-") ? [[name, String(value)]] : [])));
+
+function turned(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[copy.length >> 1]! ^= 1;
+  return copy;
 }

@@ -1,0 +1,58 @@
+import { createHash, randomUUID } from "node:crypto";
+
+/** An object, or with `marker` the mark that stands for its deletion. */
+export interface Stored {
+  bytes: Buffer;
+  etag: string;
+  modified: Date;
+  /** In versioned buckets. */
+  versionId?: string;
+  marker?: boolean;
+  /** Archived ones can't be read. */
+  storageClass?: string;
+  /** Headers that are sent with it: x-amz-meta-…; x-amz-checksum-… where checksums are asked for. */
+  headers?: Record<string, string>;
+}
+
+export interface BucketTraits {
+  /** Keeps every version. */
+  versioned?: boolean;
+  /** May be read without a signature. */
+  open?: boolean;
+  /** Requests signed for another region are sent there. */
+  region?: string;
+  /** Answers only those who agree to pay. */
+  requesterPays?: boolean;
+}
+
+export interface StoredBucket extends BucketTraits {
+  /** Key → what is there now. */
+  objects: Map<string, Stored>;
+  /** Key → all versions, newest first; of versioned buckets. */
+  versions: Map<string, Stored[]>;
+}
+
+export const etagOf = (bytes: Buffer): string => `"${createHash("md5").update(bytes).digest("hex")}"`;
+
+export function putObject(bucket: StoredBucket, key: string, bytes: Buffer, more: Partial<Stored> = {}): Stored {
+  const stored: Stored = { bytes, etag: etagOf(bytes), modified: new Date(), ...more };
+  if (bucket.versioned) {
+    stored.versionId = randomUUID();
+    bucket.versions.set(key, [stored, ...(bucket.versions.get(key) ?? [])]);
+  }
+  bucket.objects.set(key, stored);
+  return stored;
+}
+
+export function deleteObject(bucket: StoredBucket, key: string, modified = new Date()): void {
+  bucket.objects.delete(key);
+  if (!bucket.versioned) return;
+  const marker = { bytes: Buffer.alloc(0), etag: "", modified, versionId: randomUUID(), marker: true };
+  bucket.versions.set(key, [marker, ...(bucket.versions.get(key) ?? [])]);
+}
+
+/** The version that is asked for; without an id the newest. */
+export function findObject(bucket: StoredBucket, key: string, versionId: string | null): Stored | undefined {
+  if (versionId === null) return bucket.objects.get(key);
+  return bucket.versions.get(key)?.find((stored) => stored.versionId === versionId);
+}

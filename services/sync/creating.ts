@@ -1,13 +1,14 @@
 import type { JobKind, Principal, Priority } from "../../config/contracts.ts";
 import { priorities } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
-import { row, rows, type Em } from "../../mixins/database.ts";
+import { rows, type Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { tell } from "../../mixins/mailbox.ts";
 import type { TenantKeys } from "../../mixins/vault/keys.ts";
 import { factsOf, isFinal, jobById, type JobView } from "./job.ts";
 import type { JobOptions } from "./options.ts";
 import { sealPlaces } from "./sealedplaces.ts";
+import { placeOf, storedById } from "./stored.ts";
 import type { Spec } from "./sources/source.ts";
 
 /** Actors of this kind run jobs; their key is the job's id. */
@@ -23,7 +24,7 @@ export interface NewJob {
   options?: JobOptions & { dryRun?: boolean } & Record<string, unknown>;
   source?: Spec;
   target?: Spec;
-  /** When the place is a stored one. */
+  /** A stored source instead of `source`: its credentials are opened when the job runs. */
   sourceId?: string;
   targetId?: string;
   groupId?: string;
@@ -37,17 +38,19 @@ export type Author = Pick<Principal, "tenantId" | "userId" | "subject">;
 
 /**
  * Records a job, its event and its actor's first letter, in the caller's transaction.
+ * @param keys to seal the places; needed when there are any
  * @throws JOB_NOT_FOUND for a need that does not exist, JOB_STATE_CONFLICT for one that has failed or was cancelled
  */
-export async function createJob(em: Em, author: Author, keys: TenantKeys, job: NewJob): Promise<JobView> {
+export async function createJob(em: Em, author: Author, keys: TenantKeys | undefined, job: NewJob): Promise<JobView> {
   const { tenantId } = author;
   const id = crypto.randomUUID();
   const places = { ...(job.source && { source: job.source }), ...(job.target && { target: job.target }) };
+  const sealed = keys && Object.keys(places).length ? sealPlaces(keys, id, places) : undefined;
   const waits = await needsOf(em, job.needs ?? []);
   await em.execute(
     `insert into sync.sync_jobs (id, tenant_id, user_id, kind, source_id, target_id, input, mode, status, priority, host, options, sealed_credentials,
                                  group_id, schedule_id, retry_of)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::jsonb, decode(?, 'hex'), ?, ?, ?)`,
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, (select host from sync.sources where id = ?), ''), ?::jsonb, decode(?, 'hex'), ?, ?, ?)`,
     [
       id,
       tenantId,
@@ -59,9 +62,10 @@ export async function createJob(em: Em, author: Author, keys: TenantKeys, job: N
       job.mode ?? "incremental",
       waits.length ? "waiting" : "queued",
       priorities.indexOf(job.priority ?? "normal"),
-      (job.target ?? job.source)?.host ?? "",
+      (job.target ?? job.source)?.host ?? null,
+      job.sourceId ?? null,
       JSON.stringify(job.options ?? {}),
-      sealPlaces(keys, id, places).toString("hex"),
+      sealed?.toString("hex") ?? null,
       job.groupId ?? null,
       job.scheduleId ?? null,
       job.retryOf ?? null,
@@ -105,14 +109,17 @@ async function needsOf(em: Em, ids: string[]): Promise<string[]> {
   return found.filter(({ status }) => !isFinal(status)).map(({ id }) => id);
 }
 
-/** The row of a place, made at first need. */
-export async function placeOf(em: Em, tenantId: string, spec: Spec): Promise<string> {
-  await em.execute(
-    `insert into sync.sources (tenant_id, kind, uri, host) values (?, ?, ?, ?) on conflict (tenant_id, uri) do nothing`,
-    [tenantId, spec.kind, spec.uri, spec.host],
-    "run",
-  );
-  const found = await row<{ id: string }>(em, `select id from sync.sources where tenant_id = ? and uri = ?`, [tenantId, spec.uri]);
-  if (!found) throw errors.internal("The place was not recorded.");
-  return found.id;
+/**
+ * Queues a sync of a stored source, in the caller's transaction.
+ * @returns the job's id
+ * @throws SOURCE_NOT_FOUND when it is not kept any more
+ */
+export async function queueStored(
+  em: Em,
+  asked: Pick<NewJob, "mode" | "priority" | "options" | "scheduleId"> & { tenantId: string; userId: string | null; sourceId: string },
+): Promise<string> {
+  const { tenantId, userId, sourceId, ...rest } = asked;
+  const { uri } = await storedById(em, sourceId);
+  const author = { tenantId, userId, subject: rest.scheduleId ? `schedule:${rest.scheduleId}` : "service:sync" };
+  return (await createJob(em, author, undefined, { ...rest, kind: "sync", input: uri, sourceId })).id;
 }

@@ -2,10 +2,11 @@ import type { JobKind } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { Lease } from "../../mixins/actor.ts";
 import { row, type Database, type Em } from "../../mixins/database.ts";
-import { openSmall, type TenantKeys } from "../../mixins/vault/keys.ts";
+import type { TenantKeys } from "../../mixins/vault/keys.ts";
 import type { StoreOptions } from "../../mixins/vault/store.ts";
 import { merged, type JobOptions } from "./options.ts";
-import { credentialsPurpose, type Places } from "./sealedplaces.ts";
+import { credentialsPurpose, sourcePurpose, unsealed, type Places } from "./sealedplaces.ts";
+import type { Spec } from "./sources/source.ts";
 import type { TenantKeyring } from "./tenantkey.ts";
 import type { Threads } from "./threads.ts";
 
@@ -63,19 +64,21 @@ export async function load({ database, keyring }: Workshop, { key, tenantId }: P
       retry_of: string | null;
       checkpoint: unknown;
       sealed_credentials: Buffer | null;
+      sealed_spec: Buffer | null;
     }>(
       em,
       `select j.kind, j.source_id, j.target_id, j.mode, j.options, s.settings, j.planned_at is not null as planned, j.approved_by is not null as approved,
-              j.retry_of, j.checkpoint, j.sealed_credentials
+              j.retry_of, j.checkpoint, j.sealed_credentials, s.sealed_spec
        from sync.sync_jobs j left join sync.sources s on s.id = j.source_id where j.id = ?`,
       [key],
     ),
   );
   if (!found) throw errors.jobNotFound("The job's row is missing.", { id: key });
   const keys = await keyring.of(tenantId);
-  const places = found.sealed_credentials
-    ? (JSON.parse(openSmall(keys, credentialsPurpose(key), found.sealed_credentials).toString()) as Places)
-    : {};
+  const places = found.sealed_credentials ? unsealed<Places>(keys, credentialsPurpose(key), found.sealed_credentials) : {};
+  if (!places.source && found.sealed_spec) places.source = unsealed<Spec>(keys, sourcePurpose(found.source_id!), found.sealed_spec);
+  if (found.kind === "sync" && !places.source)
+    throw errors.sourceNotFound("The job's source is not kept any more.", { id: found.source_id });
   return {
     ...places,
     id: key,

@@ -3,14 +3,13 @@ import { strict, uuid } from "../../config/action.ts";
 import { priorities } from "../../config/contracts.ts";
 import { errors, type Fault } from "../../config/errors.ts";
 import type { Em } from "../../mixins/database.ts";
-import type { TenantKeys } from "../../mixins/vault/keys.ts";
 import type { NewJob } from "./creating.ts";
 import { checkFilters } from "./filters.ts";
 import { jobOptions } from "./options.ts";
 import { readablePlaces } from "./places.ts";
 import { accessParams, parseInput } from "./sources/input.ts";
 import type { Spec } from "./sources/source.ts";
-import { storedPlace } from "./stored.ts";
+import { storedById } from "./stored.ts";
 
 /** What a sync is asked for with. */
 export const syncRequest = {
@@ -64,8 +63,8 @@ export async function checkRequest(request: SyncRequest, pointer = ""): Promise<
 }
 
 /** The job that a checked request makes. @throws SOURCE_NOT_FOUND */
-export async function newJobOf(em: Em, keys: TenantKeys, { job, spec, input, sourceId }: CheckedRequest): Promise<NewJob> {
+export async function newJobOf(em: Em, { job, spec, input, sourceId }: CheckedRequest): Promise<NewJob> {
   if (spec) return { ...job, input: input!, source: spec };
-  const stored = await storedPlace(em, keys, sourceId!);
-  return { ...job, input: stored.spec.uri, source: stored.spec, sourceId: sourceId! };
+  const { uri } = await storedById(em, sourceId!);
+  return { ...job, input: uri, sourceId: sourceId! };
 }

@@ -1,12 +1,12 @@
 import { errors } from "../../config/errors.ts";
-import { row, rows, type Em } from "../../mixins/database.ts";
+import { row, rows, type Database, type Em } from "../../mixins/database.ts";
 import type { Page } from "../../config/action.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../mixins/page.ts";
-import { openSmall, sealSmall, type TenantKeys } from "../../mixins/vault/keys.ts";
-import { placeOf } from "./creating.ts";
+import { sealSmall, type TenantKeys } from "../../mixins/vault/keys.ts";
 import type { JobOptions } from "./options.ts";
-import { sourcePurpose } from "./sealedplaces.ts";
+import { sourcePurpose, unsealed } from "./sealedplaces.ts";
 import type { Spec } from "./sources/source.ts";
+import type { TenantKeyring } from "./tenantkey.ts";
 
 /** A source that is kept with its credentials, as the API shows it: never the credentials. */
 export interface StoredSource {
@@ -29,15 +29,12 @@ export async function storedById(em: Em, id: string): Promise<StoredSource> {
 }
 
 /** A stored source's spec with its credentials. @throws SOURCE_NOT_FOUND, VAULT_KEY_UNUSABLE */
-export async function storedPlace(em: Em, keys: TenantKeys, id: string): Promise<{ spec: Spec; name: string; settings: JobOptions }> {
-  const found = await row<{ name: string; settings: JobOptions; sealed_spec: Buffer }>(
-    em,
-    `select name, settings, sealed_spec from sync.sources where id = ? and sealed_spec is not null`,
-    [id],
+export async function storedPlace(database: Database, keyring: TenantKeyring, tenantId: string, id: string): Promise<Spec> {
+  const found = await database.tenant(tenantId, (em) =>
+    row<{ sealed: Buffer }>(em, `select sealed_spec as sealed from sync.sources where id = ? and sealed_spec is not null`, [id]),
   );
   if (!found) throw errors.sourceNotFound("There is no such stored source.", { id });
-  const spec = JSON.parse(openSmall(keys, sourcePurpose(id), found.sealed_spec).toString()) as Spec;
-  return { spec, name: found.name, settings: found.settings };
+  return unsealed<Spec>(await keyring.of(tenantId), sourcePurpose(id), found.sealed);
 }
 
 /** @throws CONFLICT when the name or the place is kept already */
@@ -69,8 +66,7 @@ export async function changeSource(
     throw errors.invalid([{ pointer: "/input", detail }]);
   }
   if (change.name !== undefined) await refuseTaken(em, tenantId, change.name, id);
-  const spec = change.spec ?? (await storedPlace(em, keys, id)).spec;
-  await write(em, keys, id, { name: change.name ?? before.name, spec, settings: change.settings ?? before.settings });
+  await write(em, keys, id, { name: change.name ?? before.name, spec: change.spec, settings: change.settings ?? before.settings });
   return await storedById(em, id);
 }
 
@@ -91,16 +87,19 @@ async function refuseTaken(em: Em, tenantId: string, name: string, id: string): 
   if (taken) throw errors.conflict(`A source is called "${name}" already.`, { name });
 }
 
-async function write(
-  em: Em,
-  keys: TenantKeys,
-  id: string,
-  { name, spec, settings }: { name: string; spec: Spec; settings: JobOptions },
-): Promise<void> {
-  const sealed = sealSmall(keys, sourcePurpose(id), Buffer.from(JSON.stringify(spec)));
+interface Kept {
+  name: string;
+  /** Left as it is when undefined. */
+  spec: Spec | undefined;
+  settings: JobOptions;
+}
+
+async function write(em: Em, keys: TenantKeys, id: string, { name, spec, settings }: Kept): Promise<void> {
+  const sealed = spec && sealSmall(keys, sourcePurpose(id), Buffer.from(JSON.stringify(spec)));
   await em.execute(
-    `update sync.sources set name = ?, host = ?, settings = ?::jsonb, sealed_spec = decode(?, 'hex'), updated_at = now() where id = ?`,
-    [name, spec.host, JSON.stringify(settings), sealed.toString("hex"), id],
+    `update sync.sources set name = ?, host = coalesce(?, host), settings = ?::jsonb, sealed_spec = coalesce(decode(?, 'hex'), sealed_spec), updated_at = now()
+     where id = ?`,
+    [name, spec?.host ?? null, JSON.stringify(settings), sealed?.toString("hex") ?? null, id],
     "run",
   );
 }
@@ -126,4 +125,16 @@ export async function listSources(
     (source) => source,
     (last) => encodeCursor(secret, scope, { after: [last.name] }),
   );
+}
+
+/** The row of a place, made at first need. */
+export async function placeOf(em: Em, tenantId: string, spec: Spec): Promise<string> {
+  await em.execute(
+    `insert into sync.sources (tenant_id, kind, uri, host) values (?, ?, ?, ?) on conflict (tenant_id, uri) do nothing`,
+    [tenantId, spec.kind, spec.uri, spec.host],
+    "run",
+  );
+  const found = await row<{ id: string }>(em, `select id from sync.sources where tenant_id = ? and uri = ?`, [tenantId, spec.uri]);
+  if (!found) throw errors.internal("The place was not recorded.");
+  return found.id;
 }

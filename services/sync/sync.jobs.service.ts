@@ -34,7 +34,7 @@ export const actions = {
       const keys = await this.keyring.of(tenantId);
       const asked = { tenantId, action: "sync.jobs.create", key: ctx.meta.idempotencyKey, params: ctx.params };
       return await this.db.tenant(tenantId, (em) =>
-        once(em, "sync", asked, async () => await createJob(em, principal, keys, await newJobOf(em, keys, request))),
+        once(em, "sync", asked, async () => await createJob(em, principal, keys, await newJobOf(em, request))),
       );
     },
   }),
@@ -56,8 +56,7 @@ export const actions = {
         once(em, "sync", asked, async () => {
           const groupId = crypto.randomUUID();
           const jobs: JobView[] = [];
-          for (const request of requests)
-            jobs.push(await createJob(em, principal, keys, { ...(await newJobOf(em, keys, request)), groupId }));
+          for (const request of requests) jobs.push(await createJob(em, principal, keys, { ...(await newJobOf(em, request)), groupId }));
           return jobs;
         }),
       );
@@ -164,9 +163,7 @@ export const actions = {
     status: 201,
     params: byId,
     async handler(ctx): Promise<JobView> {
-      const principal = caller(ctx);
-      const keys = await this.keyring.of(principal.tenantId);
-      return await this.db.tenant(principal.tenantId, (em) => retryFailed(em, principal, keys, ctx.params.id));
+      return await retryFailed(this.db, this.keyring, caller(ctx), ctx.params.id);
     },
   }),
 

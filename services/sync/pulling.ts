@@ -77,14 +77,15 @@ interface Pulled {
 
 /** Pulls a batch. A fault of the whole batch is retried where that may help, and then becomes the failure of each of its items. */
 async function pullBatch(workshop: Workshop, lease: Lease, job: Job, number: number, progress: Progress): Promise<Pulled> {
-  const { database, threads, store } = workshop;
+  const { database, threads, store, keyring } = workshop;
   const items = await plannedBatch(database, job, number);
   const known = knownContent(database, job.tenantId);
   for (let attempt = 1; ; attempt++) {
     try {
       const request = {
         source: job.source!,
-        keys: job.keys,
+        // Asked for each batch: a long job notices that the key was rotated, or the vault shredded.
+        keys: await keyring.of(job.tenantId),
         store,
         items,
         strict: job.approved,

@@ -8,6 +8,7 @@ import type { FetchItem } from "./plan.ts";
 import type { PulledItem, PullFailure, PullResult, StoredPart } from "./pull.ts";
 import { outcomes } from "./report.ts";
 import type { Progress } from "./tally.ts";
+import { holdTenantKey } from "./tenantkey.ts";
 
 export interface Recording extends JobRef {
   sourceId: string;
@@ -91,6 +92,7 @@ async function keepKnown(em: Em, tenantId: string, { items, pack }: PullResult):
 }
 
 async function recordPack(em: Em, tenantId: string, pack: PackRecord): Promise<void> {
+  await holdTenantKey(em, pack.tenantKeyId);
   await bulk(
     em,
     `insert into sync.packs (id, tenant_id, storage_key, chunk_size, plain_size, sealed_size, tenant_key_id, wrapped_key)

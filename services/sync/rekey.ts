@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { failureType } from "../../config/errors.ts";
 import { bulk, row, rows, type Database, type Em } from "../../mixins/database.ts";
-import { rewrapDataKey, sealSmall, tenantKeyContext, type KeyManager, type TenantKeys } from "../../mixins/vault/keys.ts";
+import { openSmall, rewrapDataKey, sealSmall, tenantKeyContext, type KeyManager, type TenantKeys } from "../../mixins/vault/keys.ts";
 import { rewrapTable, type Rewrapped, type RewrapWish } from "../../mixins/vault/rewrap.ts";
 import { credentialsPurpose, sourcePurpose } from "./sealedplaces.ts";
 import { holdTenantKey, recheckMs, type TenantKeyring } from "./tenantkey.ts";
@@ -12,14 +12,14 @@ import { holdTenantKey, recheckMs, type TenantKeyring } from "./tenantkey.ts";
  */
 export const graceMs = 8 * 24 * 3600 * 1000;
 
-/** After a rotation this long until no node seals by the old key any more, milliseconds: they look after `recheckMs`. */
+/** How long after a rotation no node seals by the old key any more, and every node opens by the new one, milliseconds. */
 const settleMs = recheckMs + 15_000;
 
 export interface Rekeying {
   database: Database;
   keyring: TenantKeyring;
   /** A transaction of the tenant; a job's is fenced by its lease. */
-  commit<T>(work: (em: Em) => Promise<T>): Promise<T>;
+  commit: <T>(work: (em: Em) => Promise<T>) => Promise<T>;
   signal?: AbortSignal;
   settleMs?: number;
   graceMs?: number;
@@ -60,6 +60,10 @@ export async function rekeyTenant(
   const progress = from ?? { done: 0, total: 0 };
   for (;;) {
     const { waiting, unsettled } = await standing(rekeying, tenantId);
+    if (unsettled > 0) {
+      await pause(unsettled, undefined, { signal: rekeying.signal });
+      continue;
+    }
     progress.total = progress.done + waiting;
     const packs = await rewrapPacks(rekeying, tenantId, report, async (em, moved) => {
       progress.done += moved;
@@ -68,8 +72,7 @@ export async function rekeyTenant(
     const secrets = await resealSecrets(rekeying, tenantId);
     report.packs += packs;
     report.secrets += secrets;
-    if (unsettled > 0) await pause(unsettled, undefined, { signal: rekeying.signal });
-    else if (!packs && !secrets) break;
+    if (!packs && !secrets) break;
   }
   report.destroyed = await rekeying.commit((em) => destroyUnused(em, tenantId, rekeying.graceMs ?? graceMs));
   return report;
@@ -190,14 +193,12 @@ async function resealSecrets({ database, keyring, commit, signal }: Rekeying, te
           [tenantId, after, after],
         ),
       );
-      const current = await keyring.of(tenantId);
-      const anew: { id: string; old: string; sealed: string }[] = [];
-      for (const { id, sealed } of page) {
-        const opened = await keyring.openSecret(tenantId, purpose(id), sealed).catch(onlyUnusable);
-        if (!opened || opened.keyId === current.keyId) continue;
-        anew.push({ id, old: sealed.toString("hex"), sealed: sealSmall(current, purpose(id), opened.bytes).toString("hex") });
-        opened.bytes.fill(0);
-      }
+      const [current, ...retired] = await keyring.all(tenantId);
+      const anew = page.flatMap(({ id, sealed }) => {
+        if (attempt(() => openSmall(current, purpose(id), sealed))) return [];
+        const bytes = openByAny(retired, purpose(id), sealed);
+        return bytes ? [{ id, old: sealed.toString("hex"), sealed: sealSmall(current, purpose(id), bytes).toString("hex") }] : [];
+      });
       if (anew.length) {
         await commit(async (em) => {
           await holdTenantKey(em, current.keyId);
@@ -239,10 +240,15 @@ function attempt<T>(open: () => T): T | undefined {
   try {
     return open();
   } catch (error) {
-    return onlyUnusable(error);
+    if (failureType(error) !== "VAULT_KEY_UNUSABLE") throw error;
+    return undefined;
   }
 }
 
-function onlyUnusable(error: unknown): undefined {
-  if (failureType(error) !== "VAULT_KEY_UNUSABLE") throw error;
+function openByAny(keys: TenantKeys[], purpose: string, sealed: Buffer): Buffer | undefined {
+  for (const key of keys) {
+    const bytes = attempt(() => openSmall(key, purpose, sealed));
+    if (bytes) return bytes;
+  }
+  return undefined;
 }

@@ -32,8 +32,8 @@ export const listKeys = (em: Em, tenantId: string): Promise<KeyView[]> =>
 const vaultStream = (tenantId: string) => `vault:${tenantId}`;
 
 /**
- * Gives a tenant a new key, which seals from now on; every node knows it after `recheckMs`. The one before is retired and goes on opening what
- * it has sealed until that has been wrapped anew (rekey.ts). Contents keep their ids. No data is touched.
+ * Gives a tenant a new key, which seals after `recheckMs`, when every node knows it. The one before is retired and goes on opening what it has
+ * sealed until that has been wrapped anew (rekey.ts). Contents keep their ids. No data is touched.
  * @param then runs in the same transaction: queues the work that follows
  * @throws CONFLICT when there is no key yet or another rotation was faster; VAULT_KEY_UNUSABLE after a shredding; what the key manager throws
  */

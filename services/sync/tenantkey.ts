@@ -10,75 +10,79 @@ import {
   type TenantKeys,
 } from "../../mixins/vault/keys.ts";
 
-/** How long a node works with what it last read of a tenant's keys, milliseconds: after this every node knows of a rotation or a shredding. */
+/**
+ * How long a node works with what it last read of a tenant's keys, milliseconds. After this every node knows of a rotation or a shredding;
+ * and only then a new key begins to seal, so that nobody meets what a key has sealed that he does not know yet.
+ */
 export const recheckMs = 30_000;
 const openMs = 5 * 60_000;
 
-/** A key that opens something: the current one, which alone seals, or a retired one. */
+/** A key that opens something. The newest is the current one. */
 export interface UsableKey extends TenantKeyRecord {
   state: "current" | "retired";
+  /** Milliseconds since it was made, when it was read. */
+  age: number;
 }
 
 /** Tenants' keys, made at first need and kept open for a while. */
 export class TenantKeyring {
   private readonly database: Database;
   private readonly manager: KeyManager;
+  private readonly recheck: number;
   private readonly read = new LRUCache<string, { keys: UsableKey[]; at: number }>({ max: 500 });
   private readonly opened = new LRUCache<string, TenantKeys>({ max: 1_000, ttl: openMs });
 
-  constructor(database: Database, manager: KeyManager) {
+  constructor(database: Database, manager: KeyManager, recheck = recheckMs) {
     this.database = database;
     this.manager = manager;
+    this.recheck = recheck;
   }
 
   /**
-   * The tenant's current key, made when there is none yet; or the one of that id, current or retired.
+   * The key that seals for the tenant now, made when there is none yet; or the key of that id, current or retired.
    * @throws VAULT_KEY_UNUSABLE when the vault was shredded or that key is no more; what the key manager throws
    */
   async of(tenantId: string, keyId?: string): Promise<TenantKeys> {
-    const known = await this.keysOf(tenantId);
-    const wanted = (keys: UsableKey[]) => keys.find((key) => (keyId === undefined ? key.state === "current" : key.keyId === keyId));
-    // A key that is not known here may have been made by another node a moment ago.
-    const found = wanted(known) ?? wanted(await this.keysOf(tenantId, 0));
-    if (!found) throw errors.vaultKey(keyId === undefined ? "The organisation has no current key." : `Tenant key ${keyId} is no more.`);
-    return await this.open(tenantId, found);
+    const { keys, at } = await this.keysOf(tenantId, this.recheck);
+    if (keyId === undefined) {
+      const known = keys.find(({ age }) => age + performance.now() - at >= this.recheck);
+      return await this.open(tenantId, known ?? keys.at(-1)!);
+    }
+    const wanted = keys.find((key) => key.keyId === keyId);
+    if (!wanted) throw errors.vaultKey(`Tenant key ${keyId} is no more.`);
+    return await this.open(tenantId, wanted);
   }
 
-  /** All keys of the tenant that open something, the current one first, as the database has them this moment. @throws as `of` */
-  async all(tenantId: string): Promise<[TenantKeys, ...TenantKeys[]]> {
-    const [current, ...retired] = await this.keysOf(tenantId, 0);
-    return [await this.open(tenantId, current!), ...(await Promise.all(retired.map((key) => this.open(tenantId, key))))];
-  }
-
-  /**
-   * Opens a small secret, whichever of the tenant's keys has sealed it: it does not say.
-   * @returns the bytes and the key that opened them
-   * @throws VAULT_KEY_UNUSABLE when none of them does
-   */
-  async openSecret(tenantId: string, purpose: string, sealed: Uint8Array): Promise<{ bytes: Buffer; keyId: string }> {
+  /** Opens a small secret by whichever of the tenant's keys has sealed it: it does not say. @throws VAULT_KEY_UNUSABLE when none has; as `of` */
+  async openSecret(tenantId: string, purpose: string, sealed: Uint8Array): Promise<Buffer> {
     let failure: unknown;
-    for (const age of [recheckMs, 0]) {
-      for (const key of await this.keysOf(tenantId, age)) {
-        try {
-          return { bytes: openSmall(await this.open(tenantId, key), purpose, sealed), keyId: key.keyId };
-        } catch (error) {
-          if (failureType(error) !== "VAULT_KEY_UNUSABLE") throw error;
-          failure ??= error;
-        }
+    for (const key of (await this.keysOf(tenantId, this.recheck)).keys) {
+      try {
+        return openSmall(await this.open(tenantId, key), purpose, sealed);
+      } catch (error) {
+        if (failureType(error) !== "VAULT_KEY_UNUSABLE") throw error;
+        failure ??= error;
       }
     }
     throw failure;
   }
 
-  private async keysOf(tenantId: string, age = recheckMs): Promise<UsableKey[]> {
+  /** All keys of the tenant that open something, the current one first, as the database has them this moment. @throws as `of` */
+  async all(tenantId: string): Promise<[TenantKeys, ...TenantKeys[]]> {
+    const { keys } = await this.keysOf(tenantId, 0);
+    const [current, ...retired] = await Promise.all(keys.map((key) => this.open(tenantId, key)));
+    return [current!, ...retired];
+  }
+
+  private async keysOf(tenantId: string, maxAge: number): Promise<{ keys: UsableKey[]; at: number }> {
     const known = this.read.get(tenantId);
-    const at = Date.now();
-    if (known && at - known.at < age) return known.keys;
+    const at = performance.now();
+    if (known && at - known.at < maxAge) return known;
     this.read.delete(tenantId);
     const stored = await this.database.tenant(tenantId, (em) => usableKeys(em, tenantId));
-    const keys = stored.length ? stored : await this.make(tenantId);
-    this.read.set(tenantId, { keys, at });
-    return keys;
+    const fresh = { keys: stored.length ? stored : await this.make(tenantId), at };
+    this.read.set(tenantId, fresh);
+    return fresh;
   }
 
   private async open(tenantId: string, key: UsableKey): Promise<TenantKeys> {
@@ -97,7 +101,7 @@ export class TenantKeyring {
       const keys = await usableKeys(em, tenantId);
       if (keys.length) return keys;
       await storeTenantKey(em, tenantId, made);
-      return [{ ...made, state: "current" }];
+      return [{ ...made, state: "current", age: 0 }];
     });
   }
 }
@@ -120,17 +124,21 @@ interface KeyRow {
   master_key_id: string;
   wrapped_key: Buffer;
   sealed_identity: Buffer | null;
+  age: number;
 }
 
 /** A tenant's keys that open something, the current one first; none before its first job. @throws VAULT_KEY_UNUSABLE after its vault was shredded */
 export async function usableKeys(em: Em, tenantId: string): Promise<UsableKey[]> {
   const found = await rows<KeyRow>(
     em,
-    `select id, state, master_key_id, wrapped_key, sealed_identity from sync.tenant_keys where tenant_id = ? order by state, created_at desc`,
+    `select id, state, master_key_id, wrapped_key, sealed_identity, extract(epoch from clock_timestamp() - created_at)::float8 * 1000 as age
+     from sync.tenant_keys where tenant_id = ? order by state, created_at desc`,
     [tenantId],
   );
-  const usable = found.flatMap(({ id, state, master_key_id, wrapped_key, sealed_identity }) =>
-    state === "destroyed" ? [] : [{ keyId: id, state, masterKeyId: master_key_id, wrapped: wrapped_key, sealedIdentity: sealed_identity }],
+  const usable = found.flatMap(({ id, state, master_key_id, wrapped_key, sealed_identity, age }) =>
+    state === "destroyed"
+      ? []
+      : [{ keyId: id, state, masterKeyId: master_key_id, wrapped: wrapped_key, sealedIdentity: sealed_identity, age }],
   );
   if (found.length && !usable.length)
     throw errors.vaultKey("This organisation's vault was shredded: nothing in it can be read any more, and nothing can be put into it.");

@@ -1,6 +1,7 @@
 import { row, rows, type Em } from "../../mixins/database.ts";
 import type { Extent, Ticket, WrappedTenantKey } from "../../mixins/vault/ticket.ts";
 import { isoTime } from "../../mixins/page.ts";
+import { usableKeys } from "./tenantkey.ts";
 
 /** An asset's content, ready to be read from the vault by a node that has the master keys. */
 export interface AssetTicket {
@@ -86,16 +87,8 @@ export async function contentTickets(em: Em, tenantId: string, contentIds: strin
   return tickets;
 }
 
-/** A tenant's keys as tickets carry them, the current one first. */
+/** A tenant's keys as tickets carry them, the current one first. @throws VAULT_KEY_UNUSABLE after its vault was shredded */
 export async function tenantKeysOf(em: Em, tenantId: string): Promise<WrappedTenantKey[]> {
-  const found = await rows<{ id: string; master_key_id: string; wrapped_key: Buffer }>(
-    em,
-    `select id, master_key_id, wrapped_key from sync.tenant_keys where tenant_id = ? and state <> 'destroyed' order by state, created_at desc`,
-    [tenantId],
-  );
-  return found.map(({ id, master_key_id, wrapped_key }) => ({
-    keyId: id,
-    masterKeyId: master_key_id,
-    wrapped: wrapped_key.toString("base64"),
-  }));
+  const keys = await usableKeys(em, tenantId);
+  return keys.map(({ keyId, masterKeyId, wrapped }) => ({ keyId, masterKeyId, wrapped: wrapped.toString("base64") }));
 }

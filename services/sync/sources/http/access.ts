@@ -1,0 +1,162 @@
+import { hash, X509Certificate } from "node:crypto";
+import Type, { type Static } from "typebox";
+import { errors, type Fault } from "../../../../config/errors.ts";
+import { networkPlace } from "../reach.ts";
+import type { ParseOptions, Spec } from "../source.ts";
+import { portOf } from "./urls.ts";
+
+export interface HttpSpec extends Spec {
+  kind: "http";
+  /** With its query, which may be a secret (`uri` has a hash of it). Ends in '/' when it is known to be a folder. */
+  url: string;
+  listing: Listing;
+  /** Sent to the URL's own origin alone; lower-case names. */
+  headers: Record<string, string>;
+  /** PEM of the authority that signed the certificate of the URL's host; the public ones when unset. */
+  ca?: string;
+  /** Other hosts that a manifest may lead to. */
+  hosts: Pick<Spec, "host" | "trusted">[];
+  /** Proxy for redirects that leave a private host. */
+  outside?: string;
+}
+
+export type Listing = "auto" | "file" | "manifest" | "index" | "webdav";
+
+const listings: Record<Listing, string> = {
+  auto: "ask the server",
+  file: "the URL is one file",
+  manifest: "the URL is a list of files: JSON, lines as sha256sum prints, or a URL or path on each line",
+  index: "HTML pages that link to what is in a folder, or nginx's JSON",
+  webdav: "WebDAV",
+};
+
+export const access = Type.Object(
+  {
+    listing: Type.Optional(
+      Type.Enum(Object.keys(listings) as Listing[], {
+        description: `How the files are listed; auto when left out. ${Object.entries(listings)
+          .map(([name, means]) => `${name}: ${means}`)
+          .join("; ")}.`,
+      }),
+    ),
+    username: Type.Optional(Type.String({ maxLength: 256, description: "For basic authentication." })),
+    password: Type.Optional(Type.String({ maxLength: 1024, description: "For basic authentication; kept sealed, never shown." })),
+    bearerToken: Type.Optional(Type.String({ maxLength: 8192, description: "Sent as Authorization: Bearer …; kept sealed, never shown." })),
+    headers: Type.Optional(
+      Type.Record(Type.String(), Type.String({ maxLength: 8192 }), {
+        maxProperties: 16,
+        description: "Further header fields of every request to the URL's own host; kept sealed, never shown.",
+      }),
+    ),
+    ca: Type.Optional(
+      Type.String({
+        maxLength: 65_536,
+        description: "Certificate of the authority (PEM) that the host's is signed by; public ones when left out.",
+      }),
+    ),
+    hosts: Type.Optional(
+      Type.Array(Type.String({ maxLength: 260 }), {
+        maxItems: 32,
+        description: "Other hosts (host or host:port) that a manifest may lead to; no credentials are sent there.",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** @throws VALIDATION_FAILED naming every fault, SOURCE_NOT_ALLOWED */
+export function parse(uri: URL, given: Static<typeof access>, options: ParseOptions): HttpSpec {
+  const { listing = "auto", ca } = given;
+  const faults: Fault[] = [];
+  if (!isEscaped(uri.pathname)) faults.push({ pointer: "/input", detail: "has a % that starts no escape; write % as %25" });
+  const folder = listing === "index" || listing === "webdav";
+  if ((listing === "file" || listing === "manifest") && uri.pathname.endsWith("/")) {
+    faults.push({ pointer: "/input", detail: `must not end in / when the listing is "${listing}": it has to name a file` });
+  }
+  if (given.hosts && listing !== "manifest") faults.push({ pointer: "/http/hosts", detail: "belongs to a manifest alone" });
+  if (ca !== undefined) faults.push(...caFaults(ca, uri));
+  const headers = { ...headersOf(given.headers ?? {}, faults), ...authorization(given, faults) };
+  const hosts = (given.hosts ?? []).flatMap((host, i) => hostOf(host, i, uri, options, faults));
+  if (faults.length) throw errors.invalid(faults);
+
+  const url = new URL(uri);
+  if (folder && !url.pathname.endsWith("/")) url.pathname += "/";
+  return {
+    kind: "http",
+    uri: shownUri(url, listing),
+    ...networkPlace(uri, portOf(uri), options),
+    url: url.href,
+    listing,
+    headers,
+    ...(ca !== undefined && { ca }),
+    hosts,
+    ...(options.proxy && { outside: options.proxy }),
+  };
+}
+
+/** The files that a manifest names are another place than the manifest itself. */
+function shownUri(url: URL, listing: Listing): string {
+  const query = url.search && `?query=${hash("sha256", url.search).slice(0, 12)}`;
+  return `${url.origin}${url.pathname}${query}${listing === "manifest" ? "#manifest" : ""}`;
+}
+
+const isEscaped = (path: string) => !/%(?![0-9a-f]{2})/i.test(path);
+
+function caFaults(ca: string, uri: URL): Fault[] {
+  const pointer = "/http/ca";
+  if (uri.protocol !== "https:") return [{ pointer, detail: "belongs to an https:// place alone" }];
+  try {
+    new X509Certificate(ca);
+    return [];
+  } catch {
+    return [{ pointer, detail: "must be a certificate in PEM, -----BEGIN CERTIFICATE-----" }];
+  }
+}
+
+const isText = (value: string) => /^[\t\x20-\x7e]*$/.test(value);
+
+function authorization({ username, password, bearerToken, headers }: Static<typeof access>, faults: Fault[]): Record<string, string> {
+  const own = Object.keys(headers ?? {}).some((name) => name.toLowerCase() === "authorization");
+  const ways = [username !== undefined || password !== undefined, bearerToken !== undefined, own].filter(Boolean).length;
+  if (ways > 1)
+    faults.push({ pointer: "/http", detail: "must have one of username and password, bearerToken, and a header Authorization" });
+  if ((username === undefined) !== (password === undefined)) {
+    const pointer = username === undefined ? "/http/username" : "/http/password";
+    faults.push({ pointer, detail: "must be given together with the other half of the credentials" });
+  }
+  // RFC 7617: what comes before the first colon is the name.
+  if (username?.includes(":")) faults.push({ pointer: "/http/username", detail: "must not hold a colon" });
+  if (bearerToken !== undefined && !/^[\x21-\x7e]+$/.test(bearerToken)) {
+    faults.push({ pointer: "/http/bearerToken", detail: "must be visible ASCII characters" });
+  }
+  if (username !== undefined) return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}` };
+  return bearerToken === undefined ? {} : { authorization: `Bearer ${bearerToken}` };
+}
+
+/** What a connector that reads ranges and follows redirects has to say itself, and what belongs to the connection. */
+const ours =
+  /^(host|content-.*|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|range|if-.*|accept-encoding|proxy-.*|depth|destination|http2-settings)$/;
+
+function headersOf(given: Record<string, string>, faults: Fault[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(given)) {
+    const pointer = `/http/headers/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    const lower = name.toLowerCase();
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]{1,64}$/.test(lower)) faults.push({ pointer, detail: "is not the name of a header field" });
+    else if (ours.test(lower)) faults.push({ pointer, detail: "is a header field that can't be set" });
+    else if (!isText(value)) faults.push({ pointer, detail: "must be printable ASCII" });
+    else if (headers[lower] !== undefined) faults.push({ pointer, detail: "is given twice" });
+    else headers[lower] = value.trim();
+  }
+  return headers;
+}
+
+function hostOf(host: string, i: number, uri: URL, options: ParseOptions, faults: Fault[]): Pick<Spec, "host" | "trusted">[] {
+  const url = /^[^/?#@\s\\]+$/.test(host) && URL.canParse(`${uri.protocol}//${host}`) ? new URL(`${uri.protocol}//${host}`) : undefined;
+  if (!url) {
+    faults.push({ pointer: `/http/hosts/${i}`, detail: `must be host or host:port; it is ${JSON.stringify(host)}` });
+    return [];
+  }
+  const { host: place, trusted } = networkPlace(url, portOf(url), options);
+  return [{ host: place, ...(trusted && { trusted }) }];
+}

@@ -1,0 +1,199 @@
+import { errors } from "../../../../config/errors.ts";
+import { comparePaths } from "../order.ts";
+import { timeOf, type Problem } from "../source.ts";
+import type { HttpSpec } from "./access.ts";
+import { drop, header, refuseEncoded, wholeOf, type Answer } from "./answer.ts";
+import type { Client } from "./client.ts";
+import { entriesOf, PAGE, type Item } from "./entries.ts";
+import type { Facts } from "./facts.ts";
+import { ManifestFault, namedIn, type Named } from "./lines.ts";
+import { probe } from "./probe.ts";
+import { pathFrom, portOf, resolved, shown, urlOf } from "./urls.ts";
+import type { Way } from "./way.ts";
+
+/** Most bytes of a manifest: all of it is held, for its lines may be in any order. 300,000 lines of sha256sum. */
+const LONGEST = 32 * 1024 * 1024;
+/** Milliseconds for which a manifest is taken to be what it was. */
+const FRESH = 30_000;
+
+interface Manifest {
+  /** Where it lies. */
+  url: URL;
+  /** In order of their paths. */
+  files: File[];
+  /** Its ETag, or its date. */
+  validator: Record<string, string>;
+  /** When it was asked for. */
+  at: number;
+}
+
+interface File extends Named {
+  path: string;
+  problem?: Problem;
+}
+
+/** The files that a manifest names, see `namedIn`. */
+export function manifestWay(client: Client, spec: HttpSpec): Way {
+  let held: Promise<Manifest> | undefined;
+
+  /** @param age how old it may be, milliseconds */
+  async function manifest(age: number, signal: AbortSignal | undefined): Promise<Manifest> {
+    const since = Date.now() - age;
+    for (;;) {
+      const asked = held;
+      const before = await asked?.catch(() => undefined);
+      if (before && before.at >= since) return before;
+      // Another caller has asked for it meanwhile.
+      if (held !== asked) continue;
+      held = load(before, signal);
+      return held;
+    }
+  }
+
+  function load(before: Manifest | undefined, signal: AbortSignal | undefined): Promise<Manifest> {
+    const url = new URL(spec.url);
+    const at = Date.now();
+    return client.read({ url, signal, ...(before && { headers: before.validator }) }, async (answer) => {
+      if (answer.status === 304 && before) {
+        drop(answer);
+        return { ...before, at };
+      }
+      if (answer.status !== 200) throw client.refusal(answer, shown(url));
+      refuseEncoded(answer, shown(url));
+      const bytes = await wholeOf(answer, shown(url), LONGEST);
+      return { url: answer.firm, files: filesIn(bytes, answer.firm), validator: validatorOf(answer), at };
+    });
+  }
+
+  /** @throws SOURCE_NOT_ALLOWED */
+  function locate(file: File, { url }: Manifest): URL {
+    const to = file.url === undefined ? urlOf(new URL(".", url), file.path) : new URL(file.url, url);
+    const place = `${to.hostname}:${portOf(to)}`;
+    const own = to.origin === url.origin || to.origin === new URL(spec.url).origin;
+    if (!own && (spec.hosts.every(({ host }) => host !== place) || to.protocol !== url.protocol)) {
+      throw errors.sourceNotAllowed(
+        `${file.path} leads to ${to.origin}; a manifest may lead to its own host and to those given as /http/hosts.`,
+      );
+    }
+    return to;
+  }
+
+  return {
+    check: async (signal) => void (await manifest(0, signal)),
+
+    async *list(signal, after = "") {
+      const { files } = await manifest(0, signal);
+      const named = new Map<string, File>();
+      const ask = async (path: string) => {
+        const file = named.get(path)!;
+        return merged(file, await probe(client, locate(file, await manifest(Infinity, signal)), path, signal));
+      };
+      for (let at = 0; at < files.length; at += PAGE) {
+        const page = files.slice(at, at + PAGE).filter(({ path }) => !after || comparePaths(path, after) > 0);
+        named.clear();
+        for (const file of page) named.set(file.path, file);
+        const entries = await entriesOf(
+          ask,
+          page.map((file) => ({ path: file.path, item: itemOf(file) })),
+          signal,
+        );
+        if (entries.length) yield entries;
+      }
+    },
+
+    async find(path, signal) {
+      const seek = async (age: number) => {
+        const all = await manifest(age, signal);
+        return { all, file: find(all.files, path) };
+      };
+      let { all, file } = await seek(FRESH);
+      if (!file) ({ all, file } = await seek(0));
+      if (!file) throw errors.sourceMissing(`${path} is not named by ${shown(all.url)} any more.`);
+      if (file.problem) throw errors.sourceUnsupported(file.problem.message);
+      const { size, sha256 } = file;
+      return {
+        url: locate(file, all),
+        listed(own) {
+          if (size === undefined || own.size === size) return merged(file, own);
+          all.at = 0;
+          throw errors.sourceChanged(`${path} has ${own.size} bytes; the manifest says ${size}.`);
+        },
+        ...(sha256 !== undefined && { digest: { value: `sha256:${sha256}`, by: "the manifest" } }),
+        refuted: () => void (all.at = 0),
+      };
+    },
+  };
+}
+
+/** Facts of a file: what the manifest does not say, its own answer does. */
+function merged(file: File, own: Facts): Facts {
+  const { size, modifiedAt, sha256 } = file;
+  const told = toldOf(file);
+  if (told) return told;
+  const digest = sha256 === undefined ? own.digest : `sha256:${sha256}`;
+  return { size: size ?? own.size, modifiedAt: modifiedAt ?? own.modifiedAt, etag: sha256 === undefined ? own.etag : "", digest };
+}
+
+/** The facts, if the manifest says enough of them to notice a change. */
+function toldOf({ size, modifiedAt, sha256 }: File): Facts | undefined {
+  if (size === undefined || (modifiedAt === undefined && sha256 === undefined)) return undefined;
+  return { size, modifiedAt: modifiedAt ?? null, etag: "", digest: sha256 === undefined ? "" : `sha256:${sha256}` };
+}
+
+function itemOf(file: File): Item {
+  if (file.problem) return { name: file.path, problem: file.problem };
+  const facts = toldOf(file);
+  return { name: file.path, ...(facts && { facts }) };
+}
+
+function validatorOf(answer: Answer): Record<string, string> {
+  const etag = header(answer, "etag");
+  const modified = header(answer, "last-modified");
+  return etag !== undefined ? { "if-none-match": etag } : modified !== undefined ? { "if-modified-since": modified } : {};
+}
+
+function filesIn(bytes: Buffer, url: URL): File[] {
+  let named: Named[];
+  try {
+    named = namedIn(bytes);
+  } catch (error) {
+    if (error instanceof ManifestFault)
+      throw errors.sourceUnsupported(`${shown(url)} is not a manifest: ${error.message}.`, undefined, error);
+    throw error;
+  }
+  const files = named.map((file, i) => fileOf(file, i, url)).sort((a, b) => comparePaths(a.path, b.path));
+  const once = files.filter(({ path }, i) => !i || files[i - 1]!.path !== path);
+  if (once.length === files.length) return files;
+  const counts = new Map<string, number>();
+  for (const { path } of files) counts.set(path, (counts.get(path) ?? 0) + 1);
+  return once.map((file) => (counts.get(file.path) === 1 ? file : unusable(file, "is named more than once")));
+}
+
+const unusable = (file: File, why: string): File => ({
+  ...file,
+  problem: { type: "SOURCE_ITEM_UNSUPPORTED", message: `${JSON.stringify(file.path)} ${why}.` },
+});
+
+function fileOf(named: Named, i: number, manifest: URL): File {
+  const modifiedAt = timeOf(named.modifiedAt ?? NaN);
+  const to = named.url === undefined ? null : resolved(named.url, manifest);
+  const path = named.path ?? (to && pathFrom(manifest, to)) ?? `entry ${i + 1}`;
+  const { modifiedAt: _, ...rest } = named;
+  const file: File = { ...rest, path, ...(modifiedAt !== null && { modifiedAt }) };
+  if (named.url !== undefined && (!to || !/^https?:$/.test(to.protocol)))
+    return unusable(file, `has a URL that is none: ${JSON.stringify(named.url)}`);
+  if (path.split("/").some((part) => !part || part === "." || part === ".."))
+    return unusable(file, 'has an empty part, or one that is "." or ".."');
+  return file;
+}
+
+/** By halving: paths are in order. */
+function find(files: File[], path: string): File | undefined {
+  let [low, high] = [0, files.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (comparePaths(files[middle]!.path, path) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return files[low]?.path === path ? files[low] : undefined;
+}

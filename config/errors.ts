@@ -103,6 +103,7 @@ export const errors = {
 
   // Actors
   fenced: refused(409, "LEASE_LOST"),
+  yielded: refused(409, "LEASE_YIELDED"),
 } as const;
 
 /** The stable type of any thrown thing, `INTERNAL_ERROR` for what has none. */

@@ -13,10 +13,11 @@ import { counting, effectsTable, type Heard } from "../test/counting.ts";
 import { testDatabase, type TestDatabase } from "../test/database.ts";
 import { startProcess } from "../test/processes.ts";
 import { deleteStreams } from "../test/streams.ts";
-import { ActorRunner, leaseMs } from "./actor.ts";
+import { leaseMs } from "./actor.ts";
 import type { Database } from "./database.ts";
 import { tell } from "./mailbox.ts";
 import { Relay } from "./relay.ts";
+import { ActorRunner } from "./runner.ts";
 import { ensureStreams } from "./stream.ts";
 
 /** What the issue promises: no actor waits longer than this for its next owner. */

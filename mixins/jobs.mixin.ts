@@ -4,12 +4,13 @@ import { env } from "../config/env.ts";
 import { errors } from "../config/errors.ts";
 import { natsOptions } from "../config/nats.ts";
 import { mixin, type Host } from "../config/service.ts";
-import { ActorRunner, type ActorKind } from "./actor.ts";
+import type { ActorKind } from "./actor.ts";
 import { EventConsumer, type Subscription } from "./consumer.ts";
 import { row } from "./database.ts";
 import { deadLetterActions } from "./deadletters.ts";
 import { urlOf, type WithDatabase } from "./orm.mixin.ts";
 import { Relay } from "./relay.ts";
+import { ActorRunner } from "./runner.ts";
 import { ensureStreams } from "./stream.ts";
 import type { DomainEvent } from "../config/contracts.ts";
 

@@ -20,7 +20,8 @@ export interface Message {
   attempts: number;
 }
 
-export interface Claim {
+export interface Claimed {
+  key: string;
   tenantId: string;
   epoch: number;
 }
@@ -41,25 +42,28 @@ export async function tell(em: Em, schema: SchemaName, letter: Letter): Promise<
   await ring(em, schema, letter.tenantId, `bell.${schema}.${letter.kind}.${letter.key}`, letter.messageId);
 }
 
-/** Takes the lease of an actor that has mail and no living owner. The raised epoch fences whoever held it before. */
-export async function claim(em: Em, schema: SchemaName, key: string, owner: string, leaseMs: number): Promise<Claim | undefined> {
+/**
+ * Takes the lease of an actor that has mail and no living owner. The raised epoch fences whoever held it before. Nothing when another is
+ * about to take it, or an owner that froze in the middle of a transaction still keeps its row locked: waiting for either helps nobody.
+ */
+async function claim(em: Em, schema: SchemaName, key: string, owner: string, leaseMs: number): Promise<Claimed | undefined> {
   const claimed = await row<{ tenant_id: string; epoch: string }>(
     em,
     `update ${schema}.actors set owner = ?, epoch = epoch + 1, lease_until = now() + ? * interval '1 millisecond'
-     where key = ? and pending > 0 and (lease_until is null or lease_until < now()) returning tenant_id, epoch`,
+     where key = (select key from ${schema}.actors where key = ? and pending > 0 and (lease_until is null or lease_until < now()) for update skip locked)
+     returning tenant_id, epoch`,
     [owner, leaseMs, key],
   );
-  return claimed && { tenantId: claimed.tenant_id, epoch: Number(claimed.epoch) };
+  return claimed && { key, tenantId: claimed.tenant_id, epoch: Number(claimed.epoch) };
 }
 
-/** Milliseconds until the lease of an actor with mail ends; undefined when it has no mail. */
-export async function leaseLeft(em: Em, schema: SchemaName, key: string): Promise<number | undefined> {
-  const found = await row<{ left: string }>(
-    em,
-    `select greatest(0, coalesce(extract(epoch from lease_until - now()), 0)) * 1000 as left from ${schema}.actors where key = ? and pending > 0`,
-    [key],
-  );
-  return found && Number(found.left);
+/** Takes the first of these actors that can be taken. */
+export async function claimFirst(em: Em, schema: SchemaName, keys: string[], owner: string, leaseMs: number): Promise<Claimed | undefined> {
+  for (const key of keys) {
+    const claimed = await claim(em, schema, key, owner, leaseMs);
+    if (claimed) return claimed;
+  }
+  return undefined;
 }
 
 /** Extends the lease; false when another epoch holds it. Locks the actor's row until the transaction ends, so no take-over commits in between. */
@@ -122,12 +126,54 @@ export async function release(em: Em, schema: SchemaName, key: string, epoch: nu
   );
 }
 
-/** Actors with mail and nobody at work: their bell was lost or is kept by a node that does not answer. */
-export async function forgotten(em: Em, schema: SchemaName, kind: string, limit: number): Promise<string[]> {
+/** Gives the lease back in the middle of a letter, to go on with it later: the start that ends here does not count. */
+export async function makeRoom(em: Em, schema: SchemaName, key: string, epoch: number): Promise<void> {
+  await em.execute(
+    `with released as (update ${schema}.actors set owner = null, lease_until = now() where key = ? and epoch = ? returning key)
+     update ${schema}.actor_messages set attempts = attempts - 1
+     where attempts > 0 and id = (select min(id) from ${schema}.actor_messages where key = (select key from released) and done_at is null)`,
+    [key, epoch],
+    "run",
+  );
+}
+
+const unattended = `kind = ? and pending > 0 and (lease_until is null or lease_until < now())`;
+
+/** Actors with mail and nobody at work; those that a dead owner left come first. */
+export async function unattendedActors(em: Em, schema: SchemaName, kind: string, limit: number): Promise<string[]> {
+  const found = await rows<{ key: string }>(em, `select key from ${schema}.actors where ${unattended} order by lease_until limit ?`, [
+    kind,
+    limit,
+  ]);
+  return found.map(({ key }) => key);
+}
+
+/** Actors with nobody at work and a letter of one of these types. */
+export async function unattendedWith(em: Em, schema: SchemaName, kind: string, types: readonly string[], limit: number): Promise<string[]> {
   const found = await rows<{ key: string }>(
     em,
-    `select key from ${schema}.actors where kind = ? and pending > 0 and (lease_until is null or lease_until < now()) limit ?`,
-    [kind, limit],
+    `select key from ${schema}.actors a where ${unattended}
+     and exists (select 1 from ${schema}.actor_messages m where m.key = a.key and m.done_at is null and m.type in (?)) limit ?`,
+    [kind, types, limit],
   );
   return found.map(({ key }) => key);
+}
+
+/** Whether a letter of one of these types waits in an actor's mailbox. */
+export async function hasLetter(em: Em, schema: SchemaName, key: string, types: readonly string[]): Promise<boolean> {
+  const found = await row(em, `select 1 from ${schema}.actor_messages where key = ? and done_at is null and type in (?) limit 1`, [
+    key,
+    types,
+  ]);
+  return found !== undefined;
+}
+
+/** Milliseconds until the next lease, or pause, of an actor with mail ends; undefined when there is none. */
+export async function nextLapse(em: Em, schema: SchemaName, kind: string): Promise<number | undefined> {
+  const next = await row<{ ms: number | null }>(
+    em,
+    `select (extract(epoch from min(lease_until) - now()) * 1000)::float8 as ms from ${schema}.actors where kind = ? and pending > 0 and lease_until >= now()`,
+    [kind],
+  );
+  return next?.ms ?? undefined;
 }

@@ -2,7 +2,7 @@ import { connect } from "nats";
 import { env } from "../config/env.ts";
 import { natsOptions } from "../config/nats.ts";
 import { serviceUrl } from "../config/orm.ts";
-import { ActorRunner } from "../mixins/actor.ts";
+import { ActorRunner } from "../mixins/runner.ts";
 import { Database } from "../mixins/database.ts";
 import { counting } from "./counting.ts";
 

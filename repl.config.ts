@@ -5,6 +5,7 @@ import base from "./moleculer.config.ts";
 import durable from "./mixins/durable.repl.ts";
 import { operatorMiddleware } from "./mixins/operator.middleware.ts";
 import auth from "./services/auth/auth.repl.ts";
+import vault from "./services/sync/keys.repl.ts";
 import sync from "./services/sync/sync.repl.ts";
 
 /** A node without services: the operator's prompt in the live cluster. */
@@ -13,7 +14,7 @@ const options: BrokerOptions = {
   nodeID: `operator-${hostname()}-${process.pid}`,
   logger: { type: "Console", options: { level: "warn", formatter: "short" } },
   middlewares: [...(base.middlewares ?? []), operatorMiddleware(env.CLUSTER_SECRET)],
-  replOptions: { delimiter: "legendo $", customCommands: [...auth, ...durable, ...sync] } as never,
+  replOptions: { delimiter: "legendo $", customCommands: [...auth, ...durable, ...sync, ...vault] } as never,
 };
 
 export default options;

@@ -8,6 +8,7 @@ import type { actions as webhooks } from "../services/notification/notification.
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as syncAssets } from "../services/sync/sync.assets.service.ts";
 import type { actions as syncJobs } from "../services/sync/sync.jobs.service.ts";
+import type { actions as syncKeys } from "../services/sync/sync.keys.service.ts";
 import type { actions as syncSources } from "../services/sync/sync.sources.service.ts";
 import type { ActionTypes } from "./action.ts";
 
@@ -26,6 +27,7 @@ export interface ActionMap
     ActionTypes<"payment", typeof payment>,
     ActionTypes<"sync.assets", typeof syncAssets>,
     ActionTypes<"sync.jobs", typeof syncJobs>,
+    ActionTypes<"sync.keys", typeof syncKeys>,
     ActionTypes<"sync.sources", typeof syncSources> {}
 export type ActionName = keyof ActionMap;
 

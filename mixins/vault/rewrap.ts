@@ -1,3 +1,5 @@
+import Type, { type Static } from "typebox";
+import { strict } from "../../config/action.ts";
 import { errors, failureType, messageOf } from "../../config/errors.ts";
 import { bulk, rows, type Database } from "../database.ts";
 import type { KeyContext, KeyManager } from "./keys.ts";
@@ -17,14 +19,17 @@ export interface WrappedTable {
   context(tenantId: string, id: string): KeyContext;
 }
 
-export interface RewrapWish {
-  /** Goes on after this row. */
-  after?: string;
-  /** Also what the current master key has wrapped: after Vault Transit's key got a new version, which keeps its id. */
-  all?: boolean;
-  /** Stops after this many milliseconds. */
-  forMs?: number;
-}
+/** Params of the actions that do it. */
+export const rewrapParams = strict({
+  after: Type.Optional(Type.String({ maxLength: 256, description: "Goes on after this row: `next` of the answer before." })),
+  all: Type.Optional(
+    Type.Boolean({
+      description:
+        "Also what the current master key has wrapped itself: of use when a key of Vault Transit got a new version, which keeps its name.",
+    }),
+  ),
+});
+export type RewrapWish = Static<typeof rewrapParams>;
 
 export interface Rewrapped {
   rewrapped: number;
@@ -34,17 +39,19 @@ export interface Rewrapped {
   next: string | null;
 }
 
+/** After this an answer says how to go on, milliseconds. */
+const forMs = 5_000;
 /** Rows of one transaction, and how many keys are asked for at the same time. */
 const pageSize = 100;
 const width = 8;
 
 /**
- * Wraps by the current master key what others have wrapped, page by page; afterwards those may go. Safe at any time, twice, and beside
+ * Wraps by the current master key what others have wrapped, page by page and for some seconds; afterwards those may go. Safe at any time, twice, and beside
  * work: the keys themselves stay the same.
  * @throws VAULT_UNREACHABLE, VAULT_DENIED of the key manager; what is done stays done
  */
 export async function rewrapTable(database: Database, manager: KeyManager, of: WrappedTable, wish: RewrapWish = {}): Promise<Rewrapped> {
-  const { all = false, forMs = Infinity } = wish;
+  const { all = false } = wish;
   const until = Date.now() + forMs;
   const done: Rewrapped = { rewrapped: 0, failed: [], next: wish.after ?? null };
   do {

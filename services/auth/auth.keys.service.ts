@@ -3,7 +3,8 @@ import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
-import { publicKeys, rotateSigningKey, type PublicKey } from "./signingkeys.ts";
+import { rewrapParams, type Rewrapped } from "../../mixins/vault/rewrap.ts";
+import { publicKeys, rewrapSigningKeys, rotateSigningKey, type PublicKey } from "./signingkeys.ts";
 
 type Keys = Host<WithDatabase>;
 const action = actionOf<Keys>();
@@ -25,6 +26,15 @@ export const actions = {
     params: strict({}),
     async handler(): Promise<{ active: string; retired: string }> {
       return await rotateSigningKey(this.db, keyManager(env));
+    },
+  }),
+
+  rewrap: action({
+    description: "Wraps the keys that sign tokens by the current master key; `next` says where to go on.",
+    permission: "internal",
+    params: rewrapParams,
+    async handler(ctx): Promise<Rewrapped> {
+      return await rewrapSigningKeys(this.db, keyManager(env), ctx.params);
     },
   }),
 };

@@ -1,6 +1,7 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from "jose";
 import { rows, type Database, type Em } from "../../mixins/database.ts";
 import type { KeyContext, KeyManager } from "../../mixins/vault/keys.ts";
+import { rewrapTable, type Rewrapped, type RewrapWish } from "../../mixins/vault/rewrap.ts";
 
 /**
  * The key pairs that sign tokens (Ed25519). One is active; the next one is published before it signs, so that a verifier knows it by then;
@@ -56,6 +57,19 @@ export async function rotateSigningKey(db: Database, ring: KeyManager): Promise<
     return { active, retired: old.kid };
   });
 }
+
+const sealedKeys = {
+  table: "auth.signing_keys",
+  id: "kid",
+  idType: "text",
+  wrapped: "sealed_private_jwk",
+  tenant: "null",
+  context: (_tenantId: string, kid: string) => contextOf(kid),
+} as const;
+
+/** Wraps the private halves by the current master key; see `rewrapTable`. */
+export const rewrapSigningKeys = (db: Database, ring: KeyManager, wish?: RewrapWish): Promise<Rewrapped> =>
+  rewrapTable(db, ring, sealedKeys, wish);
 
 async function first(em: Em, ring: KeyManager): Promise<StoredKey> {
   await alone(em);

@@ -6,6 +6,7 @@ import { WebhookEndpoint, type WebhookEndpointRow } from "../../entities/Webhook
 import type { Database } from "../../mixins/database.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../mixins/page.ts";
 import type { KeyManager } from "../../mixins/vault/keys.ts";
+import { rewrapTable, type Rewrapped, type RewrapWish } from "../../mixins/vault/rewrap.ts";
 import { addressFaults } from "./address.ts";
 import { makeKey, secretOf } from "./signature.ts";
 import type { Topic } from "./topics.ts";
@@ -36,6 +37,19 @@ export const openSecret = (
   keys: KeyManager,
   of: { tenant_id: string; endpoint_id: string; master_key_id: string; sealed_secret: Buffer },
 ): Promise<Buffer> => keys.unwrap(of.master_key_id, of.sealed_secret, secretContext(of.tenant_id, of.endpoint_id));
+
+const sealedSecrets = {
+  table: "notification.webhook_endpoints",
+  id: "id",
+  idType: "uuid",
+  wrapped: "sealed_secret",
+  tenant: "tenant_id",
+  context: secretContext,
+} as const;
+
+/** Wraps all organisations' webhook secrets by the current master key; see `rewrapTable`. */
+export const rewrapSecrets = (db: Database, keys: KeyManager, wish?: RewrapWish): Promise<Rewrapped> =>
+  rewrapTable(db, keys, sealedSecrets, wish);
 
 /**
  * Makes an endpoint with its own secret.

@@ -4,7 +4,8 @@ import { env, list } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
-import { createEndpoint, listEndpoints, removeEndpoint, type ShownEndpoint } from "./endpoints.ts";
+import { rewrapParams, type Rewrapped } from "../../mixins/vault/rewrap.ts";
+import { createEndpoint, listEndpoints, removeEndpoint, rewrapSecrets, type ShownEndpoint } from "./endpoints.ts";
 import { deliveryStatuses, listDeliveries, resend, type ShownDelivery } from "./history.ts";
 import { topics } from "./topics.ts";
 
@@ -50,6 +51,15 @@ export const actions = {
     params: strict({ id: uuid("The webhook's id.") }),
     async handler(ctx): Promise<{ id: string }> {
       return await removeEndpoint(this.db, caller(ctx).tenantId, ctx.params.id);
+    },
+  }),
+
+  rewrap: action({
+    description: "Wraps the signing secrets of all webhooks by the current master key; `next` says where to go on.",
+    permission: "internal",
+    params: rewrapParams,
+    async handler(ctx): Promise<Rewrapped> {
+      return await rewrapSecrets(this.db, keyManager(env), ctx.params);
     },
   }),
 

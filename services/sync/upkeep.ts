@@ -1,6 +1,5 @@
 import type { JobKind } from "../../config/contracts.ts";
 import { row, type Em } from "../../mixins/database.ts";
-import type { TenantKeys } from "../../mixins/vault/keys.ts";
 import { createJob, type Author } from "./creating.ts";
 import { jobById, type JobView } from "./job.ts";
 
@@ -15,18 +14,12 @@ export const upkeepKinds = {
 export type UpkeepKind = keyof typeof upkeepKinds;
 
 /** Queues upkeep of a tenant's vault. One that is waiting already is enough: then that is answered. */
-export async function queueUpkeep(
-  em: Em,
-  author: Author,
-  keys: TenantKeys,
-  kind: UpkeepKind,
-  options: Record<string, unknown> = {},
-): Promise<JobView> {
+export async function queueUpkeep(em: Em, author: Author, kind: UpkeepKind, options: Record<string, unknown> = {}): Promise<JobView> {
   const waiting = await row<{ id: string }>(
     em,
     `select id from sync.sync_jobs where tenant_id = ? and kind = ? and status = 'queued' and options = ?::jsonb limit 1`,
     [author.tenantId, kind, JSON.stringify(options)],
   );
   if (waiting) return await jobById(em, waiting.id);
-  return await createJob(em, author, keys, { kind, input: upkeepKinds[kind], priority: "low", options });
+  return await createJob(em, author, undefined, { kind, input: upkeepKinds[kind], priority: "low", options });
 }

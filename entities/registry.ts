@@ -23,6 +23,7 @@ import { SyncLimit } from "./SyncLimit.ts";
 import { SyncPart } from "./SyncPart.ts";
 import { SyncSchedule } from "./SyncSchedule.ts";
 import { SyncSource } from "./SyncSource.ts";
+import { SyncTurn } from "./SyncTurn.ts";
 import { TenantKey } from "./TenantKey.ts";
 import { User } from "./User.ts";
 import { WebhookDelivery } from "./WebhookDelivery.ts";
@@ -37,6 +38,7 @@ const own = {
     SyncJob,
     SyncJobNeed,
     SyncLimit,
+    SyncTurn,
     SyncBatch,
     SyncPart,
     SyncChange,

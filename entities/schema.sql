@@ -165,6 +165,8 @@ create table "sync"."sources" ("id" uuid not null default gen_random_uuid(), "te
 alter table "sync"."sources" add constraint "sources_tenant_id_uri_unique" unique ("tenant_id", "uri");
 alter table "sync"."sources" add constraint "sources_tenant_id_name_unique" unique ("tenant_id", "name");
 
+create table "sync"."turns" ("tenant_id" uuid not null, "used" double precision not null default 0, "level" double precision not null default 0, primary key ("tenant_id"));
+
 create table "sync"."tenant_keys" ("id" uuid not null, "tenant_id" uuid not null, "state" text not null default 'current', "master_key_id" text not null, "wrapped_key" bytea not null, "sealed_identity" bytea null, "created_at" timestamptz not null default now(), "retired_at" timestamptz null, primary key ("id"));
 create index "tenant_keys_tenant_id_index" on "sync"."tenant_keys" ("tenant_id");
 create unique index "tenant_keys_current" on "sync"."tenant_keys" ("tenant_id") where state = 'current';
@@ -212,6 +214,8 @@ alter table "sync"."schedules" enable row level security;
 create policy "tenant_isolation" on "sync"."schedules" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."sources" enable row level security;
 create policy "tenant_isolation" on "sync"."sources" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."turns" enable row level security;
+create policy "tenant_isolation" on "sync"."turns" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."tenant_keys" enable row level security;
 create policy "tenant_isolation" on "sync"."tenant_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, hkdfSync, randomBytes, randomUUID, type KeyObject } from "node:crypto";
+import { errors } from "../../config/errors.ts";
 import { box, unbox } from "./box.ts";
 
 /** What a key is wrapped for. It is authenticated with the key: unwrapping under another context is refused. */
@@ -135,5 +136,30 @@ export const sealSmall = (keys: TenantKeys, purpose: string, bytes: Uint8Array):
 /** @throws VAULT_KEY_UNUSABLE when tenant, key, purpose or bytes are not those of sealing. */
 export const openSmall = (keys: TenantKeys, purpose: string, sealed: Uint8Array): Buffer =>
   unbox(keys.small, smallContext(keys, purpose), sealed, `What was sealed for "${purpose}"`);
+
+/** Opens by whichever of a tenant's keys has sealed: the bytes do not say. @throws VAULT_KEY_UNUSABLE when none of them has */
+export function openSmallByAny(keys: readonly TenantKeys[], purpose: string, sealed: Uint8Array): { bytes: Buffer; by: TenantKeys } {
+  let failure: unknown = errors.vaultKey(`There is no key that could open what was sealed for "${purpose}".`);
+  for (const by of keys) {
+    try {
+      return { bytes: openSmall(by, purpose, sealed), by };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** The same under the first of a tenant's keys; undefined when it is already, or when none of them opens it. */
+export function resealSmall(keys: readonly [TenantKeys, ...TenantKeys[]], purpose: string, sealed: Uint8Array): Buffer | undefined {
+  try {
+    const { bytes, by } = openSmallByAny(keys, purpose, sealed);
+    const again = by === keys[0] ? undefined : sealSmall(keys[0], purpose, bytes);
+    bytes.fill(0);
+    return again;
+  } catch {
+    return undefined;
+  }
+}
 
 const smallContext = (keys: TenantKeys, purpose: string) => JSON.stringify(["small", keys.tenantId, keys.keyId, purpose]);

@@ -8,8 +8,9 @@ import type { Vault } from "../../mixins/vault/ticket.ts";
 import { openThumbnail } from "./batch.ts";
 import { analysisOf, duplicates, thumbnailOf, type AnalysisView, type DuplicateGroup } from "./catalogue.ts";
 import { analysing } from "./consume.ts";
+import { resealing } from "./reseal.ts";
 import { AnalysisThreads } from "./threads.ts";
-import { ticketsOverBroker, type TicketSource } from "./tickets.ts";
+import { keysOverBroker, ticketsOverBroker, type TicketSource } from "./tickets.ts";
 
 interface Fields extends WithJobs {
   vault: Vault;
@@ -68,7 +69,9 @@ export default service<AiHost>()({
     this.vault = await openVault(env);
     this.threads = new AnalysisThreads({ threads: env.AI_THREADS });
     this.tickets = ticketsOverBroker(this.broker, env.CLUSTER_SECRET);
-    await this.jobs.work({ subscriptions: [analysing(this.db, this)] });
+    const { vault, threads, tickets } = this;
+    const keys = keysOverBroker(this.broker, env.CLUSTER_SECRET);
+    await this.jobs.work({ subscriptions: [analysing(this.db, { vault, threads, tickets, keys }), resealing(this.db, vault, keys)] });
   },
   async stopped() {
     // Told first that the node stops, the consumer hands an unfinished batch back at once instead of counting a failure.

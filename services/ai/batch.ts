@@ -1,6 +1,6 @@
 import type { Binary } from "../../config/action.ts";
 import { errors, failureType, isRetryable } from "../../config/errors.ts";
-import { openSmall, openTenantKey, sealSmall } from "../../mixins/vault/keys.ts";
+import { openSmallByAny, openTenantKey, sealSmall } from "../../mixins/vault/keys.ts";
 import type { Ticket, Vault, WrappedTenantKey } from "../../mixins/vault/ticket.ts";
 import { failedAnalysis, type Analysis } from "./analyse.ts";
 import { readContent } from "./contents.ts";
@@ -85,21 +85,10 @@ export async function openThumbnail(
   vault: Vault,
 ): Promise<Binary> {
   if (!asset) throw errors.assetNotFound("There is no such asset.");
-  const bytes = await openByAny(asset.ticket, vault, thumbnailPurpose(thumbnail.contentId), thumbnail.sealed);
+  const { ticket } = asset;
+  const keys = await Promise.all(ticket.keys.map((key) => openTenantKey(vault.keys, ticket.tenantId, recordOf(key))));
+  const { bytes } = openSmallByAny(keys, thumbnailPurpose(thumbnail.contentId), thumbnail.sealed);
   return { mediaType: "image/webp", base64: bytes.toString("base64"), etag: `"${thumbnail.contentId.slice(0, 32)}"` };
-}
-
-/** A thumbnail does not say which of the tenant's keys sealed it; there are two at most, after a rotation. */
-async function openByAny(ticket: Ticket, vault: Vault, purpose: string, sealed: Buffer): Promise<Buffer> {
-  let failure: unknown = errors.vaultKey("The tenant has no key.");
-  for (const key of ticket.keys) {
-    try {
-      return openSmall(await openTenantKey(vault.keys, ticket.tenantId, recordOf(key)), purpose, sealed);
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw failure;
 }
 
 const recordOf = ({ keyId, masterKeyId, wrapped }: WrappedTenantKey) => ({ keyId, masterKeyId, wrapped: Buffer.from(wrapped, "base64") });

@@ -4,19 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { contentId, makeDataKey, makeTenantKey, openTenantKey } from "../../mixins/vault/keys.ts";
+import { contentId, makeDataKey, makeTenantKey, openTenantKey, type TenantKeyRecord } from "../../mixins/vault/keys.ts";
 import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { Sealer, SMALL_CHUNK } from "../../mixins/vault/seal.ts";
 import { openStore, storageKey } from "../../mixins/vault/store.ts";
-import type { Vault } from "../../mixins/vault/ticket.ts";
+import type { Vault, WrappedTenantKey } from "../../mixins/vault/ticket.ts";
 import type { DomainEvent, EventMap } from "../../config/contracts.ts";
-import { EventConsumer } from "../../mixins/consumer.ts";
+import { EventConsumer, type Subscription } from "../../mixins/consumer.ts";
 import { rows, type Database } from "../../mixins/database.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { sample } from "../../test/samples.ts";
 import { openThumbnail, type AssetTicket } from "./batch.ts";
 import { analysisOf, duplicates, thumbnailOf } from "./catalogue.ts";
 import { analysing } from "./consume.ts";
+import { resealing } from "./reseal.ts";
 import { AnalysisThreads } from "./threads.ts";
 
 let folder: string;
@@ -25,8 +26,11 @@ let db: Database;
 let vault: Vault;
 let threads: AnalysisThreads;
 let consumer: EventConsumer;
+let resealer: EventConsumer;
 /** What the sync service would answer, by tenant and asset. */
 const stored = new Map<string, AssetTicket>();
+/** A tenant's wrapped keys, the current one first. */
+const tenantKeys = new Map<string, WrappedTenantKey[]>();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "legendo-ai-"));
@@ -39,7 +43,9 @@ beforeAll(async () => {
   threads = new AnalysisThreads({ threads: 1 });
   const tickets = (tenantId: string, ids: string[]) => Promise.resolve(ids.flatMap((id) => stored.get(`${tenantId} ${id}`) ?? []));
   const log = { info() {}, warn() {}, error() {}, debug() {} };
-  consumer = new EventConsumer(db, analysing(db, { vault, threads, tickets }), log);
+  const keys = (tenantId: string) => Promise.resolve(tenantKeys.get(tenantId) ?? []);
+  consumer = new EventConsumer(db, analysing(db, { vault, threads, tickets, keys }), log);
+  resealer = new EventConsumer(db, resealing(db, vault, keys), log);
 });
 
 afterAll(async () => {
@@ -54,6 +60,14 @@ async function tenant() {
   const tenantId = randomUUID();
   const record = await makeTenantKey(vault.keys, tenantId);
   const keys = await openTenantKey(vault.keys, tenantId, record);
+  const travelling = ({ keyId, masterKeyId, wrapped }: TenantKeyRecord) => ({ keyId, masterKeyId, wrapped: wrapped.toString("base64") });
+  tenantKeys.set(tenantId, [travelling(record)]);
+  /** Gives the tenant a new key. Tickets written before know nothing of it. */
+  const rotate = async () => {
+    const next = travelling(await makeTenantKey(vault.keys, tenantId, keys));
+    tenantKeys.set(tenantId, [next, ...tenantKeys.get(tenantId)!]);
+    return next;
+  };
   /** Stores contents as assets of one sealed pack. */
   const store = async (files: Record<string, Uint8Array>, ids: Record<string, string> = {}) => {
     const packId = randomUUID();
@@ -66,7 +80,7 @@ async function tenant() {
       await upload.write(sealer.update(bytes));
       const ticket = {
         tenantId,
-        keys: [{ keyId: record.keyId, masterKeyId: record.masterKeyId, wrapped: record.wrapped.toString("base64") }],
+        keys: [travelling(record)],
         length: bytes.length,
         from: 0,
         extents: [
@@ -95,7 +109,7 @@ async function tenant() {
     }
     return assets;
   };
-  return { tenantId, store };
+  return { tenantId, store, rotate };
 }
 
 const objectOf = ({ ticket }: AssetTicket) => storageKey(ticket.tenantId, ticket.extents[0]!.packId);
@@ -254,6 +268,26 @@ describe("what was found", () => {
     expect(mediaType).toBe("image/webp");
     expect(Buffer.from(base64, "base64").toString("latin1", 8, 12)).toBe("WEBP");
     expect(await failure(openThumbnail({ ...chart, sealed: logo.sealed }, assets[0], vault))).toBe("VAULT_KEY_UNUSABLE");
+  });
+
+  test("a thumbnail follows its tenant to a new key, also one that was on its way when the key was rotated", async () => {
+    const { tenantId, store, rotate } = await tenant();
+    const [before] = (await store({ "chart.png": await sample("pictures/chart.png") })) as [AssetTicket];
+    await consumer.handle(event(tenantId, [before]));
+    const next = await rotate();
+    const [after] = (await store({ "logo.png": await sample("pictures/logo.png") })) as [AssetTicket];
+    await consumer.handle(event(tenantId, [after]));
+
+    const opens = async (asset: AssetTicket) => {
+      const thumbnail = await db.tenant(tenantId, (em) => thumbnailOf(em, asset.assetId));
+      return await failure(openThumbnail(thumbnail, { ...asset, ticket: { ...asset.ticket, keys: [next] } }, vault));
+    };
+    expect([await opens(before), await opens(after)]).toEqual(["VAULT_KEY_UNUSABLE", "none"]);
+    const job = (kind: string) => ({ ...event(tenantId, []), type: "sync.job.completed", data: { kind } }) as unknown as DomainEvent;
+    await resealer.handle(job("sync"));
+    expect(await opens(before)).toBe("VAULT_KEY_UNUSABLE");
+    await resealer.handle(job("rekey"));
+    expect([await opens(before), await opens(after)]).toEqual(["none", "none"]);
   });
 
   test("duplicates come page by page, empty files never", async () => {

@@ -3,7 +3,8 @@ import type { Subscription } from "../../mixins/consumer.ts";
 import type { Database } from "../../mixins/database.ts";
 import { analyseBatch, type AssetTicket, type BatchTools, type Finding } from "./batch.ts";
 import { knownContents, record } from "./ledger.ts";
-import type { TicketSource } from "./tickets.ts";
+import { underCurrentKey } from "./reseal.ts";
+import type { KeySource, TicketSource } from "./tickets.ts";
 
 interface Batch {
   assets: AssetTicket[];
@@ -16,7 +17,7 @@ interface Batch {
  */
 export const analysing = (
   db: Database,
-  tools: Omit<BatchTools, "signal"> & { tickets: TicketSource },
+  tools: Omit<BatchTools, "signal"> & { tickets: TicketSource; keys: KeySource },
 ): Subscription<"asset.stored", Batch | undefined> => ({
   name: "analyse",
   type: "asset.stored",
@@ -27,7 +28,8 @@ export const analysing = (
     const assets = inOrder(event.data.assetIds, await tools.tickets(event.tenantId, event.data.assetIds));
     const contents = [...new Set(assets.map(({ contentId }) => contentId))];
     const known = await db.tenant(event.tenantId, (em) => knownContents(em, contents));
-    return { assets, findings: await analyseBatch(assets, known, { vault: tools.vault, threads: tools.threads, signal }) };
+    const findings = await analyseBatch(assets, known, { vault: tools.vault, threads: tools.threads, signal });
+    return { assets, findings: await underCurrentKey(findings, tools.vault, tools.keys, event.tenantId) };
   },
 
   async commit(em, event, batch) {

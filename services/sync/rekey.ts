@@ -1,7 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { failureType } from "../../config/errors.ts";
 import { bulk, row, rows, type Database, type Em } from "../../mixins/database.ts";
-import { openSmall, rewrapDataKey, sealSmall, tenantKeyContext, type KeyManager, type TenantKeys } from "../../mixins/vault/keys.ts";
+import { resealSmall, rewrapDataKey, tenantKeyContext, type KeyManager, type TenantKeys } from "../../mixins/vault/keys.ts";
 import { rewrapTable, type Rewrapped, type RewrapWish } from "../../mixins/vault/rewrap.ts";
 import { credentialsPurpose, sourcePurpose } from "./sealedplaces.ts";
 import { holdTenantKey, recheckMs, type TenantKeyring } from "./tenantkey.ts";
@@ -141,9 +140,12 @@ async function rewrapPacks(
       const page = await lockPacks(em, tenantId, retired, unusable);
       const anew = page.flatMap(({ id, tenant_key_id, wrapped_key }) => {
         const from = retired.find(({ keyId }) => keyId === tenant_key_id)!;
-        const wrapped = attempt(() => rewrapDataKey(from, current, id, wrapped_key));
-        if (!wrapped) unusable.push(id);
-        return wrapped ? [{ id, wrapped: wrapped.toString("hex") }] : [];
+        try {
+          return [{ id, wrapped: rewrapDataKey(from, current, id, wrapped_key).toString("hex") }];
+        } catch {
+          unusable.push(id);
+          return [];
+        }
       });
       await bulk(
         em,
@@ -193,15 +195,14 @@ async function resealSecrets({ database, keyring, commit, signal }: Rekeying, te
           [tenantId, after, after],
         ),
       );
-      const [current, ...retired] = await keyring.all(tenantId);
+      const keys = await keyring.all(tenantId);
       const anew = page.flatMap(({ id, sealed }) => {
-        if (attempt(() => openSmall(current, purpose(id), sealed))) return [];
-        const bytes = openByAny(retired, purpose(id), sealed);
-        return bytes ? [{ id, old: sealed.toString("hex"), sealed: sealSmall(current, purpose(id), bytes).toString("hex") }] : [];
+        const again = resealSmall(keys, purpose(id), sealed);
+        return again ? [{ id, old: sealed.toString("hex"), sealed: again.toString("hex") }] : [];
       });
       if (anew.length) {
         await commit(async (em) => {
-          await holdTenantKey(em, current.keyId);
+          await holdTenantKey(em, keys[0].keyId);
           await bulk(
             em,
             `update ${table} t set ${column} = decode(r.sealed, 'hex') from json_to_recordset($1::json) as r(id uuid, old text, sealed text)
@@ -234,21 +235,4 @@ async function destroyUnused(em: Em, tenantId: string, grace: number): Promise<s
     [JSON.stringify(old.map(({ id }) => id))],
   );
   return destroyed.map(({ id }) => id);
-}
-
-function attempt<T>(open: () => T): T | undefined {
-  try {
-    return open();
-  } catch (error) {
-    if (failureType(error) !== "VAULT_KEY_UNUSABLE") throw error;
-    return undefined;
-  }
-}
-
-function openByAny(keys: TenantKeys[], purpose: string, sealed: Buffer): Buffer | undefined {
-  for (const key of keys) {
-    const bytes = attempt(() => openSmall(key, purpose, sealed));
-    if (bytes) return bytes;
-  }
-  return undefined;
 }

@@ -1,9 +1,9 @@
 import { LRUCache } from "lru-cache";
-import { errors, failureType } from "../../config/errors.ts";
+import { errors } from "../../config/errors.ts";
 import { row, rows, type Database, type Em } from "../../mixins/database.ts";
 import {
   makeTenantKey,
-  openSmall,
+  openSmallByAny,
   openTenantKey,
   type KeyManager,
   type TenantKeyRecord,
@@ -55,16 +55,8 @@ export class TenantKeyring {
 
   /** Opens a small secret by whichever of the tenant's keys has sealed it: it does not say. @throws VAULT_KEY_UNUSABLE when none has; as `of` */
   async openSecret(tenantId: string, purpose: string, sealed: Uint8Array): Promise<Buffer> {
-    let failure: unknown;
-    for (const key of (await this.keysOf(tenantId, this.recheck)).keys) {
-      try {
-        return openSmall(await this.open(tenantId, key), purpose, sealed);
-      } catch (error) {
-        if (failureType(error) !== "VAULT_KEY_UNUSABLE") throw error;
-        failure ??= error;
-      }
-    }
-    throw failure;
+    const { keys } = await this.keysOf(tenantId, this.recheck);
+    return openSmallByAny(await Promise.all(keys.map((key) => this.open(tenantId, key))), purpose, sealed).bytes;
   }
 
   /** All keys of the tenant that open something, the current one first, as the database has them this moment. @throws as `of` */

@@ -7,6 +7,7 @@ import type { actions as authOrganisations } from "../services/auth/auth.organis
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as syncAssets } from "../services/sync/sync.assets.service.ts";
+import type { actions as syncExports } from "../services/sync/sync.exports.service.ts";
 import type { actions as syncJobs } from "../services/sync/sync.jobs.service.ts";
 import type { actions as syncKeys } from "../services/sync/sync.keys.service.ts";
 import type { actions as syncSources } from "../services/sync/sync.sources.service.ts";
@@ -26,6 +27,7 @@ export interface ActionMap
     ActionTypes<"notification.webhooks", typeof webhooks>,
     ActionTypes<"payment", typeof payment>,
     ActionTypes<"sync.assets", typeof syncAssets>,
+    ActionTypes<"sync.exports", typeof syncExports>,
     ActionTypes<"sync.jobs", typeof syncJobs>,
     ActionTypes<"sync.keys", typeof syncKeys>,
     ActionTypes<"sync.sources", typeof syncSources> {}

@@ -4,7 +4,7 @@ import { isFinal, jobById } from "./job.ts";
 import { jobKind } from "./creating.ts";
 import { load, type Workshop } from "./load.ts";
 import { runJob } from "./run.ts";
-import { confirmPlan } from "./runs/sync.ts";
+import { confirmPlan } from "./planning.ts";
 import { announce } from "./state.ts";
 
 /** The job actor: which letter makes it do what. */

@@ -307,7 +307,7 @@ describe("A stored source", () => {
     expect(first).toMatchObject({
       entries: [
         { path: "a/", folder: true },
-        { path: "b", folder: false, size: 22 },
+        { path: "b", folder: false, size: 23 },
       ],
       next: "b",
     });

@@ -75,6 +75,20 @@ export interface PlanRules {
   contentTag?: (fingerprint: string) => string | null;
 }
 
+export const emptySummary = (): PlanSummary => ({
+  complete: true,
+  listed: 0,
+  known: 0,
+  fetch: { items: 0, bytes: 0 },
+  changed: 0,
+  touched: 0,
+  unchanged: 0,
+  filtered: 0,
+  gone: 0,
+  problems: 0,
+  collisions: [],
+});
+
 type Pages<T> = AsyncIterable<T[]> | Iterable<T[]>;
 
 /**
@@ -84,19 +98,7 @@ type Pages<T> = AsyncIterable<T[]> | Iterable<T[]>;
  */
 export async function* plan(entries: Pages<Entry>, rows: Pages<Known>, rules: PlanRules): AsyncGenerator<Decision[], PlanSummary> {
   const { filter } = rules;
-  const summary: PlanSummary = {
-    complete: true,
-    listed: 0,
-    known: 0,
-    fetch: { items: 0, bytes: 0 },
-    changed: 0,
-    touched: 0,
-    unchanged: 0,
-    filtered: 0,
-    gone: 0,
-    problems: 0,
-    collisions: [],
-  };
+  const summary = emptySummary();
   const known = cursor(rows, "The catalogue");
   const lookalikes = findLookalikes(summary.collisions);
   let hidden: string | undefined;

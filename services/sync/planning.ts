@@ -1,30 +1,25 @@
 import { createHash } from "node:crypto";
+import { errors } from "../../config/errors.ts";
 import type { Lease } from "../../mixins/actor.ts";
-import { bulk, rows, type Em } from "../../mixins/database.ts";
-import { knownAssets } from "./catalogue.ts";
-import { countChanges, forgetGone, writeGone, writeTouches } from "./changes.ts";
-import { failedPaths, onlyPaths } from "./failed.ts";
-import { filterOf } from "./filters.ts";
+import { bulk, row, rows, type Em } from "../../mixins/database.ts";
+import { countChanges, forgetGone, writeTouches } from "./changes.ts";
 import type { Job, Workshop } from "./load.ts";
 import { findMoves } from "./moves.ts";
-import { batches, plan, type Batch, type Decision, type GoneDecision, type PlanSummary, type TouchDecision } from "./plan.ts";
+import { batches, type Batch, type Decision, type GoneDecision, type PlanSummary, type TouchDecision } from "./plan.ts";
+import { planners } from "./planners/kinds.ts";
+import type { Planner } from "./planners/planner.ts";
 import { recordFailures } from "./record.ts";
-import { kindOf } from "./sources/kinds.ts";
 import { announce } from "./state.ts";
 import { doubtsOf } from "./thresholds.ts";
 
 /** Batches written per transaction while planning. */
 const batchesPerWrite = 20;
 
-/** Decisions of a job's plan, made from the source and the catalogue as they are now. Nothing is written. */
-function decide({ database, threads }: Workshop, lease: Lease, job: Job) {
-  const { contentTag } = kindOf(job.source!);
-  const listing = threads.list(job.source!, lease.signal);
-  const rules = { mode: job.mode, filter: filterOf(job.options.filters), contentTag };
-  if (!job.retryOf) return plan(listing, knownAssets(database, job.tenantId, job.sourceId), rules);
-  // Of the items that failed, only those that are still there; what else has changed is another run's business.
-  return plan(onlyPaths(listing, failedPaths(database, job.tenantId, job.retryOf)), [], { ...rules, mode: "full" });
-}
+const plannerOf = (job: Job): Planner => {
+  const planner = planners[job.kind];
+  if (!planner) throw errors.internal(`Jobs of kind ${job.kind} have no plan.`);
+  return planner;
+};
 
 /** Digest over what a plan would do, in its order. */
 function digesting() {
@@ -38,10 +33,21 @@ function digesting() {
   };
 }
 
-/** The digest of the plan that would be made now: the same as the stored plan's while neither source nor catalogue has moved on. */
-export async function digestNow(workshop: Workshop, lease: Lease, job: Job): Promise<string> {
+/**
+ * Whether a plan that was approved is still the one that would be made.
+ * @throws PLAN_STALE when the source or the catalogue has moved on; nothing has been written then
+ */
+export async function confirmPlan(workshop: Workshop, lease: Lease, job: Job): Promise<void> {
+  const stored = await workshop.database.tenant(job.tenantId, (em) =>
+    row<{ digest: string }>(em, `select plan_digest as digest from sync.sync_jobs where id = ?`, [job.id]),
+  );
+  if (stored?.digest !== (await digestNow(workshop, lease, job)))
+    throw errors.planStale("The source or the catalogue has changed since the plan was made; nothing was written. Make a new plan.");
+}
+
+async function digestNow(workshop: Workshop, lease: Lease, job: Job): Promise<string> {
   const digest = digesting();
-  for await (const decisions of decide(workshop, lease, job)) digest.add(decisions);
+  for await (const decisions of plannerOf(job).decide(workshop, lease, job)) digest.add(decisions);
   return digest.end();
 }
 
@@ -52,10 +58,7 @@ export async function digestNow(workshop: Workshop, lease: Lease, job: Job): Pro
  */
 export async function planJob(workshop: Workshop, lease: Lease, job: Job): Promise<boolean> {
   await lease.commit((em) => startAnew(em, job.id));
-  const { moveTag, contentTag, guarantee } = kindOf(job.source!);
-  const contentMoves = job.options.moves === "content";
-  const tagOf = (fingerprint: string, path: string) => (contentMoves ? contentTag(fingerprint) : moveTag(fingerprint, path));
-
+  const planner = plannerOf(job);
   const grouping = batches();
   const digest = digesting();
   let ready: Batch[] = [];
@@ -65,7 +68,7 @@ export async function planJob(workshop: Workshop, lease: Lease, job: Job): Promi
     ready = [];
     if (chunk.length) await lease.commit((em) => writeBatches(em, job, chunk));
   };
-  const decisions = decide(workshop, lease, job);
+  const decisions = planner.decide(workshop, lease, job);
   let step = await decisions.next();
   for (; !step.done; step = await decisions.next()) {
     if (!step.value.length) continue;
@@ -81,7 +84,7 @@ export async function planJob(workshop: Workshop, lease: Lease, job: Job): Promi
     }
     if (gone.length || touches.length || problems.length)
       await lease.commit(async (em) => {
-        await writeGone(em, job, gone, tagOf);
+        await planner.writeGone(em, job, gone);
         await writeTouches(em, job, touches);
         await recordFailures(em, job, problems);
       });
@@ -92,21 +95,19 @@ export async function planJob(workshop: Workshop, lease: Lease, job: Job): Promi
 
   const summary = step.value;
   // After an incomplete listing nothing is retired or taken for moved: what was not listed may still be there.
-  const keeps = !summary.complete || job.options.deletions === "keep";
+  const keeps = !summary.complete || planner.keepsGone(job);
+  const moves = planner.moves?.(job);
   const moved = { items: 0, bytes: 0 };
   if (summary.gone && keeps) await lease.commit((em) => forgetGone(em, job.id));
-  else if (summary.gone) {
+  else if (summary.gone && moves) {
     for (const number of await batchNumbers(workshop, job)) {
-      const found = await lease.commit((em) => findMoves(em, job, number, tagOf, !contentTagged(contentTag)));
+      const found = await lease.commit((em) => findMoves(em, job, number, moves.tagOf, moves.unique));
       moved.items += found.items;
       moved.bytes += found.bytes;
     }
   }
-  return await lease.commit((em) => settle(em, job, summary, moved, digest.end(), { guarantee, keeps }));
+  return await lease.commit((em) => settle(em, job, summary, moved, digest.end(), { guarantee: planner.guarantee(job), keeps }));
 }
-
-/** Whether a kind knows contents by its listing: then several assets of one tag are copies, and any may be the one that moved. */
-const contentTagged = (contentTag: (fingerprint: string) => string | null) => contentTag("0.0.x") !== null;
 
 async function startAnew(em: Em, jobId: string): Promise<void> {
   for (const table of ["batches", "changes", "failures"]) await em.execute(`delete from sync.${table} where job_id = ?`, [jobId], "run");

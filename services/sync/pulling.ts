@@ -1,10 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { failureType, isRetryable, messageOf } from "../../config/errors.ts";
 import type { Lease } from "../../mixins/actor.ts";
-import { row, rows } from "../../mixins/database.ts";
+import { row } from "../../mixins/database.ts";
 import { waitingTypes } from "../../mixins/mailbox.ts";
 import { knownContent } from "./catalogue.ts";
-import { interrupts, type Job, type Workshop } from "./load.ts";
+import { inLanes, waitingBatches } from "./lanes.ts";
+import type { Job, Workshop } from "./load.ts";
 import { isJobFault } from "./faults.ts";
 import { planned as plannedBatch, storedParts } from "./batches.ts";
 import type { FetchItem } from "./plan.ts";
@@ -19,53 +20,28 @@ const batchAttempts = 3;
 
 /** Works the waiting batches off, several at a time. Returns true when it stopped for a waiting letter. */
 export async function pullBatches(workshop: Workshop, lease: Lease, job: Job): Promise<boolean> {
-  const { database, window } = workshop;
-  const { waiting, moves } = await database.tenant(job.tenantId, async (em) => ({
-    waiting: await rows<{ number: number }>(em, `select number from sync.batches where job_id = ? and done_at is null order by number`, [
-      job.id,
-    ]),
-    moves: await row(em, `select 1 from sync.changes where job_id = ? and action = 'retire' limit 1`, [job.id]),
-  }));
-  const recording = {
-    id: job.id,
-    tenantId: job.tenantId,
-    sourceId: job.sourceId,
-    analyse: job.options.analyse ?? true,
-    moves: moves !== undefined,
-  };
+  const { id, tenantId, sourceId } = job;
+  const moves = await workshop.database.tenant(tenantId, (em) =>
+    row(em, `select 1 from sync.changes where job_id = ? and action = 'retire' limit 1`, [id]),
+  );
+  const recording = { id, tenantId, sourceId, analyse: job.options.analyse ?? true, moves: moves !== undefined };
   const progress = progressOf(job);
-  const queue = waiting.map(({ number }) => number);
-  let stopped = interrupts(await lease.waiting());
   let faults = 0;
-  const lane = async () => {
-    for (let number = queue.shift(); number !== undefined && !stopped; number = queue.shift()) {
-      for (let attempt = 1; ; attempt++) {
-        const { items, result, fault } = await pullBatch(workshop, lease, job, number, progress);
-        faults = fault ? faults + 1 : 0;
-        if (fault && faults >= hopeless) throw fault as Error;
-        try {
-          const letters = await lease.commit(async (em) => {
-            await recordBatch(em, recording, number!, items, result, progress);
-            return await waitingTypes(em, "sync", job.id, lease.messageId);
-          });
-          stopped ||= interrupts(letters);
-          break;
-        } catch (error) {
-          if (failureType(error) !== "CONTENT_VANISHED" || attempt === batchAttempts) throw error;
-        }
+  return await inLanes(workshop, lease, await waitingBatches(workshop, job), async (number) => {
+    for (let attempt = 1; ; attempt++) {
+      const { items, result, fault } = await pullBatch(workshop, lease, job, number, progress);
+      faults = fault ? faults + 1 : 0;
+      if (fault && faults >= hopeless) throw fault as Error;
+      try {
+        return await lease.commit(async (em) => {
+          await recordBatch(em, recording, number, items, result, progress);
+          return await waitingTypes(em, "sync", id, lease.messageId);
+        });
+      } catch (error) {
+        if (failureType(error) !== "CONTENT_VANISHED" || attempt === batchAttempts) throw error;
       }
     }
-  };
-  // A lane that fails must not leave the others pulling behind its back.
-  const lanes = Array.from({ length: window }, () =>
-    lane().catch((error: unknown) => {
-      stopped = true;
-      throw error;
-    }),
-  );
-  const failed = (await Promise.allSettled(lanes)).find((outcome) => outcome.status === "rejected");
-  if (failed) throw failed.reason as Error;
-  return stopped;
+  });
 }
 
 interface Pulled {

@@ -26,6 +26,11 @@ export interface Threads {
 interface Works {
   check: typeof import("./work/check.ts").default;
   pull: typeof import("./work/pull.ts").default;
+  remove: typeof import("./work/remove.ts").default;
+  sweep: typeof import("./work/sweep.ts").default;
+  verify: typeof import("./work/verify.ts").default;
+  push: typeof import("./work/push.ts").default;
+  remove: typeof import("./work/remove.ts").default;
 }
 export type WorkName = keyof Works;
 type Parts<N extends WorkName> =

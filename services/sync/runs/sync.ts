@@ -1,10 +1,9 @@
-import { errors } from "../../../config/errors.ts";
 import type { Lease } from "../../../mixins/actor.ts";
 import { row, type Em } from "../../../mixins/database.ts";
 import { applyChanges } from "../changes.ts";
 import { jobById } from "../job.ts";
-import { interrupts, type Job, type Runner, type Workshop } from "../load.ts";
-import { digestNow, planJob } from "../planning.ts";
+import { interrupts, type Job, type Runner } from "../load.ts";
+import { planJob } from "../planning.ts";
 import { pullBatches } from "../pulling.ts";
 import { announce } from "../state.ts";
 
@@ -19,18 +18,6 @@ export const syncRun: Runner = async (workshop, lease, job) => {
 async function carryOutChanges(lease: Lease, job: Job): Promise<boolean> {
   while (await lease.commit((em) => applyChanges(em, job))) if (interrupts(await lease.waiting())) return true;
   return false;
-}
-
-/**
- * Whether a plan that was approved is still the one that would be made.
- * @throws PLAN_STALE when the source or the catalogue has moved on; nothing has been written then
- */
-export async function confirmPlan(workshop: Workshop, lease: Lease, job: Job): Promise<void> {
-  const stored = await workshop.database.tenant(job.tenantId, (em) =>
-    row<{ digest: string }>(em, `select plan_digest as digest from sync.sync_jobs where id = ?`, [job.id]),
-  );
-  if (stored?.digest !== (await digestNow(workshop, lease, job)))
-    throw errors.planStale("The source or the catalogue has changed since the plan was made; nothing was written. Make a new plan.");
 }
 
 async function finish(em: Em, job: Job): Promise<void> {

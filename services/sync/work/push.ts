@@ -1,0 +1,99 @@
+import { createHash } from "node:crypto";
+import { errors, failureOf } from "../../../config/errors.ts";
+import { contentId, type TenantKeys } from "../../../mixins/vault/keys.ts";
+import type { Store, StoreOptions } from "../../../mixins/vault/store.ts";
+import { readExtent, type Extent } from "../../../mixins/vault/ticket.ts";
+import type { PullFailure } from "../pull.ts";
+import type { Destination, Spec } from "../sources/source.ts";
+import type { Work } from "./work.ts";
+
+export interface PushItem {
+  path: string;
+  size: number;
+  modifiedAt: number | null;
+  /** Hexadecimal. */
+  contentId: string;
+}
+
+export interface PushRequest {
+  target: Spec;
+  store: StoreOptions;
+  /** The keys that data keys are wrapped by, the current one first. */
+  keys: TenantKeys[];
+  items: PushItem[];
+}
+
+/** Asks where a content lies from a byte of it on. */
+export interface PushQuestion {
+  contentId: string;
+  from: number;
+}
+/** The extents and where the first of them begins; none when the vault does not have it. */
+export type PushAnswer = { from: number; extents: Extent[] } | undefined;
+
+export interface PushResult {
+  written: { path: string; fingerprint: string }[];
+  failures: PullFailure[];
+}
+
+/**
+ * Contents of the vault to a destination. Each is hashed on its way and compared with the id it was stored under before it is put in place: what
+ * arrives is what once was read from the source.
+ */
+const push: Work<PushRequest, PushResult, PushQuestion, PushAnswer> = async ({ target, store: options, keys, items }, door) => {
+  const destination = await door.destination(target);
+  const store = await door.store(options);
+  const result: PushResult = { written: [], failures: [] };
+  const queue = items.values();
+  const lane = async () => {
+    for (const item of queue) {
+      door.signal.throwIfAborted();
+      try {
+        result.written.push({ path: item.path, ...(await write(item, destination, store, keys, door)) });
+      } catch (error) {
+        door.signal.throwIfAborted();
+        const { type, message, retryable } = failureOf(error);
+        if (!/^(SOURCE|VAULT)_/.test(type)) throw error;
+        result.failures.push({ path: item.path, type, message, retryable, attempts: 1 });
+      }
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: Math.min(destination.parallel, items.length) }, lane));
+  for (const ended of lanes) if (ended.status === "rejected") throw ended.reason;
+  return result;
+};
+export default push;
+
+type PushDoor = Parameters<typeof push>[1];
+
+async function write(
+  item: PushItem,
+  destination: Destination,
+  store: Store,
+  keys: TenantKeys[],
+  door: PushDoor,
+): Promise<{ fingerprint: string }> {
+  const { path, size, modifiedAt } = item;
+  return await destination.write({ path, size, modifiedAt, bytes: contentOf(item, store, keys, door) }, door.signal);
+}
+
+async function* contentOf(item: PushItem, store: Store, keys: TenantKeys[], door: PushDoor): AsyncGenerator<Uint8Array> {
+  const sha256 = createHash("sha256");
+  let at = 0;
+  do {
+    const place = await door.ask({ contentId: item.contentId, from: at });
+    if (!place?.extents.length || place.from !== at)
+      throw errors.vaultMissing(`The vault does not have the content of ${item.path} from byte ${at} on.`);
+    for (const extent of place.extents) {
+      const wrapping = keys.find(({ keyId }) => keyId === extent.tenantKeyId);
+      if (!wrapping) throw errors.vaultKey(`The key that the content of ${item.path} is sealed under is not there.`);
+      for await (const bytes of readExtent(extent, wrapping, store)) {
+        sha256.update(bytes);
+        yield bytes;
+      }
+      at += extent.length;
+    }
+  } while (at < item.size);
+  const found = contentId(keys[0]!, sha256.digest()).toString("hex");
+  if (found !== item.contentId) throw errors.vaultDamaged(`The content of ${item.path} is not the one that was stored.`);
+}

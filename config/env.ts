@@ -83,6 +83,15 @@ const EnvSchema = Type.Object({
   ),
   SYNC_THREADS: Count("Worker threads per sync node that hash and seal.", 2, 1),
   SYNC_JOBS: Count("Sync jobs one node runs at the same time.", 2, 1),
+  SYNC_TENANT_JOBS: Count(
+    "Sync jobs of one organisation that run at the same time in the whole cluster, unless it has a limit of its own.",
+    4,
+    1,
+  ),
+  SYNC_HOST_JOBS: Count(
+    "Sync jobs that run at the same time with one host, in the whole cluster and for all organisations; 0 for any number.",
+    4,
+  ),
   AI_THREADS: Count("Worker threads per ai node.", 1, 1),
 
   HOST: Text("Address the HTTP edge listens on.", "127.0.0.1"),

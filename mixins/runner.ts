@@ -12,8 +12,9 @@ import { durableConsumer } from "./stream.ts";
 /** Between two looks for work, at most and at least. */
 const sweepMs = 1_000;
 const restMs = 10;
-/** How often it is asked who is to make room. */
+/** How often it is asked who is to make room; less often where the answer takes long. */
 const crowdMs = 250;
+const crowdShare = 10;
 /** Actors whose quick letters are handled at the same time, beside the slots. */
 const besides = 4;
 
@@ -59,7 +60,7 @@ export class ActorRunner {
     this.ring = (key) => {
       if (!connection.isClosed()) connection.publish(names.bell(schema, kind, key));
     };
-    if (queue) this.crowding = setInterval(() => void this.findCrowded(queue).catch(() => {}), crowdMs);
+    if (queue) this.crowding = setTimeout(() => void this.findCrowded(queue), crowdMs);
     this.wake();
   }
 
@@ -67,7 +68,7 @@ export class ActorRunner {
   async stop(): Promise<void> {
     this.stopping = true;
     clearTimeout(this.timer);
-    clearInterval(this.crowding);
+    clearTimeout(this.crowding);
     this.bells?.stop();
     this.heard?.unsubscribe();
     for (const owned of this.working.keys()) owned.stop();
@@ -138,9 +139,14 @@ export class ActorRunner {
   }
 
   private async findCrowded(queue: Queue): Promise<void> {
+    const asked = Date.now();
     const held = [...this.working.keys()].filter((owned) => !owned.beside);
-    if (!held.length) return;
-    const crowded = await this.database.system((em) => queue.crowded(em, held));
-    for (const owned of held) owned.crowded = crowded.has(owned.key);
+    if (held.length) {
+      // Without an answer nobody leaves.
+      const crowded = await this.database.system((em) => queue.crowded(em, held)).catch(() => new Set());
+      for (const owned of held) owned.crowded = crowded.has(owned.key);
+    }
+    if (this.stopping) return;
+    this.crowding = setTimeout(() => void this.findCrowded(queue), Math.max(crowdMs, crowdShare * (Date.now() - asked)));
   }
 }

@@ -1,5 +1,5 @@
 import { failureType, messageOf } from "../../config/errors.ts";
-import type { ActorKind } from "../../mixins/actor.ts";
+import type { ActorKind, Queue } from "../../mixins/actor.ts";
 import { isFinal, jobById } from "./job.ts";
 import { jobKind } from "./creating.ts";
 import { load, type Workshop } from "./load.ts";
@@ -8,9 +8,11 @@ import { confirmPlan } from "./planning.ts";
 import { announce } from "./state.ts";
 
 /** The job actor: which letter makes it do what. */
-export const jobActor = (workshop: Workshop, slots: number): ActorKind => ({
+export const jobActor = (workshop: Workshop, slots: number, queue: Queue): ActorKind => ({
   kind: jobKind,
   slots,
+  queue,
+  quick: ["pause", "cancel"],
   async receive(message, lease) {
     const { key: id, tenantId } = lease;
     const job = { id, tenantId };

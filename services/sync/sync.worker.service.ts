@@ -8,6 +8,7 @@ import { openVault, storeOptions } from "../../mixins/vault/environment.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { jobActor } from "./actor.ts";
 import { recordAnalysis } from "./assets.ts";
+import { jobQueue } from "./queue.ts";
 import { TenantKeyring } from "./tenantkey.ts";
 import { openThreads, type Threads } from "./threads.ts";
 
@@ -33,8 +34,9 @@ export default service<Host<WithJobs & { threads: Threads }>>()({
       store: storeOptions(env),
       window: env.SYNC_THREADS * batchesPerThread,
     };
+    const queue = jobQueue({ tenant: env.SYNC_TENANT_JOBS, host: env.SYNC_HOST_JOBS });
     await this.jobs.work({
-      actors: [jobActor(workshop, env.SYNC_JOBS)],
+      actors: [jobActor(workshop, env.SYNC_JOBS, queue)],
       subscriptions: [
         {
           name: "catalogue-analyses",

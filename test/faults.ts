@@ -35,21 +35,16 @@ const HELD = 256 * 1024;
 export async function faultyWayTo(host: string, port: number): Promise<FaultyWay> {
   const open = new Set<Socket>();
   const way: FaultyWay = { host: "127.0.0.1", port: 0, faults: {}, connections: 0, struck: 0, close };
-  const server = createServer({ noDelay: true }, (near) => {
+  // Half-open, so that what is still on its way arrives after the sender has said its last.
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (near) => {
     way.connections++;
-    const far = connect({ host, port, noDelay: true });
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
+    const far = connect({ host, port, noDelay: true, allowHalfOpen: true });
+    const line = { came: 0, silent: false };
+    for (const socket of [near, far]) {
       open.add(socket);
       socket.on("error", () => {});
-      socket.on("close", () => {
-        open.delete(socket);
-        other.destroy();
-      });
+      socket.on("close", () => open.delete(socket));
     }
-    const line = { came: 0, silent: false };
     carry(near, far, way, line, false);
     carry(far, near, way, line, true);
   });
@@ -94,6 +89,10 @@ function carry(from: Socket, to: Socket, way: FaultyWay, line: { came: number; s
   });
   from.on("end", () => {
     if (!line.silent) later(() => void to.end(), 0);
+  });
+  from.on("close", (failed) => {
+    // Of two ends that have both been said nothing is left to do.
+    if (failed || line.silent || !from.readableEnded) later(() => to.destroySoon(), 0);
   });
 }
 

@@ -1,0 +1,158 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { errors, failureType, messageOf } from "../../../../config/errors.ts";
+import type { Opened } from "../source.ts";
+import { fingerprintOf, openedFingerprint, statFile, type Facts } from "./facts.ts";
+import { itemError } from "./faults.ts";
+import type { Pool } from "./pool.ts";
+import { patienceOf, placeOf, transfer, type Session, type Transfer } from "./session.ts";
+
+/** What comes on a data connection. @throws SOURCE_UNREACHABLE when it breaks or is silent */
+export async function* chunksOf(session: Session, { socket }: Transfer): AsyncGenerator<Buffer> {
+  const silence = patienceOf(session);
+  const { host } = session.spec;
+  const iterator = socket.iterator({ destroyOnReturn: true }) as AsyncIterableIterator<Buffer>;
+  try {
+    for (;;) {
+      const patience = setTimeout(() => socket.destroy(new Error(`nothing has come for ${silence} ms`)), silence);
+      const step = await iterator.next().finally(() => clearTimeout(patience));
+      if (step.done) return;
+      yield step.value;
+    }
+  } catch (error) {
+    throw errors.sourceUnreachable(`The data connection to ${host} broke: ${messageOf(error)}.`, undefined, error);
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Times a file is opened again without one more byte of it; pauses of 0.2 to 1.6 s. */
+const RESUMES = 4;
+const BACKOFF = 200;
+
+/** A file on its way. */
+interface Running {
+  session: Session;
+  transfer: Transfer;
+  chunks: AsyncGenerator<Buffer>;
+  facts: Facts;
+}
+
+/**
+ * Opens a file for reading. It goes on where it stood when a connection is lost, provided that the file is still the same.
+ * @throws SOURCE_MISSING, SOURCE_DENIED, SOURCE_ITEM_UNSUPPORTED, SOURCE_UNREACHABLE
+ */
+export async function openFile(pool: Pool, path: string, from: number, signal: AbortSignal | undefined): Promise<Opened> {
+  let running: Running | undefined = await start(pool, path, from, signal);
+  /** The session, once everything has come by it. */
+  let finished: Session | undefined;
+  const { facts } = running;
+  const { size } = facts;
+  let rest: Buffer = Buffer.alloc(0);
+  let came = from;
+  let resumes = 0;
+  const leave = () => {
+    for (const session of [running?.session, finished]) session?.control.end(signal!.reason as Error);
+  };
+  signal?.addEventListener("abort", leave, { once: true });
+
+  const compare = (now: Facts) => {
+    if (fingerprintOf(now) === fingerprintOf(facts) && came === size) return;
+    throw errors.sourceChanged(
+      `${path} changed while it was read: ${fingerprintOf(facts)} when opened, ${fingerprintOf(now)} now; ${came} of ${size} bytes were read.`,
+    );
+  };
+
+  /** What comes next; undefined at the end. */
+  const next = async (): Promise<Buffer | undefined> => {
+    for (;;) {
+      const { session, transfer, chunks } = running!;
+      try {
+        const step = await chunks.next();
+        if (!step.done) return step.value;
+        await transfer.done();
+        if (came >= size) {
+          finished = session;
+          return undefined;
+        }
+        throw errors.sourceUnreachable(`${path} broke off at ${came} of ${size} bytes.`);
+      } catch (error) {
+        signal?.throwIfAborted();
+        await giveBack(pool, running);
+        running = undefined;
+        // All of it has come; only the server's last word has not.
+        if (came === size) return undefined;
+        if (resumes++ === RESUMES) throw itemError(error, path, errors.sourceUnreachable);
+        await pause(BACKOFF * 2 ** (resumes - 1), undefined, { ...(signal && { signal }) });
+      }
+      running = await start(pool, path, came, signal);
+      if (fingerprintOf(running.facts) !== fingerprintOf(facts)) compare(running.facts);
+    }
+  };
+
+  return {
+    size,
+    modifiedAt: facts.modified,
+    fingerprint: openedFingerprint(facts),
+    async read(into) {
+      let filled = 0;
+      while (filled < into.length) {
+        if (!rest.length) {
+          const more = running && !finished && came <= size ? await next() : undefined;
+          if (!more) break;
+          resumes = 0;
+          came += more.length;
+          rest = more;
+        }
+        const part = rest.subarray(0, into.length - filled);
+        into.set(part, filled);
+        filled += part.length;
+        rest = rest.subarray(part.length);
+      }
+      return filled;
+    },
+    async verify() {
+      try {
+        // Whoever reads no more than the size has not seen the end.
+        if (running && !finished && came === size) await next();
+        compare(
+          await (finished && !finished.control.lost ? statFile(finished, path) : pool.use((session) => statFile(session, path), signal)),
+        );
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw itemError(error, path, errors.sourceChanged);
+      }
+    },
+    close() {
+      signal?.removeEventListener("abort", leave);
+      const last = running;
+      running = undefined;
+      if (finished) pool.give(finished);
+      else if (last) void giveBack(pool, last);
+    },
+  };
+}
+
+/** Gives the session back when it can be used again. */
+async function giveBack(pool: Pool, running: Running | undefined): Promise<void> {
+  if (!running) return;
+  await running.transfer.drop();
+  pool.give(running.session);
+}
+
+async function start(pool: Pool, path: string, from: number, signal: AbortSignal | undefined): Promise<Running> {
+  try {
+    const { session, result } = await pool.hold(async (session) => {
+      const facts = await statFile(session, path);
+      const place = placeOf(session, path);
+      try {
+        return { facts, transfer: await transfer(session, [...(from ? [`REST ${from}`] : []), `RETR ${place}`], signal) };
+      } catch (error) {
+        // It is there, or it would have had no size.
+        throw itemError(error, path, errors.sourceDenied);
+      }
+    }, signal);
+    return { session, ...result, chunks: chunksOf(session, result.transfer) };
+  } catch (error) {
+    throw failureType(error) === "INTERNAL_ERROR" ? itemError(error, path) : error;
+  }
+}

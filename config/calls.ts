@@ -11,6 +11,7 @@ import type { actions as syncExports } from "../services/sync/sync.exports.servi
 import type { actions as syncJobs } from "../services/sync/sync.jobs.service.ts";
 import type { actions as syncKeys } from "../services/sync/sync.keys.service.ts";
 import type { actions as syncSources } from "../services/sync/sync.sources.service.ts";
+import type { actions as syncVault } from "../services/sync/sync.vault.service.ts";
 import type { ActionTypes } from "./action.ts";
 
 /**
@@ -30,7 +31,8 @@ export interface ActionMap
     ActionTypes<"sync.exports", typeof syncExports>,
     ActionTypes<"sync.jobs", typeof syncJobs>,
     ActionTypes<"sync.keys", typeof syncKeys>,
-    ActionTypes<"sync.sources", typeof syncSources> {}
+    ActionTypes<"sync.sources", typeof syncSources>,
+    ActionTypes<"sync.vault", typeof syncVault> {}
 export type ActionName = keyof ActionMap;
 
 interface Caller {

@@ -9,7 +9,7 @@ import { verifyRun } from "./runs/verify.ts";
 import { announce } from "./state.ts";
 
 /** Kind of job → its run. */
-export const runners: Partial<Record<JobKind, Runner>> = { sync: syncRun, mirror: pushRun, restore: pushRun };
+export const runners: Partial<Record<JobKind, Runner>> = { sync: syncRun, mirror: pushRun, restore: pushRun, verify: verifyRun };
 
 /**
  * A job from where it stands to its end. Called again on another node after a crash, it goes on from what was recorded.

@@ -26,7 +26,7 @@ export interface Threads {
 interface Works {
   check: typeof import("./work/check.ts").default;
   pull: typeof import("./work/pull.ts").default;
-  remove: typeof import("./work/remove.ts").default;
+  purge: typeof import("./work/purge.ts").default;
   sweep: typeof import("./work/sweep.ts").default;
   verify: typeof import("./work/verify.ts").default;
   push: typeof import("./work/push.ts").default;

@@ -1,5 +1,4 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { aptInstall, canAptInstall } from "../../scripts/servers/apt.ts";
@@ -8,6 +7,7 @@ import { freePort } from "../../scripts/servers/memory.ts";
 import { launch } from "../../scripts/servers/process.ts";
 import { untilReady } from "../../scripts/servers/ready.ts";
 import { say } from "../../scripts/terminal.ts";
+import { makeCertificates } from "./certificates.ts";
 
 /** A real nginx. One folder is served in several ways, over plain HTTP and over TLS. */
 export interface Nginx {
@@ -35,7 +35,7 @@ export async function startNginx(): Promise<Nginx> {
   const at = (name: string) => join(folder, name);
   const root = at("root");
   for (const name of ["root", "temp"]) mkdirSync(at(name));
-  certificates(folder);
+  const { ca, cert, key } = makeCertificates(folder, "IP:127.0.0.1,DNS:localhost");
   const [username, password] = ["camille", "correct horse"];
   writeFileSync(at("passwords"), `${username}:{PLAIN}${password}\n`);
   const [plain, secure] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
@@ -62,7 +62,7 @@ export async function startNginx(): Promise<Nginx> {
       "access_log off;",
       ...temp,
       `server { listen ${plain}; ${locations.join("\n")} }`,
-      `server { listen ${secure} ssl; ssl_certificate ${at("cert.pem")}; ssl_certificate_key ${at("key.pem")}; ${locations.join("\n")} }`,
+      `server { listen ${secure} ssl; ssl_certificate ${cert}; ssl_certificate_key ${key}; ${locations.join("\n")} }`,
       "}",
     ].join("\n"),
   );
@@ -82,7 +82,7 @@ export async function startNginx(): Promise<Nginx> {
     await close();
     throw error;
   });
-  return { plain, secure, ca: readFileSync(at("ca.pem"), "utf8"), root, username, password, close };
+  return { plain, secure, ca, root, username, password, close };
 }
 
 async function provide(): Promise<string> {
@@ -91,15 +91,4 @@ async function provide(): Promise<string> {
   const nginx = findProgram("nginx");
   if (!nginx || missing()) throw new Error("nginx and its WebDAV module are needed: install nginx-light and libnginx-mod-http-dav-ext.");
   return nginx;
-}
-
-/** An authority and a certificate that it signed: ca.pem, cert.pem and key.pem. */
-function certificates(folder: string): void {
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  openssl("req", "-x509", ...key, "-days", "2", "-subj", "/CN=Legendo test authority", "-keyout", "ca-key.pem", "-out", "ca.pem");
-  openssl("req", ...key, "-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "request.pem");
-  writeFileSync(join(folder, "names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
-  const signer = ["-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial"];
-  openssl("x509", "-req", "-in", "request.pem", ...signer, "-days", "2", "-extfile", "names", "-out", "cert.pem");
 }

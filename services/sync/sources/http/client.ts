@@ -6,7 +6,7 @@ import { silenceOf } from "../reach.ts";
 import type { HttpSpec } from "./access.ts";
 import { drop, header, type Answer } from "./answer.ts";
 import { agentFor, placeOf } from "./connect.ts";
-import { connectionFault, isBroken, statusFault } from "./fault.ts";
+import { connectionFault, isBroken, isSilence, statusFault } from "./fault.ts";
 import { resolved, shown } from "./urls.ts";
 
 export interface Ask {
@@ -34,6 +34,8 @@ export interface Client {
 
 const REDIRECTS = 5;
 const ATTEMPTS = 4;
+/** For who does not answer at all: each of them takes the longest silence. */
+const SILENT_ATTEMPTS = 2;
 /** Milliseconds before the second attempt; doubled for each further one. */
 const BACKOFF = 200;
 /** Longest wait that a server may ask for; beyond it the job has to come back, milliseconds. */
@@ -99,7 +101,7 @@ export function openClient(spec: HttpSpec): Client {
           ask.signal?.throwIfAborted();
           // SOURCE_UNREACHABLE: there was no connection.
           const mayPass = isBroken(error) || failureType(error) === "SOURCE_UNREACHABLE";
-          if (!mayPass || attempt === ATTEMPTS) throw connectionFault(error, ask.url.host, silence);
+          if (!mayPass || attempt >= (isSilence(error) ? SILENT_ATTEMPTS : ATTEMPTS)) throw connectionFault(error, ask.url.host, silence);
         }
         await backOff(attempt, ask.signal);
       }
@@ -113,7 +115,7 @@ export function openClient(spec: HttpSpec): Client {
         } catch (error) {
           answer.body.on("error", () => {}).destroy();
           ask.signal?.throwIfAborted();
-          if (!isBroken(error) || attempt === ATTEMPTS) throw client.fault(error, answer);
+          if (!isBroken(error) || attempt >= (isSilence(error) ? SILENT_ATTEMPTS : ATTEMPTS)) throw client.fault(error, answer);
         }
         await backOff(attempt, ask.signal);
       }

@@ -14,6 +14,9 @@ const codeOf = (error: unknown): string => {
 export const isBroken = (error: unknown): boolean =>
   failureType(error) === "INTERNAL_ERROR" && broken.test(codeOf(error)) && !untrusted.test(codeOf(error));
 
+/** Whether it was waited for an answer as long as it is waited for one. */
+export const isSilence = (error: unknown): boolean => /^UND_ERR_(HEADERS|BODY)_TIMEOUT$/.test(codeOf(error));
+
 /** What went wrong with a connection, in the sources' vocabulary; any other error as it is. */
 export function connectionFault(error: unknown, host: string, silence: number): Error {
   if (failureType(error) !== "INTERNAL_ERROR") return error as Error;
@@ -22,9 +25,10 @@ export function connectionFault(error: unknown, host: string, silence: number): 
   const unreachable = (what: string) => errors.sourceUnreachable(`${host} ${what}.`, undefined, error);
   if (code === "EPROTO" || code.startsWith("ERR_SSL")) return unreachable(`does not speak TLS as was expected: ${reasonOf(error)}`);
   if (untrusted.test(code)) {
-    return unreachable(`has a certificate that is not trusted: ${reasonOf(error)}; the authority that signed it can be given as /http/ca`);
+    const cure = "the authority that signed it can be given as /http/ca";
+    return errors.sourceDenied(`${host} has a certificate that is not trusted: ${reasonOf(error)}; ${cure}.`, undefined, error);
   }
-  if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") return unreachable(`said nothing for ${silence / 1000} s`);
+  if (isSilence(error)) return unreachable(`said nothing for ${silence / 1000} s`);
   if (code === "UND_ERR_CONNECT_TIMEOUT") return unreachable("did not finish the TLS handshake in time");
   if (code.startsWith("HPE_")) return unreachable(`does not speak HTTP/1.1 as was expected: ${reasonOf(error)}`);
   return unreachable(`broke the connection: ${reasonOf(error)}`);

@@ -66,7 +66,7 @@ function fromObject(file: unknown, i: number): Named {
     ...(given(url) && { url: url }),
     ...(given(size) && { size: size as number }),
     ...(time !== undefined && { modifiedAt: time }),
-    ...(given(sha256) && { sha256: (sha256).toLowerCase() }),
+    ...(given(sha256) && { sha256: sha256.toLowerCase() }),
   };
 }
 

@@ -66,8 +66,10 @@ export async function rewrapTable(database: Database, manager: KeyManager, of: W
     );
     const fresh: { id: string; old: string; master: string; wrapped: string }[] = [];
     const queue = page.values();
+    let broken = false;
     const lane = async () => {
       for (const { id, tenant, master, wrapped } of queue) {
+        if (broken) return;
         const context = of.context(tenant, id);
         try {
           const key = await manager.unwrap(master, wrapped, context);
@@ -75,7 +77,10 @@ export async function rewrapTable(database: Database, manager: KeyManager, of: W
           key.fill(0);
           fresh.push({ id, old: wrapped.toString("hex"), master: again.keyId, wrapped: again.wrapped.toString("hex") });
         } catch (error) {
-          if (failureType(error) !== "VAULT_KEY_UNUSABLE") throw error;
+          if (failureType(error) !== "VAULT_KEY_UNUSABLE") {
+            broken = true;
+            throw error;
+          }
           done.failed.push({ id, masterKeyId: master, message: messageOf(error) });
         }
       }

@@ -19,25 +19,20 @@ export interface Rekeying {
   keyring: TenantKeyring;
   /** A transaction of the tenant; a job's is fenced by its lease. */
   commit: <T>(work: (em: Em) => Promise<T>) => Promise<T>;
+  /** Whether to stop at this place; asked between two steps. */
+  leave?: () => Promise<boolean>;
   signal?: AbortSignal;
   settleMs?: number;
   graceMs?: number;
 }
 
-/** Where it stands: packs done of those that there were. Goes on by itself wherever it stopped; this is for showing only. */
-export interface RekeyProgress {
-  done: number;
-  total: number;
-}
-
-export interface RekeyReport {
-  /** Packs and small secrets that are under the current key now. */
+/** How far it has come, as plain data. Where it goes on after a crash stands in the rows themselves. */
+export interface Rekeyed {
+  /** Packs and small secrets that were brought under the current key. */
   packs: number;
   secrets: number;
-  /** Packs whose data key no key of the tenant opens: they are unreadable, and were before. The first hundred. */
+  /** Packs whose data key no key of the tenant opens: they are unreadable, and were before. A hundred or a few more at most. */
   unusable: string[];
-  /** Tenant keys that were destroyed, since nothing is under them any more and their time of grace is over. */
-  destroyed: string[];
 }
 
 const unusableLimit = 100;
@@ -46,35 +41,43 @@ const unusableLimit = 100;
  * Brings everything of a tenant under its current key: data keys of packs, stored sources, places of jobs. Data objects are neither read nor
  * written. Can be stopped at any moment and called again, on any node, while jobs run. Ends when nothing is under a retired key and no node
  * seals by one any more; then destroys retired keys whose time of grace is over.
- * @param onProgress runs in the transaction of the step it tells of
- * @throws VAULT_KEY_UNUSABLE when the vault is shredded meanwhile
+ * @param onStep runs in the transaction of the step that it tells of
+ * @returns what was done and which keys were destroyed; nothing when it was to leave
+ * @throws VAULT_KEY_UNUSABLE when the vault is shredded meanwhile, or a retired key can't be opened
  */
 export async function rekeyTenant(
   rekeying: Rekeying,
   tenantId: string,
-  from: RekeyProgress | null,
-  onProgress: (em: Em, progress: RekeyProgress) => Promise<void> = () => Promise.resolve(),
-): Promise<RekeyReport> {
-  const report: RekeyReport = { packs: 0, secrets: 0, unusable: [], destroyed: [] };
-  const progress = from ?? { done: 0, total: 0 };
+  from: Rekeyed | null,
+  onStep: (em: Em, sum: Rekeyed, packs: number) => Promise<void> = () => Promise.resolve(),
+): Promise<(Rekeyed & { destroyed: string[] }) | undefined> {
+  const { database, commit, leave, signal, settleMs: settle = settleMs, graceMs: grace = graceMs } = rekeying;
+  let sum = from ?? { packs: 0, secrets: 0, unusable: [] };
   for (;;) {
-    const { waiting, unsettled } = await standing(rekeying, tenantId);
+    if (await leave?.()) return undefined;
+    signal?.throwIfAborted();
+    const unsettled = await database.tenant(tenantId, (em) => untilSettled(em, tenantId, settle));
     if (unsettled > 0) {
-      await pause(unsettled, undefined, { signal: rekeying.signal });
+      await pause(Math.min(unsettled, 1_000), undefined, { signal });
       continue;
     }
-    progress.total = progress.done + waiting;
-    const packs = await rewrapPacks(rekeying, tenantId, report, async (em, moved) => {
-      progress.done += moved;
-      await onProgress(em, progress);
-    });
-    const secrets = await resealSecrets(rekeying, tenantId);
-    report.packs += packs;
-    report.secrets += secrets;
-    if (!packs && !secrets) break;
+    const { packs, unusable } = await rewrapPacks(rekeying, tenantId, sum, onStep);
+    const secrets = packs ? 0 : await resealSecrets(rekeying, tenantId);
+    sum = { packs: sum.packs + packs, secrets: sum.secrets + secrets, unusable: [...sum.unusable, ...unusable] };
+    if (!packs && !secrets && (!unusable.length || sum.unusable.length >= unusableLimit)) break;
   }
-  report.destroyed = await rekeying.commit((em) => destroyUnused(em, tenantId, rekeying.graceMs ?? graceMs));
-  return report;
+  return { ...sum, destroyed: await commit((em) => destroyUnused(em, tenantId, grace)) };
+}
+
+/** How many packs of a tenant are under retired keys. */
+export async function packsToRekey(em: Em, tenantId: string): Promise<number> {
+  const found = await row<{ packs: number }>(
+    em,
+    `select count(*)::int as packs from sync.packs where tenant_id = ? and tenant_key_id in (
+       select id from sync.tenant_keys where tenant_id = ? and state = 'retired')`,
+    [tenantId, tenantId],
+  );
+  return found!.packs;
 }
 
 /** Organisations with retired keys whose time of grace is over: a rekey job destroys them. In the system's scope. */
@@ -100,19 +103,15 @@ const wrappedKeys = {
   context: tenantKeyContext,
 } as const;
 
-/** Packs under retired keys, and milliseconds until no node seals by the last retired one. */
-async function standing({ database, settleMs: settle = settleMs }: Rekeying, tenantId: string) {
-  const found = await database.tenant(tenantId, (em) =>
-    row<{ waiting: number; unsettled: number }>(
-      em,
-      `select (select count(*) from sync.packs p join sync.tenant_keys k on k.id = p.tenant_key_id
-               where p.tenant_id = ? and k.tenant_id = ? and k.state = 'retired')::int as waiting,
-              coalesce(? - extract(epoch from clock_timestamp() - max(retired_at)) * 1000, 0)::float8 as unsettled
-       from sync.tenant_keys where tenant_id = ? and state = 'retired'`,
-      [tenantId, tenantId, settle, tenantId],
-    ),
+/** Milliseconds until no node seals by the key that was retired last. */
+async function untilSettled(em: Em, tenantId: string, settle: number): Promise<number> {
+  const found = await row<{ left: number }>(
+    em,
+    `select coalesce(? - extract(epoch from clock_timestamp() - max(retired_at)) * 1000, 0)::float8 as left
+     from sync.tenant_keys where tenant_id = ? and state = 'retired'`,
+    [settle, tenantId],
   );
-  return found!;
+  return found!.left;
 }
 
 /** Packs of one transaction: some ten milliseconds of ciphers. */
@@ -124,41 +123,37 @@ interface PackRow {
   wrapped_key: Buffer;
 }
 
-/** Wraps the data keys of all packs that are under retired keys anew. Answers how many. */
+/** Wraps the data keys of the next packs that are under retired keys anew. */
 async function rewrapPacks(
-  { keyring, commit, signal }: Rekeying,
+  { keyring, commit }: Rekeying,
   tenantId: string,
-  { unusable }: RekeyReport,
-  onStep: (em: Em, moved: number) => Promise<void>,
-): Promise<number> {
-  let moved = 0;
-  for (;;) {
-    signal?.throwIfAborted();
-    const [current, ...retired] = await keyring.all(tenantId);
-    const step = await commit(async (em) => {
-      await holdTenantKey(em, current.keyId);
-      const page = await lockPacks(em, tenantId, retired, unusable);
-      const anew = page.flatMap(({ id, tenant_key_id, wrapped_key }) => {
-        const from = retired.find(({ keyId }) => keyId === tenant_key_id)!;
-        try {
-          return [{ id, wrapped: rewrapDataKey(from, current, id, wrapped_key).toString("hex") }];
-        } catch {
-          unusable.push(id);
-          return [];
-        }
-      });
-      await bulk(
-        em,
-        `update sync.packs p set tenant_key_id = $1::uuid, wrapped_key = decode(r.wrapped, 'hex')
-         from json_to_recordset($2::json) as r(id uuid, wrapped text) where p.id = r.id`,
-        [current.keyId, JSON.stringify(anew)],
-      );
-      if (anew.length) await onStep(em, anew.length);
-      return { found: page.length, moved: anew.length };
+  sum: Rekeyed,
+  onStep: (em: Em, sum: Rekeyed, packs: number) => Promise<void>,
+): Promise<{ packs: number; unusable: string[] }> {
+  const [current, ...retired] = await keyring.all(tenantId);
+  return await commit(async (em) => {
+    await holdTenantKey(em, current.keyId);
+    const page = await lockPacks(em, tenantId, retired, sum.unusable);
+    const unusable: string[] = [];
+    const anew = page.flatMap(({ id, tenant_key_id, wrapped_key }) => {
+      const from = retired.find(({ keyId }) => keyId === tenant_key_id)!;
+      try {
+        return [{ id, wrapped: rewrapDataKey(from, current, id, wrapped_key).toString("hex") }];
+      } catch {
+        unusable.push(id);
+        return [];
+      }
     });
-    moved += step.moved;
-    if (!step.found || unusable.length >= unusableLimit) return moved;
-  }
+    await bulk(
+      em,
+      `update sync.packs p set tenant_key_id = $1::uuid, wrapped_key = decode(r.wrapped, 'hex')
+       from json_to_recordset($2::json) as r(id uuid, wrapped text) where p.id = r.id`,
+      [current.keyId, JSON.stringify(anew)],
+    );
+    const packs = anew.length;
+    if (page.length) await onStep(em, { ...sum, packs: sum.packs + packs, unusable: [...sum.unusable, ...unusable] }, packs);
+    return { packs, unusable };
+  });
 }
 
 /** The next packs under retired keys, locked in order of id so that others who lock several wait instead of dead-locking. */

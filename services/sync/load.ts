@@ -2,7 +2,6 @@ import type { JobKind } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { Lease } from "../../mixins/actor.ts";
 import { row, type Database, type Em } from "../../mixins/database.ts";
-import type { TenantKeys } from "../../mixins/vault/keys.ts";
 import type { StoreOptions } from "../../mixins/vault/store.ts";
 import { merged, type JobOptions } from "./options.ts";
 import { credentialsPurpose, sourcePurpose, unsealed, type Places } from "./sealedplaces.ts";
@@ -16,6 +15,8 @@ export interface Workshop {
   threads: Threads;
   keyring: TenantKeyring;
   store: StoreOptions;
+  /** Where a second copy of every sealed object is kept. */
+  copy?: StoreOptions;
   /** Batches of one job that are under way at the same time. */
   window: number;
 }
@@ -32,7 +33,6 @@ export interface Job extends Places {
   mode: "incremental" | "full";
   /** The job's own with the source's settings below them. */
   options: JobOptions & Record<string, unknown>;
-  keys: TenantKeys;
   planned: boolean;
   /** Its plan waited for approval and got it: it is carried out as it stands. */
   approved: boolean;
@@ -74,9 +74,10 @@ export async function load({ database, keyring }: Workshop, { key, tenantId }: P
     ),
   );
   if (!found) throw errors.jobNotFound("The job's row is missing.", { id: key });
-  const keys = await keyring.of(tenantId);
-  const places = found.sealed_credentials ? unsealed<Places>(keys, credentialsPurpose(key), found.sealed_credentials) : {};
-  if (!places.source && found.sealed_spec) places.source = unsealed<Spec>(keys, sourcePurpose(found.source_id!), found.sealed_spec);
+  // A vault that was shredded has no key any more, and is still cleared away.
+  const open = async <T>(purpose: string, sealed: Buffer) => unsealed<T>(await keyring.of(tenantId), purpose, sealed);
+  const places = found.sealed_credentials ? await open<Places>(credentialsPurpose(key), found.sealed_credentials) : {};
+  if (!places.source && found.sealed_spec) places.source = await open<Spec>(sourcePurpose(found.source_id!), found.sealed_spec);
   if (found.kind === "sync" && !places.source)
     throw errors.sourceNotFound("The job's source is not kept any more.", { id: found.source_id });
   return {
@@ -88,7 +89,6 @@ export async function load({ database, keyring }: Workshop, { key, tenantId }: P
     targetId: found.target_id ?? "",
     mode: found.mode,
     options: merged(found.settings ?? {}, found.options),
-    keys,
     planned: found.planned,
     approved: found.approved,
     retryOf: found.retry_of,

@@ -3,7 +3,7 @@ import { bulk, row, type Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { timeText, type JobRef } from "./changes.ts";
 import { moveByContent } from "./moves.ts";
-import type { PackRecord } from "./pack.ts";
+import type { PackRecord } from "../../mixins/vault/pack.ts";
 import type { FetchItem } from "./plan.ts";
 import type { PulledItem, PullFailure, PullResult, StoredPart } from "./pull.ts";
 import { outcomes } from "./report.ts";
@@ -38,10 +38,11 @@ export async function recordBatch(
   );
   if (!batch) return;
   const { pack, items, failures } = result;
-  await keepKnown(em, job.tenantId, result);
   if (pack) await recordPack(em, job.tenantId, pack);
-  if (pack) await recordBlobs(em, job.tenantId, pack.id, items);
-  const counted = result.parts === undefined ? 0 : await recordWhole(em, job, number, items[0]);
+  const placed = new Set(pack ? await recordBlobs(em, job.tenantId, pack.id, items) : []);
+  const whole = result.parts === undefined ? undefined : await recordWhole(em, job, number, items[0]);
+  for (const { contentId } of whole?.placed ? items : []) placed.add(hex(contentId));
+  await keepKnown(em, job.tenantId, items, placed);
   const moved = job.moves ? await moveByContent(em, job, items.map(listed)) : new Set<string>();
   const changes = await recordAssets(em, job, items);
   await recordFailures(em, job, failures);
@@ -58,7 +59,7 @@ export async function recordBatch(
     deduplicated,
     unchanged,
     failed: failures.length,
-    bytes: batch.bytes - counted,
+    bytes: batch.bytes - (whole?.bytes ?? 0),
     ...(pack && { packs: 1, sealed: pack.sealedSize }),
   });
   const assetIds = changes.flatMap(({ change, asset_id }) => (change === "stored" ? [asset_id] : []));
@@ -74,12 +75,12 @@ export async function recordBatch(
 const hex = (bytes: Buffer) => bytes.toString("hex");
 const listed = ({ path, fingerprint, modifiedAt, contentId }: PulledItem) => ({ path, fingerprint, modifiedAt, contentId: hex(contentId) });
 
-/** Holds the contents that were found known until the commit, so that garbage collection leaves them. */
-async function keepKnown(em: Em, tenantId: string, { items, pack }: PullResult): Promise<void> {
-  const own = new Set(pack ? items.filter(({ offset }) => offset !== null).map(({ contentId }) => hex(contentId)) : []);
-  const known = new Set(
-    items.filter(({ deduplicated, contentId }) => deduplicated && !own.has(hex(contentId))).map(({ contentId }) => hex(contentId)),
-  );
+/**
+ * Holds the contents that lie elsewhere until the commit, so that garbage collection leaves them.
+ * @param placed contents that this transaction has placed itself
+ */
+async function keepKnown(em: Em, tenantId: string, items: PulledItem[], placed: ReadonlySet<string>): Promise<void> {
+  const known = new Set(items.map(({ contentId }) => hex(contentId)).filter((id) => !placed.has(id)));
   if (!known.size) return;
   const held = await bulk(
     em,
@@ -91,7 +92,8 @@ async function keepKnown(em: Em, tenantId: string, { items, pack }: PullResult):
     throw errors.contentVanished(`${known.size - held.length} contents were collected while they were found known.`);
 }
 
-async function recordPack(em: Em, tenantId: string, pack: PackRecord): Promise<void> {
+/** Records a sealed object, in the caller's transaction. @throws VAULT_KEY_UNUSABLE when its key was destroyed meanwhile */
+export async function recordPack(em: Em, tenantId: string, pack: PackRecord): Promise<void> {
   await holdTenantKey(em, pack.tenantKeyId);
   await bulk(
     em,
@@ -101,19 +103,22 @@ async function recordPack(em: Em, tenantId: string, pack: PackRecord): Promise<v
   );
 }
 
-async function recordBlobs(em: Em, tenantId: string, packId: string, items: PulledItem[]): Promise<void> {
-  const placed = items
+/** @returns the contents that lie in this pack now */
+async function recordBlobs(em: Em, tenantId: string, packId: string, items: PulledItem[]): Promise<string[]> {
+  const fresh = items
     .filter((item) => item.offset !== null)
     .map(({ contentId, offset, size, stored, encoding }) => ({ content_id: hex(contentId), position: offset, size, stored, encoding }));
   // Another job of the tenant may have stored the same content meanwhile: the first place stays, ours is left to garbage collection.
-  await bulk(
+  // In one order for all, or two jobs with the same contents would wait for each other.
+  const placed = await bulk<{ id: string }>(
     em,
     `insert into sync.blobs (tenant_id, content_id, part, pack_id, position, size, stored_size, encoding)
      select $1::uuid, decode(content_id, 'hex'), 0, $2::uuid, position, size, stored, encoding
-     from json_to_recordset($3::json) as b(content_id text, position bigint, size bigint, stored bigint, encoding int)
-     on conflict do nothing`,
-    [tenantId, packId, JSON.stringify(placed)],
+     from json_to_recordset($3::json) as b(content_id text, position bigint, size bigint, stored bigint, encoding int) order by content_id
+     on conflict do nothing returning encode(content_id, 'hex') as id`,
+    [tenantId, packId, JSON.stringify(fresh)],
   );
+  return placed.map(({ id }) => id);
 }
 
 /**
@@ -145,9 +150,12 @@ async function giveUpParts(em: Em, job: JobRef, batch: number): Promise<number> 
   return given?.bytes ?? 0;
 }
 
-/** Makes the parts of a large file its content's place, unless the content is known. @returns bytes that were counted part by part */
-async function recordWhole(em: Em, job: JobRef, batch: number, item: PulledItem | undefined): Promise<number> {
-  if (!item || item.deduplicated) return await giveUpParts(em, job, batch);
+/**
+ * Makes the parts of a large file its content's place, unless the content is known.
+ * @returns bytes that were counted part by part, and whether the content lies in these parts now
+ */
+async function recordWhole(em: Em, job: JobRef, batch: number, item: PulledItem | undefined): Promise<{ bytes: number; placed: boolean }> {
+  if (!item || item.deduplicated) return { bytes: await giveUpParts(em, job, batch), placed: false };
   const placed = await row<{ bytes: number; parts: number; placed: number }>(
     em,
     `with taken as (delete from sync.parts where job_id = ? and batch = ? returning *),
@@ -160,17 +168,19 @@ async function recordWhole(em: Em, job: JobRef, batch: number, item: PulledItem 
     [job.id, batch, hex(item.contentId)],
   );
   if (!placed?.parts) throw errors.contentVanished("The parts of a large file are not recorded any more.");
-  return placed.bytes;
+  return { bytes: placed.bytes, placed: placed.placed > 0 };
 }
 
-interface Catalogued {
+type Catalogued = Pick<PulledItem, "path" | "size" | "modifiedAt" | "fingerprint" | "contentId" | "checksum">;
+
+interface Changed {
   path: string;
   asset_id: string;
   change: "stored" | "returned" | "touched";
 }
 
 /** Catalogues the items; returns the assets that got a new version. */
-async function recordAssets(em: Em, job: Recording, items: PulledItem[]): Promise<Catalogued[]> {
+async function recordAssets(em: Em, job: Recording, items: Catalogued[]): Promise<Changed[]> {
   if (!items.length) return [];
   const incoming = items.map((item) => ({
     path: item.path,
@@ -181,7 +191,7 @@ async function recordAssets(em: Em, job: Recording, items: PulledItem[]): Promis
     fingerprint: item.fingerprint,
     modified_at: timeText(item.modifiedAt),
   }));
-  return await bulk<Catalogued>(
+  return await bulk<Changed>(
     em,
     `with incoming as (
        select path, name, decode(content_id, 'hex') as content_id, decode(checksum, 'hex') as checksum, size, fingerprint, modified_at
@@ -211,6 +221,21 @@ async function recordAssets(em: Em, job: Recording, items: PulledItem[]): Promis
      select asset_id, path, change from versions`,
     [JSON.stringify(incoming), job.tenantId, job.sourceId, job.id],
   );
+}
+
+/** Catalogues a single file whose content is in the vault, and tells of it. @returns the asset's id */
+export async function recordUploaded(em: Em, job: Recording, item: Catalogued): Promise<string> {
+  const [change] = await recordAssets(em, job, [item]);
+  const data = { jobId: job.id, analyse: job.analyse, assetIds: change ? [change.asset_id] : [] };
+  if (change?.change === "stored")
+    await appendEvent(em, "sync", { tenantId: job.tenantId, type: "asset.stored", stream: `assets:${job.id}`, data });
+  if (change) return change.asset_id;
+  const known = await row<{ id: string }>(em, `select id from sync.assets where tenant_id = ? and source_id = ? and path = ?`, [
+    job.tenantId,
+    job.sourceId,
+    item.path,
+  ]);
+  return known!.id;
 }
 
 /** Remembers what could not be stored; a repeat replaces what was known of the path. */

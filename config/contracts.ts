@@ -59,6 +59,8 @@ export interface Meta {
 export interface EventMap {
   "organisation.created": { name: string };
   "sync.job.created": JobFacts;
+  /** The jobs that it waited for have completed. */
+  "sync.job.queued": JobFacts;
   "sync.job.planned": JobFacts;
   "sync.job.parked": JobFacts;
   "sync.job.approved": JobFacts;
@@ -104,8 +106,8 @@ export interface JobFacts {
   approval?: { reason: string; message: string }[];
   error?: { type: string; message: string };
 }
-/** What a job does: bring a source in, bring assets out (mirror, restore), or keep the vault itself in order. */
-export const jobKinds = ["sync", "mirror", "restore", "verify", "repair", "collect", "rekey", "expire"] as const;
+/** What a job does: bring a source or one file in (sync, upload), bring assets out (mirror, restore), or keep the vault itself in order. */
+export const jobKinds = ["sync", "upload", "mirror", "restore", "verify", "repair", "collect", "rekey", "expire"] as const;
 export type JobKind = (typeof jobKinds)[number];
 
 /** 0, 1, 2, 3 in the database. */

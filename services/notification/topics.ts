@@ -4,6 +4,7 @@ import type { EventType } from "../../config/contracts.ts";
 const known: Record<EventType, true> = {
   "organisation.created": true,
   "sync.job.created": true,
+  "sync.job.queued": true,
   "sync.job.planned": true,
   "sync.job.parked": true,
   "sync.job.approved": true,

@@ -2,6 +2,7 @@ import type { JobStatus } from "../../config/contracts.ts";
 import type { Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { factsOf, isFinal, jobById } from "./job.ts";
+import { releaseDependents } from "./needs.ts";
 import type { Doubt } from "./thresholds.ts";
 
 /** Steps of a job that the world hears of, with the status each leaves and its event. */
@@ -50,4 +51,5 @@ export async function announce(em: Em, job: { id: string; tenantId: string }, st
     "run",
   );
   await appendEvent(em, "sync", { tenantId: job.tenantId, type: event, stream: `job:${job.id}`, data: factsOf(await jobById(em, job.id)) });
+  if (isFinal(status)) await releaseDependents(em, job.id, status);
 }

@@ -3,13 +3,15 @@ import { errors, failureType, messageOf } from "../../config/errors.ts";
 import type { Lease } from "../../mixins/actor.ts";
 import { isJobFault } from "./faults.ts";
 import { interrupts, load, type Effect, type Runner, type Workshop } from "./load.ts";
+import { collectRun } from "./runs/collect.ts";
 import { pushRun } from "./runs/push.ts";
+import { rekeyRun } from "./runs/rekey.ts";
 import { syncRun } from "./runs/sync.ts";
 import { verifyRun } from "./runs/verify.ts";
 import { announce } from "./state.ts";
 
 /** Kind of job → its run. */
-export const runners: Partial<Record<JobKind, Runner>> = { sync: syncRun, mirror: pushRun, restore: pushRun, verify: verifyRun };
+export const runners: Partial<Record<JobKind, Runner>> = { sync: syncRun, mirror: pushRun, restore: pushRun, verify: verifyRun, collect: collectRun, rekey: rekeyRun };
 
 /**
  * A job from where it stands to its end. Called again on another node after a crash, it goes on from what was recorded.

@@ -12,6 +12,7 @@ import type { actions as syncJobs } from "../services/sync/sync.jobs.service.ts"
 import type { actions as syncKeys } from "../services/sync/sync.keys.service.ts";
 import type { actions as syncSources } from "../services/sync/sync.sources.service.ts";
 import type { actions as syncVault } from "../services/sync/sync.vault.service.ts";
+import type { actions as syncUploads } from "../services/sync/sync.uploads.service.ts";
 import type { ActionTypes } from "./action.ts";
 
 /**
@@ -32,6 +33,7 @@ export interface ActionMap
     ActionTypes<"sync.jobs", typeof syncJobs>,
     ActionTypes<"sync.keys", typeof syncKeys>,
     ActionTypes<"sync.sources", typeof syncSources>,
+    ActionTypes<"sync.uploads", typeof syncUploads>,
     ActionTypes<"sync.vault", typeof syncVault> {}
 export type ActionName = keyof ActionMap;
 

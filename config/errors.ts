@@ -65,6 +65,7 @@ export const errors = {
   sourceNotFound: refused(404, "SOURCE_NOT_FOUND"),
   scheduleNotFound: refused(404, "SCHEDULE_NOT_FOUND"),
   planStale: refused(409, "PLAN_STALE"),
+  contentMismatch: refused(422, "CONTENT_MISMATCH"),
   contentVanished: retryable(409, "CONTENT_VANISHED"),
   assetNotFound: refused(404, "ASSET_NOT_FOUND"),
   sourceSchemeUnknown: refused(422, "SOURCE_SCHEME_UNKNOWN"),

@@ -34,7 +34,7 @@ export interface Findings {
   faults: string[];
 }
 
-type Kill = "node" | "thread" | "nats" | "redis" | "postgres";
+type Kill = "node" | "stop" | "nats" | "redis" | "postgres";
 const final = new Set(["completed", "completed_with_errors", "failed", "cancelled"]);
 const largest = 2 ** 31;
 
@@ -90,7 +90,7 @@ export async function soak({ folder, rounds, random, changes, report }: Soak): P
 
   const kill = async (what: Kill) => {
     count(findings.kills, what);
-    if (what === "node" || what === "thread") {
+    if (what === "node" || what === "stop") {
       const name = random.pick([...nodes.keys()]);
       const node = nodes.get(name)!;
       process.kill(node.pid, what === "node" ? "SIGKILL" : "SIGTERM");
@@ -168,7 +168,7 @@ export async function soak({ folder, rounds, random, changes, report }: Soak): P
       mutate(changes);
       const { id } = await create();
       const killing = (async () => {
-        const kinds: Kill[] = ["node", "node", "thread", "nats", "redis", "postgres"];
+        const kinds: Kill[] = ["node", "node", "stop", "nats", "redis", "postgres"];
         for (let i = random.below(3); i > 0; i--) {
           await sleep(random.below(1_500));
           await kill(random.pick(kinds));

@@ -20,16 +20,28 @@ export async function readBody(req: EdgeRequest): Promise<Record<string, unknown
   return value as Record<string, unknown>;
 }
 
+/** A client has so long for a JSON body, milliseconds. */
+const patience = 60_000;
+
 async function collect(req: EdgeRequest): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
-  // Leaving the loop must not destroy the request: the answer goes out on the same connection.
-  for await (const part of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > bodyLimit) throw tooLarge();
-    parts.push(part);
+  const late = setTimeout(() => req.destroy(), patience);
+  try {
+    return await read();
+  } finally {
+    clearTimeout(late);
   }
-  return Buffer.concat(parts, size);
+
+  async function read(): Promise<Buffer> {
+    // Leaving the loop must not destroy the request: the answer goes out on the same connection.
+    for await (const part of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      size += part.length;
+      if (size > bodyLimit) throw tooLarge();
+      parts.push(part);
+    }
+    return Buffer.concat(parts, size);
+  }
 }
 
 const tooLarge = () => errors.bodyTooLarge(`The body may have ${bodyLimit} bytes; more were sent.`, { limit: bodyLimit });

@@ -71,7 +71,7 @@ async function beforeCall({ table, credentials, verifier }: Gateway, req: EdgeRe
     const key = idempotencyKey(req.headers["idempotency-key"]);
     if (key !== undefined) req.$ctx.meta.idempotencyKey = key;
   }
-  const body = req.method === "GET" || req.method === "HEAD" ? {} : await readBody(req);
+  const body = req.method === "GET" || req.method === "HEAD" || route.stream ? {} : await readBody(req);
   const { params: inPath } = req.$params as { params: Record<string, string> };
   req.$params = mergeParams(route.params, inPath, req.query, body);
 }

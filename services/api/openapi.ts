@@ -96,7 +96,7 @@ function input(route: Route) {
   const inPath = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name!);
   const rest = Object.entries(route.params.properties ?? {}).filter(([name]) => !inPath.includes(name));
   const required = new Set(route.params.required ?? []);
-  const takesBody = route.method !== "GET" && route.method !== "DELETE";
+  const takesBody = route.method !== "GET" && route.method !== "DELETE" && !route.stream;
   const parameters = [
     ...inPath.map((name) => parameter("path", name, route.params.properties?.[name] ?? { type: "string" }, true)),
     ...(takesBody ? [] : rest.map(([name, schema]) => parameter("query", name, schema, required.has(name)))),
@@ -111,6 +111,7 @@ function input(route: Route) {
   };
   return {
     ...(parameters.length ? { parameters } : {}),
+    ...(route.stream ? { requestBody: { required: true, content: { "application/octet-stream": {} } } } : {}),
     ...(takesBody && rest.length
       ? { requestBody: { required: body.required!.length > 0, content: { "application/json": { schema: body } } } }
       : {}),

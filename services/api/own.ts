@@ -4,9 +4,11 @@ import { strict, uuid } from "../../config/action.ts";
 import { SchemaValidator } from "../../mixins/validator.ts";
 import { download } from "./download.ts";
 import { jobEvents, tenantEvents } from "./events/streams.ts";
+import { upload, uploadParams } from "./upload.ts";
 import { sendJson, type EdgeHandler, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
 import { openapi } from "./openapi.ts";
+import { csvReport } from "./report.ts";
 import { publicKeys } from "./peers.ts";
 import { base, type JsonObjectSchema, type Route } from "./routes.ts";
 
@@ -16,7 +18,7 @@ type Answer<P> = (gateway: Gateway, req: EdgeRequest, res: EdgeResponse, params:
 export function ownRoutes(broker: ServiceBroker, gateway: () => Gateway): Route[] {
   const route = <P extends TSchema>(
     path: string,
-    facts: { permission: Route["permission"]; description: string; params: P; mediaType?: string },
+    facts: Pick<Route, "permission" | "description" | "mediaType" | "stream"> & { params: P; method?: string; status?: number },
     answer: Answer<Static<P>>,
   ): Route => ({
     method: "GET",
@@ -29,6 +31,28 @@ export function ownRoutes(broker: ServiceBroker, gateway: () => Gateway): Route[
     handler: checked(facts.params, async (req, res, params) => await answer(gateway(), req, res, params as Static<P>)),
   });
   return [
+    route(
+      `${base}/assets/upload`,
+      {
+        method: "PUT",
+        status: 201,
+        stream: true,
+        permission: "sync:write",
+        description: "Puts one file into the vault: the body is its bytes. A path that is there already gets a new version.",
+        params: strict(uploadParams),
+      },
+      (parts, req, res, wish) => upload(parts, broker, req, res, wish),
+    ),
+    route(
+      `${base}/sync/jobs/:id/report.csv`,
+      {
+        permission: "sync:read",
+        description: "The whole report of a job as CSV: what became of every item.",
+        params: strict({ id: uuid("The job.") }),
+        mediaType: "text/csv",
+      },
+      (_parts, req, res, { id }) => csvReport(broker, req, res, id),
+    ),
     route("/", { permission: "public", description: "Tells where to go from here.", params: strict({}) }, ({ table }, _req, res) =>
       sendJson(res, 200, {
         name: "LEGENDO SYNC",

@@ -1,6 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import type { JWK } from "jose";
-import { call } from "../../config/calls.ts";
+import { call, type ActionMap } from "../../config/calls.ts";
 
 /** The public keys of the auth service. */
 export const publicKeys = async (broker: ServiceBroker) => (await call(broker, "auth.keys.public", {})).keys as (JWK & { kid: string })[];
@@ -11,6 +11,18 @@ export const verifyKey = async (broker: ServiceBroker, credential: string): Prom
 
 /** A job of the caller's organisation. @throws JOB_NOT_FOUND */
 export const jobOf = (broker: ServiceBroker, claim: string, id: string) => call(broker, "sync.jobs.get", { id }, { meta: { claim } });
+
+/** A page of a job's report. @throws JOB_NOT_FOUND */
+export const reportOf = (broker: ServiceBroker, claim: string, id: string, cursor?: string) =>
+  call(broker, "sync.jobs.report", { id, limit: 2000, ...(cursor && { cursor }) }, { meta: { claim } });
+
+/** What an uploaded content is sealed with. @throws VALIDATION_FAILED for the path */
+export const beginUpload = (broker: ServiceBroker, claim: string, path: string) =>
+  call(broker, "sync.uploads.begin", { path }, { meta: { claim } });
+
+/** Catalogues an uploaded content. */
+export const recordUpload = (broker: ServiceBroker, claim: string, uploaded: ActionMap["sync.uploads.record"]["params"]) =>
+  call(broker, "sync.uploads.record", uploaded, { meta: { claim } });
 
 /** Where an asset's content lies, from a byte of it on. @throws ASSET_NOT_FOUND */
 export const ticketOf = (broker: ServiceBroker, claim: string, id: string, version?: number, from?: number) =>

@@ -27,6 +27,8 @@ export interface Route {
   /** … or the edge itself, which then sends a body of this type. */
   handler?: EdgeHandler;
   mediaType?: string;
+  /** The body is bytes and left to the handler; the params stand in the query. */
+  stream?: boolean;
 }
 
 /** The parts of a JSON Schema that the edge looks at. */

@@ -23,9 +23,9 @@ export interface ServerOptions {
 }
 
 const limits = {
-  /** A client has so long for its headers, and for its whole request. */
+  /** A client has so long for its headers. How long for its body depends on what that is: see body.ts; an upload may take hours. */
   headersTimeout: 15_000,
-  requestTimeout: 60_000,
+  requestTimeout: 0,
   /** Longer than the usual minute of a load balancer: it must be the one that closes an idle connection. */
   keepAliveTimeout: 65_000,
   maxHeaderSize: 16 * 1024,

@@ -32,6 +32,8 @@ export interface NewJob {
   retryOf?: string;
   /** Jobs that have to complete first. */
   needs?: string[];
+  /** Whoever makes the job does its work in the same transaction: its actor gets no letter. */
+  immediate?: boolean;
 }
 
 export type Author = Pick<Principal, "tenantId" | "userId" | "subject">;
@@ -82,7 +84,7 @@ export async function createJob(em: Em, author: Author, keys: TenantKeys | undef
     data: factsOf(view),
     actor: author.subject,
   });
-  if (!waits.length) await start(em, tenantId, id);
+  if (!waits.length && !job.immediate) await start(em, tenantId, id);
   return view;
 }
 

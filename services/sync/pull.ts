@@ -6,7 +6,7 @@ import { contentId, maskChecksum, type TenantKeys } from "../../mixins/vault/key
 import { LARGE_CHUNK, SMALL_CHUNK } from "../../mixins/vault/seal.ts";
 import type { Store } from "../../mixins/vault/store.ts";
 import { readExtent } from "../../mixins/vault/ticket.ts";
-import { startPack, type PackRecord } from "./pack.ts";
+import { startPack, type PackRecord } from "../../mixins/vault/pack.ts";
 import { batchLimits, type FetchItem } from "./plan.ts";
 import type { Opened, Source } from "./sources/source.ts";
 

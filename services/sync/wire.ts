@@ -1,5 +1,5 @@
 import type { Failure } from "../../config/errors.ts";
-import type { PackRecord } from "./pack.ts";
+import type { PackRecord } from "../../mixins/vault/pack.ts";
 import type { PulledItem, PullFailure, PullResult } from "./pull.ts";
 import type { Entry, Problem, Spec } from "./sources/source.ts";
 

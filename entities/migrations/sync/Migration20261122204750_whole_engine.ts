@@ -48,7 +48,7 @@ export class Migration20261122204750_whole_engine extends Migration {
     this.addSql(`create index "sync_jobs_source_id_created_at_index" on "sync"."sync_jobs" ("source_id", "created_at");`);
     this.addSql(`create index "sync_jobs_group" on "sync"."sync_jobs" ("group_id") where group_id is not null;`);
     this.addSql(`create index "sync_jobs_schedule" on "sync"."sync_jobs" ("schedule_id", "created_at") where schedule_id is not null;`);
-    this.addSql(`alter table "sync"."sync_jobs" add constraint "sync_jobs_kind_check" check ("kind" in ('sync', 'mirror', 'restore', 'verify', 'repair', 'collect', 'rekey', 'expire'));`);
+    this.addSql(`alter table "sync"."sync_jobs" add constraint "sync_jobs_kind_check" check ("kind" in ('sync', 'upload', 'mirror', 'restore', 'verify', 'repair', 'collect', 'rekey', 'expire'));`);
     this.addSql(`alter table "sync"."sync_jobs" add constraint "sync_jobs_status_check" check ("status" in ('waiting', 'queued', 'planning', 'awaiting_approval', 'running', 'paused', 'completed', 'completed_with_errors', 'failed', 'cancelled'));`);
 
     this.addSql(`alter table "sync"."sources" add "name" text null, add "host" text not null default '', add "settings" jsonb not null default '{}', add "sealed_spec" bytea null, add "updated_at" timestamptz not null default now();`);

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { makeDataKey, type TenantKeys } from "../../mixins/vault/keys.ts";
-import { Sealer } from "../../mixins/vault/seal.ts";
-import { storageKey, type Store } from "../../mixins/vault/store.ts";
+import { makeDataKey, type TenantKeys } from "./keys.ts";
+import { Sealer } from "./seal.ts";
+import { storageKey, type Store } from "./store.ts";
 
 /** One sealed object, as the catalogue keeps it. */
 export interface PackRecord {

@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Report } from "./servers.ts";
 
 const policy = "/usr/sbin/policy-rc.d";
@@ -28,12 +29,37 @@ export async function aptInstall(names: string[], report: Report): Promise<void>
   }
 }
 
-function apt(args: string[]): Promise<void> {
+/**
+ * Unpacks a Debian package into a folder, for programs that can't be installed because they conflict with others. Nothing of it is run, and
+ * what it depends on does not come with it.
+ * @throws with apt's own last words.
+ */
+export async function aptUnpack(name: string, folder: string, report: Report): Promise<void> {
+  if (existsSync(folder)) return;
+  report(`unpacking ${name} (once)`);
+  mkdirSync(dirname(folder), { recursive: true });
+  const temporary = mkdtempSync(`${folder}-`);
+  try {
+    const download = () => apt(["download", "-q", name], temporary);
+    await download().catch(() => apt(["update", "-q"]).then(download));
+    const [file = ""] = readdirSync(temporary);
+    execFileSync("dpkg-deb", ["--extract", join(temporary, file), join(temporary, "root")]);
+    renameSync(join(temporary, "root"), folder);
+  } catch (error) {
+    // Another suite may have done it meanwhile.
+    if (!existsSync(folder)) throw error;
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+function apt(args: string[], cwd?: string): Promise<void> {
   return new Promise((resolve, reject) => {
     // Two clones may start at the same time: wait for the other's apt.
     const child = spawn("apt-get", ["-o", "DPkg::Lock::Timeout=300", ...args], {
       env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
       stdio: ["ignore", "pipe", "pipe"],
+      ...(cwd && { cwd }),
     });
     let output = "";
     const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4000));

@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe } from "@jest/globals";
-import { startVsftpd, type Ftpd } from "../../../test/servers/vsftpd.ts";
+import type { Ftpd } from "../../../test/servers/ftpd.ts";
+import { startVsftpd } from "../../../test/servers/vsftpd.ts";
 import { sourceContract } from "./contract.ts";
 import { place } from "./disk.ts";
 import type { FtpSpec } from "./ftp/spec.ts";

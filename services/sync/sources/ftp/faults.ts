@@ -52,6 +52,9 @@ function byNumber(reply: number): Make | undefined {
   return [500, 501, 502, 504].includes(reply) ? errors.sourceUnsupported : undefined;
 }
 
+/** Whether a server's words leave no doubt that there is no such file. */
+export const saysMissing = (error: unknown): boolean => byWords(messageOf(error)) === errors.sourceMissing;
+
 function byWords(words: string): Make | undefined {
   // "Failure writing" is all that vsftpd has to say of a full disk.
   if (/no space|disk full|quota|failure writing to local/i.test(words)) return errors.sourceFull;

@@ -5,7 +5,7 @@ import { isPart } from "../part.ts";
 import { pathProblem, type Entry } from "../source.ts";
 import { folderOf } from "./connect.ts";
 import { completeAll, fingerprintOf, type Facts, type Listed } from "./facts.ts";
-import { itemError, replyOf } from "./faults.ts";
+import { itemError, replyOf, saysMissing } from "./faults.ts";
 import { readFolder, type Item } from "./folder.ts";
 import type { Pool } from "./pool.ts";
 import { ask, placeOf } from "./session.ts";
@@ -160,8 +160,8 @@ async function settle(pool: Pool, page: (Entry | Pending)[], signal?: AbortSigna
         const fact = facts[i]!;
         if (!(fact instanceof Error)) found.set(path, entryOf(path, fact));
         else if (replyOf(fact) === undefined) throw fact;
-        // Gone since its folder was listed: as if it had never been there.
-        else if (failureOf(itemError(fact, path)).type !== "SOURCE_MISSING") found.set(path, problemEntry(path, fact));
+        // Gone since its folder was listed: as if it had never been there. Where the server does not say that, it may still be there.
+        else if (!saysMissing(fact)) found.set(path, problemEntry(path, fact));
       }
     }),
   );

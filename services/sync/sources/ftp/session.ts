@@ -3,7 +3,7 @@ import { errors, failureType } from "../../../../config/errors.ts";
 import { bytesOf } from "../names.ts";
 import { connectTo, silenceOf } from "../reach.ts";
 import type { Control } from "./control.ts";
-import { accepted, isUnknown } from "./faults.ts";
+import { accepted, replyOf } from "./faults.ts";
 import type { Reply } from "./replies.ts";
 import type { FtpSpec } from "./spec.ts";
 import { startTls, type Ticket } from "./tls.ts";
@@ -129,7 +129,8 @@ async function passivePort(session: Session): Promise<number> {
       const { text } = await ask(session, "EPSV");
       return portOf(spec, text, /\((.)\1\1(\d+)\1\)/.exec(text)?.[2]);
     } catch (error) {
-      if (!isUnknown(error)) throw error;
+      // By whatever number: some refuse it for all or know it for IPv6 alone.
+      if ((replyOf(error) ?? 0) < 500) throw error;
       habits.passive = "PASV";
     }
   }

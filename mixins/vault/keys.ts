@@ -22,29 +22,37 @@ export interface KeyManager {
   unwrap(keyId: string, wrapped: Buffer, context: KeyContext): Promise<Buffer>;
 }
 
-/** A tenant's key as the database keeps it. `keyId` names the tenant key, `masterKeyId` the key that wraps it. */
-export interface TenantKeyRecord {
+/** A wrapped tenant key, as tickets carry it. `keyId` names the tenant key, `masterKeyId` the key that wraps it. */
+export interface WrappedKey {
   keyId: string;
   masterKeyId: string;
   wrapped: Buffer;
+}
+
+/** A tenant's key as the database keeps it. */
+export interface TenantKeyRecord extends WrappedKey {
   /**
-   * Content and mask key, sealed under this key: they outlive rotations, or every content would get another id. Null or left out: they come
-   * of this key itself, the tenant's first.
+   * Content and mask key, sealed under this key: they outlive rotations, or every content would get another id. Null: they come of this key
+   * itself, the tenant's first.
    */
-  sealedIdentity?: Buffer | null;
+  sealedIdentity: Buffer | null;
 }
 
 /**
- * The keys that one tenant key stands for, each for one use. KeyObjects, since these cross threads by structured clone
- * and spare the 11 µs that importing a raw key costs every cipher and HMAC.
+ * What a tenant key opens and seals by, each for one use. KeyObjects, since these cross threads by structured clone and spare the 11 µs that
+ * importing a raw key costs every cipher and HMAC.
  */
-export interface TenantKeys {
+export interface SealingKeys {
   tenantId: string;
   keyId: string;
-  content: KeyObject;
-  mask: KeyObject;
   wrap: KeyObject;
   small: KeyObject;
+}
+
+/** All keys that a tenant key stands for: with it contents can be named, too. */
+export interface TenantKeys extends SealingKeys {
+  content: KeyObject;
+  mask: KeyObject;
 }
 
 /** What a tenant key is wrapped for. */
@@ -66,21 +74,22 @@ export async function makeTenantKey(keys: KeyManager, tenantId: string, heirTo?:
   return { keyId, masterKeyId, wrapped, sealedIdentity };
 }
 
-/** Unwraps a stored tenant key and derives its working keys. @throws as `KeyManager.unwrap` */
-export async function openTenantKey(keys: KeyManager, tenantId: string, record: TenantKeyRecord): Promise<TenantKeys> {
-  const { keyId, sealedIdentity } = record;
-  const tenantKey = await keys.unwrap(record.masterKeyId, record.wrapped, tenantKeyContext(tenantId, keyId));
-  const identity = sealedIdentity
-    ? inherited(
-        unbox(derived(tenantKey, "identity"), identityContext(tenantId, keyId), sealedIdentity, `The identity under tenant key ${keyId}`),
-      )
-    : { content: derived(tenantKey, "content id"), mask: derived(tenantKey, "checksum mask") };
+/** Unwraps a tenant key and derives its working keys; from a ticket's only those that open and seal. @throws as `KeyManager.unwrap` */
+export async function openTenantKey(keys: KeyManager, tenantId: string, record: TenantKeyRecord): Promise<TenantKeys>;
+export async function openTenantKey(keys: KeyManager, tenantId: string, record: WrappedKey): Promise<SealingKeys>;
+export async function openTenantKey(keys: KeyManager, tenantId: string, record: WrappedKey | TenantKeyRecord): Promise<SealingKeys> {
+  const { keyId, masterKeyId, wrapped } = record;
+  const tenantKey = await keys.unwrap(masterKeyId, wrapped, tenantKeyContext(tenantId, keyId));
+  const identity = "sealedIdentity" in record ? identityOf(tenantKey, tenantId, record) : {};
   const own = { wrap: derived(tenantKey, "data key"), small: derived(tenantKey, "small secret") };
   tenantKey.fill(0);
   return { tenantId, keyId, ...identity, ...own };
 }
 
-function inherited(identity: Buffer): Pick<TenantKeys, "content" | "mask"> {
+function identityOf(tenantKey: Buffer, tenantId: string, { keyId, sealedIdentity }: TenantKeyRecord): Pick<TenantKeys, "content" | "mask"> {
+  if (!sealedIdentity) return { content: derived(tenantKey, "content id"), mask: derived(tenantKey, "checksum mask") };
+  const bound = identityContext(tenantId, keyId);
+  const identity = unbox(derived(tenantKey, "identity"), bound, sealedIdentity, `The identity under tenant key ${keyId}`);
   const keys = { content: createSecretKey(identity.subarray(0, 32)), mask: createSecretKey(identity.subarray(32)) };
   identity.fill(0);
   return keys;
@@ -100,7 +109,7 @@ export function maskChecksum(keys: TenantKeys, id: Uint8Array, sha256: Uint8Arra
 export const unmaskChecksum: (keys: TenantKeys, id: Uint8Array, masked: Uint8Array) => Buffer = maskChecksum;
 
 /** Makes the data key of one pack: to seal with, and wrapped for the catalogue. */
-export function makeDataKey(keys: TenantKeys, packId: string): { dataKey: KeyObject; wrapped: Buffer } {
+export function makeDataKey(keys: SealingKeys, packId: string): { dataKey: KeyObject; wrapped: Buffer } {
   const raw = randomBytes(32);
   const wrapped = box(keys.wrap, dataContext(keys, packId), raw);
   const dataKey = createSecretKey(raw);
@@ -109,7 +118,7 @@ export function makeDataKey(keys: TenantKeys, packId: string): { dataKey: KeyObj
 }
 
 /** @throws VAULT_KEY_UNUSABLE when the wrapped key belongs to another tenant, key or pack. */
-export function openDataKey(keys: TenantKeys, packId: string, wrapped: Uint8Array): KeyObject {
+export function openDataKey(keys: SealingKeys, packId: string, wrapped: Uint8Array): KeyObject {
   const raw = rawDataKey(keys, packId, wrapped);
   const dataKey = createSecretKey(raw);
   raw.fill(0);
@@ -117,28 +126,28 @@ export function openDataKey(keys: TenantKeys, packId: string, wrapped: Uint8Arra
 }
 
 /** A pack's data key under another of the tenant's keys. @throws as `openDataKey` */
-export function rewrapDataKey(from: TenantKeys, to: TenantKeys, packId: string, wrapped: Uint8Array): Buffer {
+export function rewrapDataKey(from: SealingKeys, to: SealingKeys, packId: string, wrapped: Uint8Array): Buffer {
   const raw = rawDataKey(from, packId, wrapped);
   const again = box(to.wrap, dataContext(to, packId), raw);
   raw.fill(0);
   return again;
 }
 
-const rawDataKey = (keys: TenantKeys, packId: string, wrapped: Uint8Array) =>
+const rawDataKey = (keys: SealingKeys, packId: string, wrapped: Uint8Array) =>
   unbox(keys.wrap, dataContext(keys, packId), wrapped, `The data key of pack ${packId}`);
 
-const dataContext = (keys: TenantKeys, packId: string) => JSON.stringify(["data key", keys.tenantId, keys.keyId, packId]);
+const dataContext = (keys: SealingKeys, packId: string) => JSON.stringify(["data key", keys.tenantId, keys.keyId, packId]);
 
 /** Seals something small (a credential, a thumbnail) under the tenant's key. Adds 28 bytes. */
-export const sealSmall = (keys: TenantKeys, purpose: string, bytes: Uint8Array): Buffer =>
+export const sealSmall = (keys: SealingKeys, purpose: string, bytes: Uint8Array): Buffer =>
   box(keys.small, smallContext(keys, purpose), bytes);
 
 /** @throws VAULT_KEY_UNUSABLE when tenant, key, purpose or bytes are not those of sealing. */
-export const openSmall = (keys: TenantKeys, purpose: string, sealed: Uint8Array): Buffer =>
+export const openSmall = (keys: SealingKeys, purpose: string, sealed: Uint8Array): Buffer =>
   unbox(keys.small, smallContext(keys, purpose), sealed, `What was sealed for "${purpose}"`);
 
 /** Opens by whichever of a tenant's keys has sealed: the bytes do not say. @throws VAULT_KEY_UNUSABLE when none of them has */
-export function openSmallByAny(keys: readonly TenantKeys[], purpose: string, sealed: Uint8Array): { bytes: Buffer; by: TenantKeys } {
+export function openSmallByAny(keys: readonly SealingKeys[], purpose: string, sealed: Uint8Array): { bytes: Buffer; by: SealingKeys } {
   let failure: unknown = errors.vaultKey(`There is no key that could open what was sealed for "${purpose}".`);
   for (const by of keys) {
     try {
@@ -151,7 +160,7 @@ export function openSmallByAny(keys: readonly TenantKeys[], purpose: string, sea
 }
 
 /** The same under the first of a tenant's keys; undefined when it is already, or when none of them opens it. */
-export function resealSmall(keys: readonly [TenantKeys, ...TenantKeys[]], purpose: string, sealed: Uint8Array): Buffer | undefined {
+export function resealSmall(keys: readonly [SealingKeys, ...SealingKeys[]], purpose: string, sealed: Uint8Array): Buffer | undefined {
   try {
     const { bytes, by } = openSmallByAny(keys, purpose, sealed);
     const again = by === keys[0] ? undefined : sealSmall(keys[0], purpose, bytes);
@@ -162,4 +171,4 @@ export function resealSmall(keys: readonly [TenantKeys, ...TenantKeys[]], purpos
   }
 }
 
-const smallContext = (keys: TenantKeys, purpose: string) => JSON.stringify(["small", keys.tenantId, keys.keyId, purpose]);
+const smallContext = (keys: SealingKeys, purpose: string) => JSON.stringify(["small", keys.tenantId, keys.keyId, purpose]);

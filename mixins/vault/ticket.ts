@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { errors } from "../../config/errors.ts";
 import { decode, encodings, type Encoding } from "./encoding.ts";
-import { openDataKey, openTenantKey, type KeyManager, type TenantKeys } from "./keys.ts";
+import { openDataKey, openTenantKey, type KeyManager, type SealingKeys } from "./keys.ts";
 import { openRange, sealedRange } from "./open.ts";
 import { storageKey, type Store } from "./store.ts";
 
@@ -91,7 +91,7 @@ export async function readWhole(ticket: Ticket, vault: Vault, limit: number): Pr
 }
 
 /** One extent, decoded: bytes [start, end) of it. */
-export async function* readExtent(extent: Extent, keys: TenantKeys, store: Store, start = 0, end = extent.length): AsyncGenerator<Buffer> {
+export async function* readExtent(extent: Extent, keys: SealingKeys, store: Store, start = 0, end = extent.length): AsyncGenerator<Buffer> {
   const dataKey = openDataKey(keys, extent.packId, Buffer.from(extent.wrappedDataKey, "base64"));
   const key = storageKey(keys.tenantId, extent.packId);
   const sealed = async (offset: number, length: number) => {
@@ -105,7 +105,7 @@ export async function* readExtent(extent: Extent, keys: TenantKeys, store: Store
 }
 
 async function* plainBytes(ticket: Ticket, vault: Vault, range: Range, next: NextTicket | undefined): AsyncGenerator<Buffer> {
-  const opened = new Map<string, TenantKeys>();
+  const opened = new Map<string, SealingKeys>();
   let current = ticket;
   let at = current.from;
   let extents = current.extents.values();
@@ -130,7 +130,7 @@ async function* plainBytes(ticket: Ticket, vault: Vault, range: Range, next: Nex
   }
 }
 
-async function tenantKeys(ticket: Ticket, { tenantKeyId }: Extent, vault: Vault, opened: Map<string, TenantKeys>): Promise<TenantKeys> {
+async function tenantKeys(ticket: Ticket, { tenantKeyId }: Extent, vault: Vault, opened: Map<string, SealingKeys>): Promise<SealingKeys> {
   const known = opened.get(tenantKeyId);
   if (known) return known;
   const record = ticket.keys.find(({ keyId }) => keyId === tenantKeyId);

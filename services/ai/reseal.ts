@@ -1,6 +1,6 @@
 import { bulk, rows, type Database } from "../../mixins/database.ts";
 import type { Subscription } from "../../mixins/consumer.ts";
-import { openTenantKey, resealSmall, type TenantKeys } from "../../mixins/vault/keys.ts";
+import { openTenantKey, resealSmall, type SealingKeys } from "../../mixins/vault/keys.ts";
 import type { Vault, WrappedTenantKey } from "../../mixins/vault/ticket.ts";
 import { thumbnailPurpose, type Finding } from "./batch.ts";
 import type { KeySource } from "./tickets.ts";
@@ -76,7 +76,7 @@ export async function underCurrentKey(findings: Finding[], vault: Vault, keys: K
 }
 
 /** A tenant's keys, opened, in the order given; undefined when there are none. */
-async function openAll(vault: Vault, tenantId: string, wrapped: WrappedTenantKey[]): Promise<[TenantKeys, ...TenantKeys[]] | undefined> {
+async function openAll(vault: Vault, tenantId: string, wrapped: WrappedTenantKey[]): Promise<[SealingKeys, ...SealingKeys[]] | undefined> {
   const open = ({ keyId, masterKeyId, wrapped }: WrappedTenantKey) =>
     openTenantKey(vault.keys, tenantId, { keyId, masterKeyId, wrapped: Buffer.from(wrapped, "base64") });
   const [first, ...others] = await Promise.all(wrapped.map(open));

@@ -23,9 +23,15 @@ export function client(base: string, headers: Record<string, string>, signal?: A
     const limits = [AbortSignal.timeout(30_000), ...(signal ? [signal] : [])];
     const init: RequestInit = { method, headers: { ...headers, "content-type": "application/json" }, signal: AbortSignal.any(limits) };
     if (body) init.body = JSON.stringify(body);
-    const response = await fetch(new URL(path, base), init).catch((cause: unknown) => {
-      throw new Error(`${base} does not answer. Is the cluster running (npm start)?`, { cause });
-    });
+    const send = () => fetch(new URL(path, base), init);
+    const response = await send()
+      .catch((error: unknown) => {
+        if (!wasIdle(error)) throw error;
+        return send();
+      })
+      .catch((cause: unknown) => {
+        throw new Error(`${base} does not answer. Is the cluster running (npm start)?`, { cause });
+      });
     const text = await response.text();
     const value = (text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : {}) as { data?: T } & Problem;
     if (!response.ok)
@@ -36,6 +42,9 @@ export function client(base: string, headers: Record<string, string>, signal?: A
   };
   return { get: (path) => call("GET", path), post: (path, body) => call("POST", path, body) };
 }
+
+/** The connection had been idle and was closed by the edge the moment it was used again: nothing of the request was read. */
+const wasIdle = (error: unknown): boolean => (error as { cause?: { code?: string } }).cause?.code === "UND_ERR_SOCKET";
 
 /** Waits until the edge reports that it and everything behind it can work. @returns false when `limitMs` is over first. */
 export async function untilReadyz(base: string, limitMs: number, signal: AbortSignal): Promise<boolean> {

@@ -8,7 +8,7 @@ import { inLanes, waitingBatches } from "./lanes.ts";
 import type { Job, Workshop } from "./load.ts";
 import { isJobFault } from "./faults.ts";
 import { planned as plannedBatch, storedParts } from "./batches.ts";
-import type { FetchItem } from "./plan.ts";
+import { batchLimits, type FetchItem } from "./plan.ts";
 import type { PullResult } from "./pull.ts";
 import { recordBatch, recordPart } from "./record.ts";
 import { progressOf, type Progress } from "./tally.ts";
@@ -66,7 +66,7 @@ async function pullBatch(workshop: Workshop, lease: Lease, job: Job, number: num
         items,
         strict: job.approved,
         compress: job.options.compression !== "off",
-        parts: await storedParts(database, job, number),
+        parts: items.length === 1 && items[0]!.size >= batchLimits.largeFrom ? await storedParts(database, job, number) : [],
       };
       const result = await threads.work("pull", request, lease.signal, async (question) => {
         if (question.kind === "known") return await known(question.contentIds);

@@ -16,7 +16,7 @@ import { readWhole } from "../../mixins/vault/ticket.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { startKms } from "../../test/kms/aws.ts";
 import { knownContent } from "./catalogue.ts";
-import { startPack, type PackRecord } from "./pack.ts";
+import { startPack, type PackRecord } from "../../mixins/vault/pack.ts";
 import { rekeyTenant, rewrapTenantKeys, tenantsWithOldKeys, type Rekeying } from "./rekey.ts";
 import { listKeys, rotateTenantKey, shredTenant } from "./rotate.ts";
 import { credentialsPurpose, sourcePurpose } from "./sealedplaces.ts";

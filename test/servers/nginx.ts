@@ -14,9 +14,9 @@ export interface Nginx {
   /** "127.0.0.1:port" */
   plain: string;
   secure: string;
-  /** PEM of the authority that signed the server's certificate (for 127.0.0.1 and localhost). */
+  /** PEM of the authority that signed the server's certificate (for 127.0.0.1 and files.example.com). */
   ca: string;
-  /** What is served below each of `ways`. */
+  /** What is served below /html/, /json/, … (see `NginxWay`); /away/ redirects to the plain server. */
   root: string;
   username: string;
   password: string;
@@ -35,7 +35,7 @@ export async function startNginx(): Promise<Nginx> {
   const at = (name: string) => join(folder, name);
   const root = at("root");
   for (const name of ["root", "temp"]) mkdirSync(at(name));
-  const { ca, cert, key } = makeCertificates(folder, "IP:127.0.0.1,DNS:localhost");
+  const { ca, cert, key } = makeCertificates(folder, "IP:127.0.0.1,DNS:files.example.com");
   const [username, password] = ["camille", "correct horse"];
   writeFileSync(at("passwords"), `${username}:{PLAIN}${password}\n`);
   const [plain, secure] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
@@ -47,6 +47,7 @@ export async function startNginx(): Promise<Nginx> {
     locked: `dav_ext_methods PROPFIND OPTIONS; auth_basic "the archive"; auth_basic_user_file ${at("passwords")};`,
   };
   const locations = Object.entries(ways).map(([way, lines]) => `location /${way}/ { alias ${root}/; ${lines} }`);
+  locations.push(`location /away/ { return 302 http://${plain}/plain/; }`);
   const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${at("temp")};`);
   writeFileSync(
     at("nginx.conf"),

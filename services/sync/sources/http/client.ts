@@ -43,9 +43,21 @@ const PATIENCE = 30_000;
 const busy = new Set([408, 429, 500, 502, 503, 504]);
 const redirects = new Set([301, 302, 303, 307, 308]);
 
+async function waitFor(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await pause(milliseconds, undefined, { ...(signal && { signal }) });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
 /** Waits before the attempt after `attempt`, spread by a quarter so that what failed together does not come back together. */
 export const backOff = (attempt: number, signal: AbortSignal | undefined): Promise<void> =>
-  pause(BACKOFF * 2 ** (attempt - 1) * (0.75 + Math.random() / 2), undefined, { ...(signal && { signal }) });
+  waitFor(BACKOFF * 2 ** (attempt - 1) * (0.75 + Math.random() / 2), signal);
+
+/** Whether an attempt that failed was the last. */
+const isLast = (attempt: number, error: unknown): boolean => attempt >= (isSilence(error) ? SILENT_ATTEMPTS : ATTEMPTS);
 
 export function openClient(spec: HttpSpec): Client {
   const agent = agentFor(spec);
@@ -70,11 +82,12 @@ export function openClient(spec: HttpSpec): Client {
     return { status: answer.statusCode, headers: answer.headers, body: answer.body, url };
   }
 
-  async function follow(ask: Ask): Promise<Answer> {
-    let { url } = ask;
-    let firm = url;
-    placeOf(spec, url);
+  /** @param at where it has got to: known to the caller also when it fails */
+  async function follow(ask: Ask, at: { url: URL }): Promise<Answer> {
+    let firm = ask.url;
+    placeOf(spec, firm);
     for (let hops = 0; ; hops++) {
+      const { url } = at;
       const answer: Answer = { ...(await once(ask, url)), firm };
       const location = redirects.has(answer.status) ? header(answer, "location") : undefined;
       if (location === undefined) return answer;
@@ -83,25 +96,26 @@ export function openClient(spec: HttpSpec): Client {
       const next = nextHop(url, location);
       placeOf(spec, next);
       if (firm === url && (answer.status === 301 || answer.status === 308)) firm = next;
-      url = next;
+      at.url = next;
     }
   }
 
   const client: Client = {
     async ask(ask) {
       for (let attempt = 1; ; attempt++) {
+        const at = { url: ask.url };
         try {
-          const answer = await follow(ask);
+          const answer = await follow(ask, at);
           if (!busy.has(answer.status) || attempt === ATTEMPTS) return answer;
           const wait = retryAfter(header(answer, "retry-after")) ?? 0;
           if (wait > PATIENCE) return answer;
           drop(answer);
-          await pause(wait, undefined, { ...(ask.signal && { signal: ask.signal }) });
+          await waitFor(wait, ask.signal);
         } catch (error) {
           ask.signal?.throwIfAborted();
           // SOURCE_UNREACHABLE: there was no connection.
           const mayPass = isBroken(error) || failureType(error) === "SOURCE_UNREACHABLE";
-          if (!mayPass || attempt >= (isSilence(error) ? SILENT_ATTEMPTS : ATTEMPTS)) throw connectionFault(error, ask.url.host, silence);
+          if (!mayPass || isLast(attempt, error)) throw connectionFault(error, at.url.host, silence);
         }
         await backOff(attempt, ask.signal);
       }
@@ -115,7 +129,7 @@ export function openClient(spec: HttpSpec): Client {
         } catch (error) {
           answer.body.on("error", () => {}).destroy();
           ask.signal?.throwIfAborted();
-          if (!isBroken(error) || attempt >= (isSilence(error) ? SILENT_ATTEMPTS : ATTEMPTS)) throw client.fault(error, answer);
+          if (!isBroken(error) || isLast(attempt, error)) throw client.fault(error, answer);
         }
         await backOff(attempt, ask.signal);
       }

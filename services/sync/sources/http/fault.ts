@@ -5,10 +5,12 @@ import { header, type Answer } from "./answer.ts";
 const untrusted = /^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO$)/;
 const broken = /^(UND_ERR_(SOCKET|INFO|HEADERS_|BODY_|CONNECT_|RESPONSE|RES_)|HPE_|E(?!RR_)[A-Z0-9]+$|ERR_STREAM_PREMATURE_CLOSE)/;
 
-const codeOf = (error: unknown): string => {
-  const { code } = error as { code?: unknown };
+function codeOf(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  // What is no HTTP at all has no code there.
+  if (name === "HTTPParserError") return "HPE_";
   return typeof code === "string" ? code : "";
-};
+}
 
 /** Whether a connection broke or never stood, so that the same request may fare better in a moment. */
 export const isBroken = (error: unknown): boolean =>

@@ -346,3 +346,23 @@ describe("A stored source", () => {
     await expect(as(tenant, "sync.jobs.create", { sourceId: kept.id })).rejects.toMatchObject({ type: "SOURCE_NOT_FOUND" });
   });
 });
+
+describe("Two jobs of one source", () => {
+  it("do not undo each other: what one stored is not retired by another that had listed before", async () => {
+    write("a.txt", "a");
+    write("b.txt", "b");
+    await sync();
+    rmSync(join(root, "b.txt"));
+    const parked = await sync({ thresholds: { deletes: 0 } });
+    expect(parked).toMatchObject({ status: "awaiting_approval", approval: [{ reason: "deletes" }] });
+    // It comes back, another job sees that, and it goes again: the parked plan is the same, what it was made of is not.
+    write("b.txt", "b, back");
+    expect(await sync()).toMatchObject({ status: "completed", items: { stored: 1 } });
+    await database.admin.query(`update sync.sync_jobs set status = 'running', approved_by = 'spec' where id = $1`, [parked.id]);
+    await as(tenant, "sync.jobs.pause", { id: parked.id });
+    await rested(parked.id, "awaiting_approval");
+    await as(tenant, "sync.jobs.resume", { id: parked.id });
+    expect(await rested(parked.id, "paused")).toMatchObject({ status: "completed", items: { gone: 0 } });
+    expect(await assets("gone")).toEqual([]);
+  });
+});

@@ -89,7 +89,10 @@ export async function carryOut(em: Em, job: JobRef, action: keyof typeof means, 
   );
 }
 
-const wanted = `sync.changes c where c.job_id = $1::uuid and c.path in (select value from json_array_elements_text($2::json))`;
+/**
+ * Only assets that nobody has changed since the job began to list: another job of the source may have found meanwhile what this one missed.
+ */
+const wanted = `sync.changes c join sync.sync_jobs j on j.id = c.job_id where a.updated_at < j.started_at and c.job_id = $1::uuid and c.path in (select value from json_array_elements_text($2::json))`;
 
 /** Writes a version row for assets that were just updated: `changed` gives id. */
 const versionsOf = (changed: string, change: string) => `

@@ -9,6 +9,7 @@ import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { jobActor } from "./actor.ts";
 import { recordAnalysis } from "./assets.ts";
 import { jobQueue } from "./queue.ts";
+import { Scheduler } from "./scheduler.ts";
 import { TenantKeyring } from "./tenantkey.ts";
 import { openThreads, type Threads } from "./threads.ts";
 
@@ -16,7 +17,7 @@ import { openThreads, type Threads } from "./threads.ts";
 const batchesPerThread = 2;
 
 /** The workshop: runs job actors on worker threads. No actions; more nodes of it are more hands. */
-export default service<Host<WithJobs & { threads: Threads }>>()({
+export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler }>>()({
   name: "sync.worker",
   mixins: [jobsMixin("sync"), ormMixin("sync")],
   async started() {
@@ -45,8 +46,11 @@ export default service<Host<WithJobs & { threads: Threads }>>()({
         },
       ],
     });
+    this.scheduler = new Scheduler(this.db, this.logger);
+    this.scheduler.start();
   },
   async stopped() {
+    await this.scheduler?.stop();
     // The actors leave first (jobs mixin), so that no running batch is cut off by its thread's end.
     await this.jobs.stop();
     await this.threads?.close();

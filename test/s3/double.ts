@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { listObjects, listVersions, xml } from "./listing.ts";
-import { deleteObject, etagOf, findObject, putObject, type BucketTraits, type Stored, type StoredBucket } from "./objects.ts";
+import { deleteObject, etagOf, etagOfParts, findObject, putObject, type BucketTraits, type Stored, type StoredBucket } from "./objects.ts";
 import { regionOf, signatureFault } from "./signature.ts";
 
 /**
@@ -44,6 +44,8 @@ export interface Faults {
   denied: boolean;
   /** Writes are answered 507. */
   full: boolean;
+  /** The end of an upload in parts is answered with an empty ETag, as Ceph 16 does. */
+  etagless: boolean;
 }
 
 export interface S3DoubleOptions {
@@ -87,7 +89,17 @@ const statuses: Record<string, number> = {
 
 class Refusal extends Error {}
 
-const none: Faults = { slowDown: 0, truncate: 0, stall: 0, corrupt: 0, rangeless: false, expired: false, denied: false, full: false };
+const none: Faults = {
+  slowDown: 0,
+  truncate: 0,
+  stall: 0,
+  corrupt: 0,
+  rangeless: false,
+  expired: false,
+  denied: false,
+  full: false,
+  etagless: false,
+};
 
 export async function startS3({ buckets, pageSize = 1000, domain }: S3DoubleOptions): Promise<S3Double> {
   const faults = { ...none };
@@ -148,9 +160,9 @@ export async function startS3({ buckets, pageSize = 1000, domain }: S3DoubleOpti
 
   const reply = (call: Call, text: string) =>
     call.response.writeHead(200, { "content-type": "application/xml" }).end(`<?xml version="1.0"?>${text}`);
-  const store = ({ request, bucket, key }: Call, bytes: Buffer, headers: Record<string, string>) => {
+  const store = ({ request, bucket, key }: Call, bytes: Buffer, more: Partial<Stored>) => {
     if (request.headers["if-none-match"] === "*" && bucket.objects.has(key)) throw new Refusal("PreconditionFailed");
-    return putObject(bucket, key, bytes, { headers });
+    return putObject(bucket, key, bytes, more);
   };
   const uploadOf = (call: Call) => {
     const upload = uploads.get(call.query.get("uploadId")!);
@@ -193,7 +205,7 @@ export async function startS3({ buckets, pageSize = 1000, domain }: S3DoubleOpti
     },
 
     "PUT object": (call) => {
-      call.response.writeHead(200, { etag: store(call, call.body, metadata(call.request)).etag }).end();
+      call.response.writeHead(200, { etag: store(call, call.body, { headers: metadata(call.request) }).etag }).end();
     },
 
     "DELETE object": (call) => {
@@ -218,8 +230,8 @@ export async function startS3({ buckets, pageSize = 1000, domain }: S3DoubleOpti
       // Every part but the last must have 5 MiB.
       if (named.some((part, i) => !part || (i < named.length - 1 && part.length < 5 * 2 ** 20))) throw new Refusal("InvalidPart");
       uploads.delete(call.query.get("uploadId")!);
-      const { etag } = store(call, Buffer.concat(named as Buffer[]), headers);
-      reply(call, `<CompleteMultipartUploadResult><ETag>${xml(etag)}</ETag></CompleteMultipartUploadResult>`);
+      const { etag } = store(call, Buffer.concat(named as Buffer[]), { headers, etag: etagOfParts(named as Buffer[]) });
+      reply(call, `<CompleteMultipartUploadResult><ETag>${faults.etagless ? "" : xml(etag)}</ETag></CompleteMultipartUploadResult>`);
     },
 
     "DELETE object uploadId": (call) => {

@@ -32,7 +32,10 @@ export interface StoredBucket extends BucketTraits {
   versions: Map<string, Stored[]>;
 }
 
-export const etagOf = (bytes: Buffer): string => `"${createHash("md5").update(bytes).digest("hex")}"`;
+const md5 = (bytes: Buffer) => createHash("md5").update(bytes).digest();
+
+export const etagOf = (bytes: Buffer): string => `"${md5(bytes).toString("hex")}"`;
+export const etagOfParts = (parts: Buffer[]): string => `"${md5(Buffer.concat(parts.map(md5))).toString("hex")}-${parts.length}"`;
 
 export function putObject(bucket: StoredBucket, key: string, bytes: Buffer, more: Partial<Stored> = {}): Stored {
   const stored: Stored = { bytes, etag: etagOf(bytes), modified: new Date(), ...more };

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import { listed, oddNames } from "./contract.ts";
 import { comparePaths } from "./order.ts";
 import type { Destination, Source, Writing } from "./source.ts";
@@ -50,6 +50,10 @@ export function destinationContract(name: string, open: () => Promise<Writable>,
       place.destination.close();
       place.source.close();
       await place.close();
+    });
+    // What a failed claim left shall not fail the next one.
+    afterEach(async () => {
+      for (const { path } of await listed(place.source)) await place.destination.remove(path);
     });
     const write = (path: string, bytes: Buffer, changed?: Partial<Writing>) => place.destination.write(writing(path, bytes, changed));
     const paths = async () => (await listed(place.source)).map(({ path }) => path);

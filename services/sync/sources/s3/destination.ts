@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { CompletedPart } from "@aws-sdk/client-s3";
 import { errors } from "../../../../config/errors.ts";
 import { measured } from "../measured.ts";
@@ -133,7 +134,7 @@ async function putInParts(connection: Connection, key: string, writing: Writing,
         abortSignal: signal,
       }),
     );
-    return ETag;
+    return ETag || etagOfParts(parts);
   } catch (error) {
     await onItsWay.catch(() => {});
     // Without the signal: it may be what ended this. A rule of the bucket covers what this misses.
@@ -143,6 +144,14 @@ async function putInParts(connection: Connection, key: string, writing: Writing,
     throw error;
   }
 }
+
+/** Some servers (Ceph 16) do not tell it when an upload is complete: the MD5 of its parts' MD5s, and their number. */
+function etagOfParts(parts: CompletedPart[]): string {
+  const sums = parts.map(({ ETag = "" }) => Buffer.from(ETag.replaceAll('"', ""), "hex"));
+  return `${createHash("md5").update(Buffer.concat(sums)).digest("hex")}-${parts.length}`;
+}
+
+const bare = (etag: string | undefined) => etag?.replaceAll('"', "");
 
 /** As listed. The answers to writing do not tell the time; when another writer was quicker than the question, none is right. */
 async function fingerprintThere(
@@ -156,5 +165,5 @@ async function fingerprintThere(
   const found = await connection.ask(path, signal, ({ sdk, client }) =>
     client.send(new sdk.HeadObjectCommand(target), { abortSignal: signal }),
   );
-  return fingerprintOf(size, found.ETag === etag ? found.LastModified : undefined, etag);
+  return fingerprintOf(size, bare(found.ETag) === bare(etag) ? found.LastModified : undefined, etag);
 }

@@ -22,11 +22,22 @@ let claimOf: (tenantId: string, may: readonly Permission[]) => Promise<string>;
 /** The first organisation, with something of everything. */
 let ours: string;
 let other: string;
-const things = { job: "", asset: "", payment: randomUUID(), key: "", webhook: "", delivery: randomUUID(), letter: randomUUID() };
+const things = {
+  source: "",
+  schedule: "",
+  job: "",
+  group: "",
+  asset: "",
+  payment: randomUUID(),
+  key: "",
+  webhook: "",
+  delivery: randomUUID(),
+  letter: randomUUID(),
+};
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "legendo-tenants-"));
-  Object.assign(process.env, { SYNC_FILE_ROOTS: folder, VAULT_URL: pathToFileURL(join(folder, "vault")).href });
+  Object.assign(process.env, { SYNC_FILE_ROOTS: folder, SYNC_WRITE_ROOTS: folder, VAULT_URL: pathToFileURL(join(folder, "vault")).href });
   world = await testDatabase();
   node = await testNode(["auth", "sync", "ai", "payment", "notification"], world);
   const { env } = await import("../config/env.ts");
@@ -59,7 +70,12 @@ async function fill(): Promise<void> {
   ours = tenantId;
   other = (await signUp("other")).tenantId;
   for (const name of ["a.jpg", "b.jpg"]) copyFileSync(new URL("../samples/photos/forêt.jpg", import.meta.url), join(folder, name));
-  things.job = (await as(ours, "sync.jobs.create", { input: pathToFileURL(folder).href })).id;
+  things.source = (await as(ours, "sync.sources.create", { name: "spec", input: pathToFileURL(folder).href })).id;
+  const plan = { name: "spec", sourceId: things.source, cron: "0 0 1 1 *", enabled: false };
+  things.schedule = (await as(ours, "sync.schedules.create", plan)).id;
+  const [job] = await as(ours, "sync.jobs.createMany", { jobs: [{ sourceId: things.source }] });
+  things.job = job!.id;
+  things.group = job!.groupId!;
   things.key = (await call(node.broker, "auth.apikeys.create", { name: "spec" }, { meta: { claim: token } })).id;
   things.webhook = (await as(ours, "notification.webhooks.create", { url: "https://example.com/hook", events: ["payment.captured"] })).id;
   const insert = (table: string, row: Record<string, unknown>) =>
@@ -105,7 +121,9 @@ function idFor(action: string): string {
     [
       [/\.replay$/, things.letter],
       [/^sync\.jobs\./, things.job],
-      [/^(sync\.assets|ai\.(analyses|thumbnails))\./, things.asset],
+      [/^sync\.sources\./, things.source],
+      [/^sync\.schedules\./, things.schedule],
+      [/^(sync\.(assets|vault)|ai\.(analyses|thumbnails))\./, things.asset],
       [/^payment\./, things.payment],
       [/^auth\.apikeys\./, things.key],
       [/^notification\.webhooks\.resend$/, things.delivery],
@@ -116,23 +134,71 @@ function idFor(action: string): string {
   return found[1];
 }
 
-/** The smallest params that pass, with the first organisation's id where one is asked for. */
-function paramsOf({ name, params }: (typeof actions)[number]): Record<string, unknown> {
-  const made = smallest(params) as Record<string, unknown>;
-  if ("id" in made) made["id"] = idFor(name);
-  if ("assetIds" in made) made["assetIds"] = [things.asset];
+/** What a param that names a thing is given: one of the first organisation's. */
+function thingFor(action: string, param: string): unknown {
+  const known: Record<string, () => unknown> = {
+    id: () => idFor(action),
+    sourceId: () => things.source,
+    targetId: () => things.source,
+    scheduleId: () => things.schedule,
+    groupId: () => things.group,
+    assetId: () => things.asset,
+    assetIds: () => [things.asset],
+    after: () => [things.job],
+    tenantId: () => ours,
+    again: () => ours,
+  };
+  const thing = known[param];
+  if (!thing) throw new Error(`${action} takes ${param}: say here what it names, so that the second organisation can ask for it.`);
+  return thing();
+}
+type Action = (typeof actions)[number];
+
+/** The params that name things, whether they have to be given or not. */
+const namesOf = ({ params }: Action): string[] =>
+  Object.entries(params.properties ?? {})
+    .filter(([, schema]) => schema.format === "uuid" || schema.items?.format === "uuid")
+    .map(([param]) => param);
+
+/** What has to stand beside a param for its sake. */
+function besides(action: string, param: string): Record<string, unknown> {
+  const place = pathToFileURL(join(folder, "elsewhere")).href;
+  if (action.startsWith("sync.exports.")) {
+    const origin = param === "sourceId" || param === "assetId" ? {} : { sourceId: things.source };
+    return { ...origin, ...(param !== "targetId" && action !== "sync.exports.contents" && { output: place }) };
+  }
+  if (action === "sync.jobs.create" && param === "after") return { input: place };
+  return {};
+}
+
+/** The smallest params that pass, with the first organisation's thing where one has to be named, and where `param` may name one. */
+function paramsOf(action: Action, param?: string): Record<string, unknown> {
+  const made = { ...(smallest(action.params) as Record<string, unknown>), ...(param && besides(action.name, param)) };
+  for (const name of namesOf(action)) if (name in made || name === param) made[name] = thingFor(action.name, name);
   return made;
 }
-const takesId = ({ params }: (typeof actions)[number]) => "id" in (params.properties ?? {}) || "assetIds" in (params.properties ?? {});
+const takesId = (action: Action) => namesOf(action).some((name) => action.params.required?.includes(name));
+
+interface Outcome {
+  answer?: unknown;
+  type?: string;
+  code?: number;
+  /** What is said to be wrong with. */
+  pointers?: string[];
+}
 
 /** What an action answers or refuses with. */
-async function outcome(action: (typeof actions)[number], claim?: string): Promise<{ answer?: unknown; type?: string; code?: number }> {
+async function outcome(action: Action, claim?: string, param?: string): Promise<Outcome> {
   try {
-    return { answer: await node.broker.call<unknown, object>(action.name, paramsOf(action), claim ? { meta: { claim } } : {}) };
+    return { answer: await node.broker.call<unknown, object>(action.name, paramsOf(action, param), claim ? { meta: { claim } } : {}) };
   } catch (error) {
-    return { type: (error as { type: string }).type, code: (error as { code: number }).code };
+    const { type, code, data } = error as { type: string; code: number; data?: { faults?: { pointer: string }[] } };
+    return { type, code, ...(data?.faults && { pointers: data.faults.map(({ pointer }) => pointer) }) };
   }
 }
+/** The list that an answer is or holds. */
+const listOf = (answer: unknown): unknown[] | undefined =>
+  Array.isArray(answer) ? answer : (answer as { data?: unknown[] } | undefined)?.data;
 const closed = () => actions.filter(({ permission }) => permission !== "public");
 
 describe("every action of every service", () => {
@@ -165,11 +231,30 @@ describe("every action of every service", () => {
 
   it("has no thing of another organisation, though its id is known", async () => {
     const claim = await claimOf(other, permissions);
-    for (const action of closed().filter(takesId)) {
-      const { answer, code } = await outcome(action, claim);
-      const empty = Array.isArray(answer) && answer.length === 0;
-      expect({ name: action.name, answer, code: empty ? 404 : code }).toMatchObject({ name: action.name, code: 404 });
+    let asked = 0;
+    for (const action of closed())
+      for (const param of namesOf(action)) {
+        const { answer, code, pointers } = await outcome(action, claim, param);
+        const unknown = listOf(answer)?.length === 0 || (code === 422 && pointers?.some((pointer) => pointer.startsWith(`/${param}`)));
+        expect({ name: action.name, param, answer, code: unknown ? 404 : code }).toMatchObject({ name: action.name, param, code: 404 });
+        asked++;
+      }
+    expect(asked).toBeGreaterThan(40);
+  });
+
+  it("catalogues no object of another organisation as an upload", async () => {
+    const { rows } = await world.admin.query<{ id: string; storageKey: string }>(
+      `select id, storage_key as "storageKey" from sync.packs where tenant_id = $1`,
+      [ours],
+    );
+    const record = actions.find(({ name }) => name === "sync.uploads.record")!;
+    const made = paramsOf(record) as { parts: object[] };
+    for (const pack of rows) {
+      const params = { ...made, path: "theirs.jpg", parts: [{ ...made.parts[0], ...pack }] };
+      const meta = { claim: await claimOf(other, permissions) };
+      await expect(node.broker.call(record.name, params, { meta })).rejects.toMatchObject({ type: "FORBIDDEN", code: 403 });
     }
+    expect(rows.length).toBeGreaterThan(0);
   });
 
   it("shows nothing of one organisation in the lists of another", async () => {
@@ -179,21 +264,22 @@ describe("every action of every service", () => {
       const { answer, type } = await outcome(action, claim);
       const told = JSON.stringify(answer) ?? "";
       expect({ name: action.name, type, told: secrets.filter((secret) => told.includes(secret)) }).toEqual({ name: action.name, told: [] });
-      const list = Array.isArray(answer) ? answer : (answer as { data?: unknown[] }).data;
+      const list = listOf(answer);
       if (list) expect({ name: action.name, list }).toEqual({ name: action.name, list: [] });
     }
   });
 
   it("does find those things for their own organisation", async () => {
     const claim = await claimOf(ours, permissions);
-    const reads = closed().filter(
-      (action) => takesId(action) && (action.rest ? [action.rest].flat()[0]!.startsWith("GET") : action.idempotent),
-    );
-    expect(reads.length).toBeGreaterThan(8);
-    for (const action of reads) {
-      const { answer, ...refusal } = await outcome(action, claim);
-      expect({ name: action.name, found: answer !== undefined, ...refusal }).toEqual({ name: action.name, found: true });
-    }
+    const reads = closed().filter((action) => (action.rest ? [action.rest].flat()[0]!.startsWith("GET") : action.idempotent));
+    let found = 0;
+    for (const action of reads)
+      for (const param of namesOf(action)) {
+        const { answer, ...refusal } = await outcome(action, claim, param);
+        expect({ name: action.name, param, found: answer !== undefined, ...refusal }).toEqual({ name: action.name, param, found: true });
+        found++;
+      }
+    expect(found).toBeGreaterThan(14);
   });
 });
 

@@ -4,11 +4,10 @@ import type { KnownContent } from "./pull.ts";
 
 const pageSize = 5_000;
 
-/** What the catalogue has of a source, in byte order of the path, page by page. */
+/** What the catalogue has of a source, in byte order of the path, page by page; the next page is read while one is worked on. */
 export async function* knownAssets(database: Database, tenantId: string, sourceId: string): AsyncGenerator<Known[]> {
-  let after = "";
-  for (;;) {
-    const page = await database.tenant(tenantId, (em) =>
+  const read = (after: string) => {
+    const page = database.tenant(tenantId, (em) =>
       rows<Known>(
         em,
         `select id as "assetId", path, fingerprint, gone_at is not null as gone
@@ -16,10 +15,14 @@ export async function* knownAssets(database: Database, tenantId: string, sourceI
         [tenantId, sourceId, after],
       ),
     );
+    // Met where it is awaited; a reader that leaves early never asks.
+    page.catch(() => {});
+    return page;
+  };
+  for (let next: Promise<Known[]> | undefined = read(""); next;) {
+    const page: Known[] = await next;
+    next = page.length < pageSize ? undefined : read(page.at(-1)!.path);
     if (page.length) yield page;
-    const last = page.at(-1);
-    if (!last || page.length < pageSize) return;
-    after = last.path;
   }
 }
 

@@ -61,7 +61,10 @@ export const jobOptions = strict({
     }),
   ),
   compression: Type.Optional(
-    Type.Enum(["auto", "off"], { description: "Whether what is worth it is compressed (zstd) before sealing; auto when left out." }),
+    Type.Enum(["auto", "on", "off"], {
+      description:
+        "Whether what is worth it is compressed (zstd) before sealing: auto where source or vault are across a network, so that it saves time, on everywhere. auto when left out.",
+    }),
   ),
   limits: Type.Optional(
     strict({

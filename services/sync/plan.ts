@@ -135,7 +135,11 @@ export async function* plan(entries: Pages<Entry>, rows: Pages<Known>, rules: Pl
     } else fetch(entry, "changed", row);
   };
 
+  // Both sides begin at the same time.
+  const first = known.load();
+  first.catch(() => {});
   for await (const page of entries) {
+    await first;
     for (const entry of page) {
       if (before && comparePaths(before, entry.path) >= 0) throw disorder("The listing", before, entry.path);
       before = entry.path;
@@ -163,6 +167,7 @@ export async function* plan(entries: Pages<Entry>, rows: Pages<Known>, rules: Pl
     yield decisions;
     decisions = [];
   }
+  await first;
   for (let row = known.peek() ?? (await known.load()); row; row = known.peek() ?? (await known.load())) {
     missing(row);
     known.take();

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { failureType, isRetryable, messageOf } from "../../config/errors.ts";
 import type { Lease } from "../../mixins/actor.ts";
 import { row } from "../../mixins/database.ts";
+import type { StoreOptions } from "../../mixins/vault/store.ts";
 import { waitingTypes } from "../../mixins/mailbox.ts";
 import { knownContent } from "./catalogue.ts";
 import { inLanes, waitingBatches } from "./lanes.ts";
@@ -65,7 +66,7 @@ async function pullBatch(workshop: Workshop, lease: Lease, job: Job, number: num
         store,
         items,
         strict: job.approved,
-        compress: job.options.compression !== "off",
+        compress: compresses(job, store),
         parts: items.length === 1 && items[0]!.size >= batchLimits.largeFrom ? await storedParts(database, job, number) : [],
       };
       const result = await threads.work("pull", request, lease.signal, async (question) => {
@@ -84,4 +85,10 @@ async function pullBatch(workshop: Workshop, lease: Lease, job: Job, number: num
       await pause(250 * 2 ** attempt, undefined, { signal: lease.signal });
     }
   }
+}
+
+/** From a folder into a folder it costs more time than it saves: two cores compress less than they seal. */
+function compresses(job: Job, store: StoreOptions): boolean {
+  const { compression = "auto" } = job.options;
+  return compression === "on" || (compression === "auto" && (job.source!.host !== "" || !store.url.startsWith("file:")));
 }

@@ -138,8 +138,9 @@ export async function startOpenSsh({ config = [], keyboard = false, sftp = sftpS
   const running = launch({
     name: "sshd",
     dataDir: folder,
-    command: "unshare",
-    args: ["--mount", "--propagation", "private", "sh", "-c", inside, folder],
+    // It ends with this process, however that ends.
+    command: "setpriv",
+    args: ["--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "sh", "-c", inside, folder],
     env: process.env,
     cwd: folder,
   });

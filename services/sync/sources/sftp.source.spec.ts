@@ -165,6 +165,7 @@ describe("An SFTP address", () => {
 
   it.each([
     ["sftp://files.example.com/a/b/", "sftp://ann@files.example.com/a/b", "files.example.com:22", "/a/b"],
+    ["sftp://files.example.com:22//a/./b/../c", "sftp://ann@files.example.com/a/c", "files.example.com:22", "/a/c"],
     ["SFTP://FILES.example.com:2222", "sftp://ann@files.example.com:2222/", "files.example.com:2222", "/"],
     ["sftp://files.example.com/~/a b", "sftp://ann@files.example.com/~/a%20b", "files.example.com:22", "a b"],
     ["sftp://files.example.com/~", "sftp://ann@files.example.com/~/", "files.example.com:22", ""],
@@ -289,7 +290,7 @@ describe("Logging in to an SFTP server", () => {
     );
     await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
     const { port } = web.address() as AddressInfo;
-    const elsewhere = (to: number) => specOf(server, "/", { host: `127.0.0.1:${to}` });
+    const elsewhere = (to: number) => specOf(server, "/", { host: `127.0.0.1:${to}`, silence: 300 });
     await expect(check(elsewhere(port))).rejects.toMatchObject({ type: "SOURCE_UNREACHABLE", retryable: true });
     await new Promise((resolve) => web.close(resolve));
     await expect(check(elsewhere(port))).rejects.toMatchObject({
@@ -436,6 +437,25 @@ describe("A folder on an SFTP server", () => {
     await expect(listed(source)).rejects.toMatchObject({ type: "SOURCE_MISSING" });
   });
 
+  it("reports paths too long for the catalogue", async () => {
+    const long = ["a", ...Array.from({ length: 8 }, () => "n".repeat(250)), "file"].join("/");
+    put(root, long);
+    put(root, "b");
+    expect(await problems()).toEqual([
+      [`${long.slice(0, -4)}`, "SOURCE_ITEM_UNSUPPORTED", undefined],
+      ["b", undefined, undefined],
+    ]);
+  });
+
+  it("has no file that holds more than it says", async () => {
+    const system = await openSource({ ...spec, root: "/proc/sys/kernel" });
+    const opened = await system.open("ostype");
+    expect(await opened.read(Buffer.alloc(100))).toBe(0);
+    expect(() => opened.verify()).toThrow(expect.objectContaining({ type: "SOURCE_CHANGED" }));
+    opened.close();
+    system.close();
+  });
+
   it("shows a fetch of a file that was just written as one to be repeated", async () => {
     put(root, "fresh", "x", 0);
     const [entry] = await listed(source);
@@ -497,9 +517,9 @@ describe("A folder on an SFTP server", () => {
 
     it("notices that it changes while it is read", async () => {
       const changes: (() => void)[] = [
+        () => utimesSync(join(root, "large"), 1, 1),
         () => appendFileSync(join(root, "large"), "more"),
         () => truncateSync(join(root, "large"), 4 * 2 ** 20),
-        () => utimesSync(join(root, "large"), 1, 1),
       ];
       for (const change of changes) {
         const opened = await source.open("large");

@@ -108,10 +108,10 @@ export const calls = {
     done(session, type.extended, [Buffer.from("posix-rename@openssh.com"), from, to]),
   /** Returns when what was written is on the disk. Needs the extension fsync@openssh.com. */
   flush: (session: Session, handle: Uint8Array) => done(session, type.extended, [Buffer.from("fsync@openssh.com"), handle], FLUSH),
-  /** Bytes and files that the user may still add where `path` lies. Needs the extension statvfs@openssh.com. */
-  async free(session: Session, path: Uint8Array): Promise<{ bytes: number; files: number }> {
+  /** Bytes and files that the user may still add where `path` lies; files is null where they are not counted. Needs statvfs@openssh.com. */
+  async free(session: Session, path: Uint8Array): Promise<{ bytes: number; files: number | null }> {
     const { fields } = await expect(session, type.extended, [Buffer.from("statvfs@openssh.com"), path], type.extendedReply);
-    const [, fragment = 0, , , blocks = 0, , , files = 0] = Array.from({ length: 8 }, () => fields.long());
-    return { bytes: fragment * blocks, files };
+    const [, fragment = 0, , , blocks = 0, all = 0, , files = 0] = Array.from({ length: 8 }, () => fields.long());
+    return { bytes: fragment * blocks, files: all ? files : null };
   },
 };

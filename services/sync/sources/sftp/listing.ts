@@ -21,8 +21,12 @@ export interface Item {
   refusal: Error | undefined;
 }
 
+/** Entries of one folder that are held in memory, at 120 bytes each. */
+const MOST = 1_000_000;
 /** Questions for a large folder's next entries that are open at the same time; OpenSSH answers a hundred entries to each. */
 const QUESTIONS = 4;
+/** Links that are followed at the same time. */
+const LINKS = 64;
 
 /**
  * What is in a folder, in order; links stand for what they lead to. SFTP tells size and time with the names, so nothing else is asked for
@@ -39,8 +43,13 @@ export async function itemsIn(session: Session, root: Buffer, prefix: string, si
       const item = itemOf(nameOfBytes(name), kindOf(attrs, line), attrs);
       if (item) items.push(item);
     }
+    if (items.length > MOST) throw errors.sourceUnsupported(`The folder has more than ${MOST} entries.`);
   }
-  await Promise.all(items.filter(({ kind }) => kind === "link").map((item) => follow(session, root, prefix, item)));
+  const links = items.filter(({ kind }) => kind === "link");
+  for (let at = 0; at < links.length; at += LINKS) {
+    signal?.throwIfAborted();
+    await Promise.all(links.slice(at, at + LINKS).map((item) => follow(session, root, prefix, item)));
+  }
   return ordered(items);
 }
 
@@ -68,9 +77,9 @@ function itemOf(name: string, kind: Kind, { size, modified }: Attrs): Item | und
   if (name === "." || name === "..") return undefined;
   const item = { name, kind, size, modified, linked: false, refusal: undefined };
   // A name like this would lead elsewhere wherever it is written to; no honest server has one.
-  if (!name || name.includes("/")) {
+  if (!name || /[/\0]/.test(name)) {
     const refusal = errors.sourceUnsupported(`The SFTP server lists the name ${JSON.stringify(name)}, which is none.`);
-    return { ...item, name: name.replaceAll("/", "%2F") || "%", kind: "other", refusal };
+    return { ...item, name: name.replaceAll("/", "%2F").replaceAll("\0", "%00") || "%", kind: "other", refusal };
   }
   if (isPart(name)) return { ...item, kind: "part" };
   return kind === "folder" ? { ...item, name: `${name}/` } : item;

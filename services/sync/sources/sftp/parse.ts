@@ -29,7 +29,7 @@ export async function parse(uri: URL, given: SftpAccess, options: ParseOptions):
   if (root.includes("\0")) faults.push({ pointer: "/input", detail: "must not hold a NUL" });
   if (faults.length) throw errors.invalid(faults);
 
-  const place = new URL(`sftp://${host}${uri.port && `:${uri.port}`}`);
+  const place = new URL(`sftp://${host}${uri.port && uri.port !== "22" ? `:${uri.port}` : ""}`);
   return {
     kind: "sftp",
     // The account is part of what a source is: another may see other folders under the same name.

@@ -81,7 +81,8 @@ export function poolOf(connect: Connect): Pool {
             const mayPass = session ? session.lost === error : times > 0 ? isUnreachable(error) : wasDropped(error);
             if (!mayPass || times === AGAIN) throw error;
           }
-          await pause(BACKOFF * 2 ** times, undefined, { ...(signal && { signal }), ref: true });
+          // Its own way of being aborted would hide the signal's reason.
+          await pause(BACKOFF * 2 ** times, undefined, { signal }).catch(() => {});
         }
       } finally {
         working--;

@@ -3,13 +3,11 @@ import type { Opened } from "../source.ts";
 import { orAbort } from "./abort.ts";
 import { calls } from "./calls.ts";
 import { itemError } from "./faults.ts";
-import { fingerprintOf, kindOf, modifiedAt, placeOf, refuseOutside } from "./files.ts";
-import { flag, type Attrs } from "./packets.ts";
+import { fingerprintOf, modifiedAt } from "./files.ts";
+import { FIRST, openHandle, type Asked } from "./opening.ts";
+import type { Attrs } from "./packets.ts";
 import type { Pool } from "./pool.ts";
-import type { Session } from "./session.ts";
 
-/** Asked for with the opening itself, so that a small file costs two round trips. */
-const FIRST = 64 * 1024;
 /** Bytes asked for at a time: what every server gives at once. */
 const PIECE = 32 * 1024;
 /** Bytes that are under way at the same time: what a connection's window holds. */
@@ -20,22 +18,6 @@ const RESUMES = 3;
 /** A time this near to now may stand for two contents: SFTP gives whole seconds. */
 const TICK = 2000;
 
-interface Asked {
-  length: number;
-  answer: Promise<Buffer | null>;
-}
-
-/** A file open in a session. */
-interface Handle {
-  session: Session;
-  bytes: Buffer;
-  attrs: Attrs & { size: number };
-  /** Reads that are under way, in order. */
-  asked: Asked[];
-  /** What the file was after the last of them. */
-  after: Promise<Attrs> | undefined;
-}
-
 /**
  * Opens a file for reading. It goes on where it stood when a connection is lost, provided that the file is still the same.
  * @param root real path of the source's folder
@@ -44,7 +26,7 @@ interface Handle {
 export async function openFile(pool: Pool, root: Buffer, path: string, from: number, signal: AbortSignal | undefined): Promise<Opened> {
   const openAt = async (at: number) => {
     try {
-      return await pool.use((session) => start(session, root, path, at, signal), signal);
+      return await pool.use((session) => openHandle(session, root, path, at, signal), signal);
     } catch (error) {
       throw itemError(error, path);
     }
@@ -59,10 +41,13 @@ export async function openFile(pool: Pool, root: Buffer, path: string, from: num
   let rest: Buffer = Buffer.alloc(0);
   let resumes = 0;
   let after: Attrs | undefined;
+  /** There is more than its size says, as in files that a server makes up. */
+  let beyond = false;
 
   const changed = (now: Attrs) =>
     errors.sourceChanged(`${path} changed while it was read: ${fingerprintOf(attrs)} when opened, ${fingerprintOf(now)} now.`);
   const compare = (now: Attrs) => {
+    if (beyond) throw errors.sourceChanged(`${path} holds more than the ${size} bytes that it is said to have.`);
     if (fingerprintOf(now) !== fingerprintOf(attrs)) throw changed(now);
   };
 
@@ -95,6 +80,8 @@ export async function openFile(pool: Pool, root: Buffer, path: string, from: num
     }
     const bytes = await orAbort(next.answer, signal);
     handle.asked.shift();
+    beyond ||= (bytes?.length ?? 0) > next.length;
+    if (!next.length) return await take();
     if (!bytes?.length) {
       // It has become shorter.
       handle.asked = [];
@@ -157,31 +144,4 @@ export async function openFile(pool: Pool, root: Buffer, path: string, from: num
       calls.close(handle.session, handle.bytes).catch(() => {});
     },
   };
-}
-
-/** Opens a file and asks at once for what it is, for its first bytes and what it is after them: most files end there. */
-async function start(session: Session, root: Buffer, path: string, from: number, signal: AbortSignal | undefined): Promise<Handle> {
-  const place = placeOf(root, path);
-  // A link may have been put in the place of any folder since the listing.
-  const real = calls.real(session, place);
-  real.catch(() => {});
-  const bytes = await calls.open(session, place, flag.read);
-  const close = () => void calls.close(session, bytes).catch(() => {});
-  try {
-    refuseOutside(root, path, await real);
-    const stat = calls.fstat(session, bytes);
-    const first = calls.read(session, bytes, from, FIRST);
-    const after = calls.fstat(session, bytes);
-    for (const answer of [stat, first, after]) answer.catch(() => {});
-    const attrs = await stat;
-    signal?.throwIfAborted();
-    const { size } = attrs;
-    if (attrs.mode !== undefined && kindOf(attrs) !== "file") throw errors.sourceUnsupported(`${path} is not a regular file.`);
-    if (size === undefined) throw errors.sourceUnsupported(`The SFTP server does not tell the size of ${path}.`);
-    const length = Math.min(FIRST, Math.max(size - from, 0));
-    return { session, bytes, attrs: { ...attrs, size }, asked: length ? [{ length, answer: first }] : [], after };
-  } catch (error) {
-    close();
-    throw error;
-  }
 }

@@ -83,13 +83,15 @@ export async function* walk(pool: Pool, root: Buffer, { signal, after = "", onPa
     if (item.kind === "part") onPart?.(path, modifiedAt(item));
     if (item.kind === "part" || isPast(path)) continue;
     try {
-      if (item.kind === "folder") stack.push(await enter(folder, item));
+      const problem = pathProblem(path);
+      if (problem) page.push({ path, size: 0, modifiedAt: null, fingerprint: "", problem });
+      else if (item.kind === "folder") stack.push(await enter(folder, item));
       else page.push(fileEntry(path, item));
     } catch (error) {
       signal?.throwIfAborted();
       if (!isOfItem(error)) throw error;
       // Gone since its folder was listed: as if it had never been there.
-      if (statusOf(error) !== status.missing) page.push(problemEntry(path, error));
+      if (statusOf(error) !== status.missing) page.push(problemEntry(path, item, error));
     }
     if (page.length >= PAGE) {
       yield page;
@@ -103,14 +105,13 @@ function fileEntry(path: string, item: Item): Entry {
   if (item.refusal) throw item.refusal;
   if (item.kind !== "file") throw errors.sourceUnsupported(`${path} is neither a file nor a folder.`);
   if (item.size === undefined) throw errors.sourceUnsupported(`The SFTP server does not tell the size of ${path}.`);
-  const problem = pathProblem(path);
-  if (problem) return { path, size: 0, modifiedAt: null, fingerprint: "", problem };
   return { path, size: item.size, modifiedAt: modifiedAt(item), fingerprint: fingerprintOf(item) };
 }
 
-function problemEntry(path: string, error: unknown): Entry {
+function problemEntry(path: string, item: Item, error: unknown): Entry {
   const { type, message } = failureOf(itemError(error, path));
   // A refused link hides nothing: what it leads to is not part of the source. A folder that can't be read may hide anything.
-  const hides = path.endsWith("/") && type !== "SOURCE_ITEM_UNSUPPORTED" && type !== "SOURCE_NOT_ALLOWED";
+  const refused = item.linked && (type === "SOURCE_ITEM_UNSUPPORTED" || type === "SOURCE_NOT_ALLOWED");
+  const hides = item.kind === "folder" && !refused;
   return { path, size: 0, modifiedAt: null, fingerprint: "", problem: { type, message, ...(hides && { hides: path }) } };
 }

@@ -2,7 +2,6 @@ import { fork } from "node:child_process";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
 import { client } from "../../scripts/client.ts";
 import { readCluster, root } from "../../scripts/cluster.ts";
 import { freePort } from "../../scripts/servers/memory.ts";
@@ -19,8 +18,8 @@ export interface BenchCluster {
 }
 
 export interface Tenant {
-  /** Syncs a folder; the wall time is from accepted to completed, the CPU that of all nodes and servers. */
-  sync(folder: string): Promise<Cost & { job: JobView }>;
+  /** Syncs a place, given as POST /sync/jobs takes it; the wall time is from accepted to completed, the CPU that of all nodes and servers. */
+  sync(request: { input: string }): Promise<Cost & { job: JobView }>;
 }
 
 const ended = new Set(["completed", "completed_with_errors", "failed", "cancelled"]);
@@ -58,9 +57,9 @@ export async function startCluster(dataDir: string, roots: string): Promise<Benc
       const { key } = await client(api, { authorization: `Bearer ${token}` }).post<{ key: string }>("/api/v1/keys", { name: "bench" });
       const edge = client(api, { "x-api-key": key });
       return {
-        async sync(folder) {
+        async sync(request) {
           const before = clusterCpu(dataDir);
-          let job = await edge.post<JobView>("/api/v1/trigger", { input: pathToFileURL(folder).href, options: { analyse: false } });
+          let job = await edge.post<JobView>("/api/v1/trigger", { ...request, options: { analyse: false } });
           while (!ended.has(job.status)) {
             await sleep(50);
             job = await edge.get<JobView>(`/api/v1/sync/jobs/${job.id}`);

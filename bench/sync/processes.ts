@@ -1,6 +1,9 @@
-import { spawnSync } from "node:child_process";
+import { execFile as execFileCallback, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
+
+const execFile = promisify(execFileCallback);
 
 /** Ticks of /proc/PID/stat per second; 100 on every Linux that Node runs on. */
 const ticks = 100;
@@ -50,16 +53,17 @@ export interface Cost {
 }
 
 /** Runs a program to its end and says what it cost, in seconds. @throws with its output when it fails. */
-export function timed(command: string[], env: Record<string, string>): Cost {
+export async function timed(command: string[], env: Record<string, string>): Promise<Cost> {
   const started = performance.now();
-  // `times` tells the CPU of a shell's children; Node has no call for that.
-  const { status, stdout, stderr } = spawnSync("sh", ["-c", '"$@" >/dev/null; code=$?; times; exit $code', "sh", ...command], {
-    env: { ...process.env, ...env },
-    encoding: "utf8",
+  // `times` tells the CPU of a shell's children; Node has no call for that. Not waited for synchronously: a source may be a server of this process.
+  const { stdout } = await execFile("sh", ["-c", '"$@" >/dev/null; code=$?; times; exit $code', "sh", ...command], {
+    // A bundle of certificates that the environment names for AWS makes rclone refuse any S3.
+    env: { ...process.env, AWS_CA_BUNDLE: undefined, ...env },
     maxBuffer: 64 * 1024 * 1024,
+  }).catch((error: { code?: unknown; stderr?: string }) => {
+    throw new Error(`${command.join(" ")} ended with ${String(error.code)}: ${error.stderr?.slice(-2000) ?? ""}`);
   });
   const wall = (performance.now() - started) / 1000;
-  if (status !== 0) throw new Error(`${command.join(" ")} ended with ${status}: ${stderr.slice(-2000)}`);
   const children = stdout.trim().split("\n").at(-1) ?? "";
   const cpu = [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
     (sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds),
@@ -68,4 +72,4 @@ export function timed(command: string[], env: Record<string, string>): Cost {
   return { wall, cpu };
 }
 
-export const installed = (command: string): boolean => spawnSync(command, ["version"], { stdio: "ignore" }).status === 0;
+export const installed = (command: string): boolean => spawnSync("sh", ["-c", `command -v ${command}`], { stdio: "ignore" }).status === 0;

@@ -73,13 +73,15 @@ export async function startFtpd(
   const [user, password] = ["camille", randomBytes(12).toString("hex")];
   const [program, ...args] = command({ folder, at, port, range: [first, first + RANGE], user, password, home, certificates });
   const running = launch({ name, dataDir: folder, command: program, args, env: process.env, cwd: folder });
-  const serving = () => sessionOf(running.pid).filter((pid) => pid !== running.pid);
+  const serving = () => descendantsOf(running.pid);
   const cut = () => {
     for (const pid of serving()) kill(pid);
   };
   const close = async () => {
+    // Those that serve do not end with it; and it must not start another meanwhile.
+    kill(running.pid, "SIGSTOP");
     cut();
-    await running.stop(2000);
+    await running.stop(0);
     rmSync(folder, { recursive: true, force: true });
   };
   await untilReady(running, () => listens(port)).catch(async (error: unknown) => {
@@ -115,16 +117,17 @@ function listens(port: number): Promise<void> {
   });
 }
 
-/** Every process of a session: `launch` gives each server one of its own. */
-const sessionOf = (leader: number): number[] =>
-  spawnSync("ps", ["--sid", String(leader), "-o", "pid="], { encoding: "utf8" })
-    .stdout.split("\n")
-    .filter(Boolean)
-    .map(Number);
+/** Every process that comes from another. */
+function descendantsOf(pid: number): number[] {
+  const processes = spawnSync("ps", ["-e", "-o", "pid=,ppid="], { encoding: "utf8" }).stdout.trim().split("\n");
+  const pairs = processes.map((line) => line.trim().split(/\s+/).map(Number));
+  const below = (parent: number): number[] => pairs.flatMap(([child, of]) => (of === parent ? [child!, ...below(child!)] : []));
+  return below(pid);
+}
 
-function kill(pid: number): void {
+function kill(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch {
     // It had ended by itself.
   }

@@ -9,8 +9,11 @@ export interface Asked {
   first: Promise<Reply>;
   /** How it ended. */
   last: Promise<Reply>;
-  /** The server's last word is due within so many milliseconds. */
-  due(patience: number): void;
+  /**
+   * The server's last word is due within so many milliseconds.
+   * @param dropped its data connection was closed early: whatever comes next is the last word (Pure-FTPd ends with a 150 then)
+   */
+  due(patience: number, dropped?: boolean): void;
 }
 
 /** The conversation with a server. Commands may be asked while others are unanswered: see `Session.askAll`. */
@@ -33,6 +36,7 @@ interface Question {
   last: PromiseWithResolvers<Reply>;
   /** The server has begun a transfer; what it says next comes when that is over. */
   flowing: boolean;
+  dropped: boolean;
 }
 
 /** Servers that said they have no room for one more connection: a later try may get through. */
@@ -76,7 +80,7 @@ export function startControl(socket: Socket, host: string, silence: number): Con
     // Taken for an answer to what is asked next, it would put all that follow in the wrong place.
     if (!question) return end(errors.sourceUnreachable(`${host} speaks without being asked: ${wordsOf(reply)}`));
     question.first.resolve(reply);
-    question.flowing = reply.code < 200;
+    question.flowing = reply.code < 200 && !question.dropped;
     if (question.flowing) return;
     questions.shift();
     question.last.resolve(reply);
@@ -97,10 +101,11 @@ export function startControl(socket: Socket, host: string, silence: number): Con
 
   const question = (): Asked => {
     if (!questions.length) watch.refresh();
-    const asked: Question = { first: Promise.withResolvers(), last: Promise.withResolvers(), flowing: false };
+    const asked: Question = { first: Promise.withResolvers(), last: Promise.withResolvers(), flowing: false, dropped: false };
     for (const { promise } of [asked.first, asked.last]) promise.catch(() => {});
     questions.push(asked);
-    const due = (patience: number) => {
+    const due = (patience: number, dropped = false) => {
+      asked.dropped = dropped;
       const late = () => end(errors.sourceUnreachable(`${host} has said nothing for ${patience} ms.`));
       const timer = setTimeout(late, patience);
       asked.last.promise.catch(() => {}).finally(() => clearTimeout(timer));

@@ -1,6 +1,6 @@
 import { errors } from "../../../../config/errors.ts";
 import { timeOf } from "../source.ts";
-import { accepted, isUnknown, refusal } from "./faults.ts";
+import { accepted, isUnknown } from "./faults.ts";
 import type { Reply } from "./replies.ts";
 import { ask, askAll, placeOf, type Session } from "./session.ts";
 
@@ -115,7 +115,7 @@ export async function completeAll(session: Session, files: readonly { path: stri
 
 function factsOf({ spec }: Session, { size, modified, unique = "" }: Listed, replies: Reply[]): Facts {
   const texts = replies.map((reply) => {
-    if (isUnknown(refusal(reply))) {
+    if (isUnknown(reply.code)) {
       throw errors.sourceUnsupported(
         `${spec.host} tells neither by MLST nor by SIZE and MDTM what a file is: whether it has changed can't be known.`,
       );

@@ -28,7 +28,7 @@ export function refusedIsFine(error: unknown): undefined {
 }
 
 /** The server does not know the command at all. */
-export const isUnknown = (error: unknown): boolean => [500, 502, 504].includes(replyOf(error) ?? 0);
+export const isUnknown = (code: number | undefined): boolean => code === 500 || code === 502 || code === 504;
 
 type Make = (message: string, data?: undefined, cause?: unknown) => Error;
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { errors, failureType } from "../../../../config/errors.ts";
+import { orAbort } from "../sftp/abort.ts";
 import { connect } from "./connect.ts";
 import { isFull } from "./control.ts";
 import type { Habits, Session } from "./session.ts";
@@ -67,9 +68,12 @@ export function poolOf(spec: FtpSpec): Pool {
       if (free) continue;
       if (Date.now() > modestUntil) limit = spec.connections;
       if (all.size + opening < limit) {
+        const opened = open();
         try {
-          return await open();
+          return await orAbort(opened, signal);
         } catch (error) {
+          // Whoever waits for one next can have it.
+          if (signal?.aborted) opened.then(give, () => {});
           if (!isFull(error) || !(all.size + opening)) throw error;
           // It is content with those that are there.
           limit = Math.max(1, all.size + opening);

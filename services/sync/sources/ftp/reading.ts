@@ -43,8 +43,9 @@ interface Running {
  */
 export async function openFile(pool: Pool, path: string, from: number, signal: AbortSignal | undefined): Promise<Opened> {
   let running: Running | undefined = await start(pool, path, from, signal);
-  /** The session, once everything has come by it. */
+  /** The session, once the server has said that everything was sent. */
   let finished: Session | undefined;
+  let ended = false;
   const { facts } = running;
   const { size } = facts;
   let rest: Buffer = Buffer.alloc(0);
@@ -55,8 +56,8 @@ export async function openFile(pool: Pool, path: string, from: number, signal: A
   };
   signal?.addEventListener("abort", leave, { once: true });
 
-  const compare = (now: Facts) => {
-    if (fingerprintOf(now) === fingerprintOf(facts) && came === size) return;
+  const compare = (now: Facts, read: number) => {
+    if (fingerprintOf(now) === fingerprintOf(facts) && read === size) return;
     throw errors.sourceChanged(
       `${path} changed while it was read: ${fingerprintOf(facts)} when opened, ${fingerprintOf(now)} now; ${came} of ${size} bytes were read.`,
     );
@@ -64,29 +65,30 @@ export async function openFile(pool: Pool, path: string, from: number, signal: A
 
   /** What comes next; undefined at the end. */
   const next = async (): Promise<Buffer | undefined> => {
-    for (;;) {
-      const { session, transfer, chunks } = running!;
+    while (!ended) {
       try {
-        const step = await chunks.next();
-        if (!step.done) return step.value;
-        await transfer.done();
-        if (came >= size) {
-          finished = session;
-          return undefined;
+        if (!running) {
+          running = await start(pool, path, came, signal);
+          compare(running.facts, size);
         }
-        throw errors.sourceUnreachable(`${path} broke off at ${came} of ${size} bytes.`);
+        const step = await running.chunks.next();
+        if (!step.done) return step.value;
+        await running.transfer.done();
+        if (came < size) throw errors.sourceUnreachable(`${path} broke off at ${came} of ${size} bytes.`);
+        ended = true;
+        finished = running.session;
       } catch (error) {
         signal?.throwIfAborted();
         await giveBack(pool, running);
         running = undefined;
         // All of it has come; only the server's last word has not.
-        if (came === size) return undefined;
-        if (resumes++ === RESUMES) throw itemError(error, path, errors.sourceUnreachable);
-        await pause(BACKOFF * 2 ** (resumes - 1), undefined, { ...(signal && { signal }) });
+        ended = came === size;
+        const fault = itemError(error, path, errors.sourceUnreachable);
+        if (!ended && (failureType(fault) !== "SOURCE_UNREACHABLE" || resumes++ === RESUMES)) throw fault;
+        if (!ended) await pause(BACKOFF * 2 ** (resumes - 1), undefined, { ...(signal && { signal }) });
       }
-      running = await start(pool, path, came, signal);
-      if (fingerprintOf(running.facts) !== fingerprintOf(facts)) compare(running.facts);
     }
+    return undefined;
   };
 
   return {
@@ -97,7 +99,8 @@ export async function openFile(pool: Pool, path: string, from: number, signal: A
       let filled = 0;
       while (filled < into.length) {
         if (!rest.length) {
-          const more = running && !finished && came <= size ? await next() : undefined;
+          // More than the size is not asked for: `verify` tells that it has grown.
+          const more = came <= size ? await next() : undefined;
           if (!more) break;
           resumes = 0;
           came += more.length;
@@ -113,10 +116,11 @@ export async function openFile(pool: Pool, path: string, from: number, signal: A
     async verify() {
       try {
         // Whoever reads no more than the size has not seen the end.
-        if (running && !finished && came === size) await next();
-        compare(
-          await (finished && !finished.control.lost ? statFile(finished, path) : pool.use((session) => statFile(session, path), signal)),
-        );
+        if (came === size && !rest.length) await next();
+        const now = await (finished && !finished.control.lost
+          ? statFile(finished, path)
+          : pool.use((session) => statFile(session, path), signal));
+        compare(now, came);
       } catch (error) {
         signal?.throwIfAborted();
         throw itemError(error, path, errors.sourceChanged);
@@ -124,10 +128,9 @@ export async function openFile(pool: Pool, path: string, from: number, signal: A
     },
     close() {
       signal?.removeEventListener("abort", leave);
-      const last = running;
-      running = undefined;
+      ended = true;
       if (finished) pool.give(finished);
-      else if (last) void giveBack(pool, last);
+      else void giveBack(pool, running);
     },
   };
 }

@@ -99,7 +99,7 @@ export async function transfer(session: Session, commands: readonly string[], si
     accepted(await asked.first);
     const drop = async () => {
       socket.destroy();
-      asked.due(DROP);
+      asked.due(DROP, true);
       await asked.last.catch(() => {});
     };
     const done = async (patience = silenceOf(spec)) => {

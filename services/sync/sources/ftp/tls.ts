@@ -1,6 +1,7 @@
 import { isIP, type Socket } from "node:net";
-import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
+import { connect, createSecureContext, type PeerCertificate, type SecureContext, type TLSSocket } from "node:tls";
 import { errors, messageOf } from "../../../../config/errors.ts";
+import { silenceOf } from "../reach.ts";
 import type { FtpSpec } from "./spec.ts";
 
 /** The latest of the tickets by which a server knows a client again. */
@@ -16,6 +17,14 @@ export interface Secured {
 
 const hostOf = ({ host }: FtpSpec) => host.slice(0, host.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 
+/** Reading certificates takes longer than a handshake. */
+const contexts = new WeakMap<FtpSpec, SecureContext>();
+function contextOf(spec: FtpSpec): SecureContext {
+  const context = contexts.get(spec) ?? createSecureContext(spec.ca === undefined ? {} : { ca: spec.ca });
+  contexts.set(spec, context);
+  return context;
+}
+
 /**
  * Starts TLS on a connection. Data connections go on with the session of the control connection: servers take that for the proof that both
  * are of the same client, and many refuse others.
@@ -27,18 +36,22 @@ export function startTls(raw: Socket, spec: FtpSpec, ticket: Ticket): Secured {
     host,
     // A name, not an address, may be told to the server (RFC 6066 section 3).
     servername: isIP(host) ? "" : host,
-    ...(spec.ca !== undefined && { ca: spec.ca }),
+    secureContext: contextOf(spec),
     ...(ticket.latest && { session: ticket.latest }),
     // Judged below, where the certificate can still be shown.
     rejectUnauthorized: false,
   });
   socket.on("session", (session) => (ticket.latest = session));
   const ready = new Promise<void>((resolve, reject) => {
+    const silence = silenceOf(spec);
+    const patience = setTimeout(() => fail(errors.sourceUnreachable(`${spec.host} did not agree on TLS within ${silence} ms.`)), silence);
     const fail = (error: Error) => {
+      clearTimeout(patience);
       reject(error);
       socket.destroy();
     };
     socket.once("secureConnect", () => {
+      clearTimeout(patience);
       const fault = distrust(socket, spec);
       if (fault) fail(fault);
       else resolve();

@@ -85,7 +85,7 @@ export async function setTime(session: Session, path: string, time: number): Pro
   const command = features.has("MFMT") ? "MFMT" : "MDTM";
   if (!habits.setsTimes || time < 0) return;
   await ask(session, `${command} ${writeTime(time)} ${placeOf(session, path)}`).catch((error: unknown) => {
-    habits.setsTimes = !isUnknown(error) && command === "MFMT";
+    habits.setsTimes = !isUnknown(replyOf(error)) && command === "MFMT";
     refusedIsFine(error);
   });
 }

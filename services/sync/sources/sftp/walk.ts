@@ -67,7 +67,14 @@ export async function* walk(pool: Pool, root: Buffer, { signal, after = "", onPa
     readAhead(folder);
     const reading = folder.ahead.get(item);
     if (folder.ahead.delete(item)) ahead--;
-    return { prefix: path, real, linked: item.linked || folder.linked, items: await (reading ?? read(path)), next: 0, ahead: new Map() };
+    return {
+      prefix: path,
+      real,
+      linked: item.linked === true || folder.linked,
+      items: await (reading ?? read(path)),
+      next: 0,
+      ahead: new Map(),
+    };
   };
 
   const stack: Folder[] = [{ prefix: "", real: root, linked: false, items: await read(""), next: 0, ahead: new Map() }];

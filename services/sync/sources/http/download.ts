@@ -28,15 +28,15 @@ export async function download(client: Client, found: Found, path: string, begin
   const { facts: own } = stream;
   let listed: Facts;
   try {
+    if (begin > own.size) throw errors.sourceChanged(`${path} has ${own.size} bytes; reading was to go on from ${begin}.`);
     listed = found.listed(own);
   } catch (error) {
     stream.close();
     throw error;
   }
-  const expected = found.digest ?? (own.digest ? { value: own.digest, by: "the server" } : undefined);
-  const [algorithm = "", wanted = ""] = expected?.value.split(":") ?? [];
+  const [algorithm, wanted] = (listed.digest || own.digest).split(":");
   // The digest is of the whole file: a part of it proves nothing.
-  const hasher = expected && !begin ? createHash(algorithm) : undefined;
+  const hasher = algorithm && !begin ? createHash(algorithm) : undefined;
   const fresh = !listed.digest && own.modifiedAt !== null && Math.abs(stream.date - own.modifiedAt) < TICK;
   let rest: Buffer = Buffer.alloc(0);
   let received = begin;
@@ -68,7 +68,7 @@ export async function download(client: Client, found: Found, path: string, begin
       const got = hasher?.digest("hex");
       if (got === undefined || got === wanted) return;
       found.refuted?.();
-      throw errors.sourceChanged(`${path} has the ${algorithm} ${got}; ${expected!.by} says ${wanted}.`);
+      throw errors.sourceChanged(`${path} has the ${algorithm} ${got}; ${found.by ?? "the server"} says ${wanted}.`);
     },
     close: () => stream.close(),
   };
@@ -77,7 +77,7 @@ export async function download(client: Client, found: Found, path: string, begin
 async function openStream(client: Client, url: URL, path: string, begin: number, signal: AbortSignal | undefined): Promise<Stream> {
   let received = begin;
   let answer = await get(client, url, begin, signal);
-  if (answer.status === 416 && begin) return ended(await probe(client, url, path, signal), path, begin);
+  if (answer.status === 416 && begin) return ended(await probe(client, url, path, signal), begin);
   const whole = checked(client, answer, path, begin);
   if (!whole) return wholeStream(client, answer, path, begin);
   const { size } = whole;
@@ -186,8 +186,10 @@ async function wholeStream(client: Client, answer: Answer, path: string, begin: 
   return { facts, date: dateOf(answer), next, close() {} };
 }
 
-function ended(facts: Facts, path: string, begin: number): Stream {
-  if (facts.size !== begin) throw errors.sourceChanged(`${path} has ${facts.size} bytes; reading was to go on from ${begin}.`);
+/** Nothing is left of a file after `begin`. */
+function ended(facts: Facts, begin: number): Stream {
+  if (facts.size > begin)
+    throw errors.sourceUnreachable(`The server has no bytes from ${begin} on, and says that there are ${facts.size}.`);
   return { facts, date: Date.now(), next: () => Promise.resolve(undefined), close() {} };
 }
 

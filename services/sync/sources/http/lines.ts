@@ -29,6 +29,8 @@ export function namedIn(bytes: Buffer): Named[] {
     .toString("latin1")
     .replace(/^\u00ef\u00bb\u00bf/, "")
     .trimStart();
+  // A page that says "log in first" must not be taken for a manifest that has lost all its files.
+  if (start.startsWith("<")) throw new ManifestFault("it is HTML or XML");
   return start.startsWith("[") || start.startsWith("{") ? fromJson(bytes) : fromLines(bytes);
 }
 

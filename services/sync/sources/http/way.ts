@@ -18,8 +18,8 @@ export interface Found {
    * @throws SOURCE_CHANGED when the two contradict each other
    */
   listed(own: Facts): Facts;
-  /** What the content must be, "sha256:hex", and who says so. */
-  digest?: { value: string; by: string };
-  /** The content was something else. */
+  /** Who says the digest among those facts; the server when unset. */
+  by?: string;
+  /** The content was something else than the digest says. */
   refuted?(): void;
 }

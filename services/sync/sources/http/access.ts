@@ -1,6 +1,7 @@
-import { hash, X509Certificate } from "node:crypto";
+import { hash } from "node:crypto";
 import Type, { type Static } from "typebox";
 import { errors, type Fault } from "../../../../config/errors.ts";
+import { certificateFault } from "../certificate.ts";
 import { networkPlace } from "../reach.ts";
 import type { ParseOptions, Spec } from "../source.ts";
 import { portOf } from "./urls.ts";
@@ -105,12 +106,8 @@ const isEscaped = (path: string) => !/%(?![0-9a-f]{2})/i.test(path);
 function caFaults(ca: string, uri: URL): Fault[] {
   const pointer = "/http/ca";
   if (uri.protocol !== "https:") return [{ pointer, detail: "belongs to an https:// place alone" }];
-  try {
-    new X509Certificate(ca);
-    return [];
-  } catch {
-    return [{ pointer, detail: "must be a certificate in PEM, -----BEGIN CERTIFICATE-----" }];
-  }
+  const detail = certificateFault(ca);
+  return detail ? [{ pointer, detail }] : [];
 }
 
 const isText = (value: string) => /^[\t\x20-\x7e]*$/.test(value);

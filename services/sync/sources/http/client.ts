@@ -85,7 +85,8 @@ export function openClient(spec: HttpSpec): Client {
   /** @param at where it has got to: known to the caller also when it fails */
   async function follow(ask: Ask, at: { url: URL }): Promise<Answer> {
     let firm = ask.url;
-    placeOf(spec, firm);
+    // The source's own host was looked at when the source was made, and is again by each connection.
+    if (firm.origin !== own.origin) placeOf(spec, firm);
     for (let hops = 0; ; hops++) {
       const { url } = at;
       const answer: Answer = { ...(await once(ask, url)), firm };

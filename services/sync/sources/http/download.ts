@@ -123,8 +123,9 @@ async function openStream(client: Client, url: URL, path: string, begin: number,
       }
     },
     close() {
-      // A connection whose answer has come to its end is kept all the same.
-      answer.body.on("error", () => {}).destroy();
+      // One step more ends what has come to its end, which costs less than to destroy it.
+      if (received === size) body.next().catch(() => {});
+      else answer.body.on("error", () => {}).destroy();
     },
   };
 }

@@ -68,6 +68,8 @@ export function openClient(spec: HttpSpec): Client {
     const answer = await request(url, {
       dispatcher: agent,
       method: method as "GET",
+      // undici gives a connection up after a HEAD or a PROPFIND otherwise.
+      reset: false,
       headers: {
         "user-agent": "legendo-sync/1",
         accept: "*/*",

@@ -1,10 +1,11 @@
 import { MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { schemas, type SchemaName } from "./contracts.ts";
+import { functionsOf } from "../entities/functions.ts";
 import { ormOptions, roleOf, rolePassword } from "./orm.ts";
 
 /**
- * Brings every service's schema up to date: role, schema, migrations, grants. Safe to run at every start and from several nodes at once.
+ * Brings every service's schema up to date: role, schema, migrations, functions, grants. Safe to run at every start and from several nodes at once.
  * @param adminUrl a role that may create schemas and roles
  * @param clusterSecret from which the services' role passwords are derived
  * @param report called with a line per step
@@ -18,6 +19,7 @@ export async function migrate(adminUrl: string, clusterSecret: string, report: (
     for (const service of schemas) {
       await prepare(client, service, clusterSecret);
       const applied = await run(adminUrl, service);
+      for (const sql of functionsOf(service)) await client.query(sql);
       await grant(client, service);
       report(applied ? `${service}: ${applied} migration${applied === 1 ? "" : "s"} applied` : `${service}: up to date`);
     }
@@ -50,6 +52,7 @@ async function grant(client: pg.Client, service: SchemaName): Promise<void> {
   await client.query(`grant usage on schema ${schema} to ${role}`);
   await client.query(`grant select, insert, update, delete on all tables in schema ${schema} to ${role}`);
   await client.query(`grant usage on all sequences in schema ${schema} to ${role}`);
+  await client.query(`grant execute on all functions in schema ${schema} to ${role}`);
   await client.query(`revoke update, delete on ${schema}.events from ${role}`);
   await client.query(`revoke insert, update, delete on ${schema}.migrations from ${role}`);
 }

@@ -31,7 +31,8 @@ export const ormOptions = (service: SchemaName, clientUrl: string, pool = 8): Op
     discovery: { warnWhenNoEntities: false },
     // Each service's tables are compared on their own: the other services' schemas are none of its business.
     // PostgreSQL rewrites a policy's expression, so the comparison would never find it unchanged; new tables still get theirs.
-    schemaGenerator: { ignoreSchema: schemas.filter((other) => other !== service), ignorePolicies: true },
+    // Functions are made anew at every migrate (entities/functions.ts).
+    schemaGenerator: { ignoreSchema: schemas.filter((other) => other !== service), ignorePolicies: true, ignoreRoutines: true },
     pool: { min: 0, max: pool },
     driverOptions: { application_name: `legendo ${service}`, onPoolCreated: reclaimLost },
     migrations: {

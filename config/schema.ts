@@ -1,14 +1,15 @@
 import { MikroORM } from "@mikro-orm/postgresql";
 import { schemas } from "./contracts.ts";
+import { functionsOf } from "../entities/functions.ts";
 import { ormOptions } from "./orm.ts";
 
-/** The DDL of every service's tables as the entities declare them; needs no database. `entities/schema.sql` is its committed copy. */
+/** The DDL of every service's tables as the entities declare them, and of its functions; needs no database. `entities/schema.sql` is its committed copy. */
 export async function schemaSql(): Promise<string> {
   const parts: string[] = ["-- Today's tables, written from the entities by `node scripts/schema.ts`. A spec keeps this file honest.\n"];
   for (const service of schemas) {
     const orm = new MikroORM(ormOptions(service, "postgresql://127.0.0.1/none"));
     try {
-      parts.push(`\n-- ${service}\n`, await orm.schema.getCreateSchemaSQL({ wrap: false }));
+      parts.push(`\n-- ${service}\n`, await orm.schema.getCreateSchemaSQL({ wrap: false }), ...functionsOf(service));
     } finally {
       await orm.close();
     }

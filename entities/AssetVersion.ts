@@ -24,8 +24,8 @@ export const AssetVersion = defineEntity({
     createdAt: p.datetime().defaultRaw("now()"),
   },
   indexes: [
-    // Where assets have been before they moved, for a folder as it was.
-    { name: "asset_versions_moves", properties: ["tenantId", "path"], where: "change = 'moved'" },
+    // Which assets have moved since a moment: a folder as it was holds them too.
+    { name: "asset_versions_moves", properties: ["tenantId", "createdAt", "assetId"], where: "change = 'moved'" },
   ],
   policies: tenantPolicy(),
 });

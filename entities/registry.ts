@@ -5,6 +5,7 @@ import { AiThumbnail } from "./AiThumbnail.ts";
 import { ApiKey } from "./ApiKey.ts";
 import { Asset } from "./Asset.ts";
 import { AssetVersion } from "./AssetVersion.ts";
+import { AssetWords } from "./AssetWords.ts";
 import { Blob } from "./Blob.ts";
 import { durableTables } from "./durable/tables.ts";
 import { MirrorItem } from "./MirrorItem.ts";
@@ -45,6 +46,7 @@ const own = {
     SyncFailure,
     Asset,
     AssetVersion,
+    AssetWords,
     Blob,
     Pack,
     MirrorItem,

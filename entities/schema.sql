@@ -76,15 +76,23 @@ create policy "tenant_isolation" on "auth"."users" using (exists (select 1 from 
 -- sync
 
 create schema if not exists "sync";
-create table "sync"."assets" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "source_id" uuid not null, "path" text collate "C" not null, "name" text not null, "version" int not null default 1, "content_id" bytea not null, "size" bigint not null, "fingerprint" text not null, "modified_at" timestamptz null, "media_type" text null, "category" text null, "duplicate_of" uuid null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), "gone_at" timestamptz null, "removed_at" timestamptz null, primary key ("id"));
-create index "assets_tenant_id_created_at_id_index" on "sync"."assets" ("tenant_id", "created_at", "id");
-create index "assets_tenant_id_category_created_at_index" on "sync"."assets" ("tenant_id", "category", "created_at");
+create table "sync"."assets" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "source_id" uuid not null, "path" text collate "C" not null, "name" text collate "C" not null, "version" int not null default 1, "content_id" bytea not null, "size" bigint not null, "fingerprint" text not null, "modified_at" timestamptz null, "media_type" text null, "category" text null, "duplicate_of" uuid null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), "gone_at" timestamptz null, "removed_at" timestamptz null, primary key ("id"));
+create index "assets_source_id_created_at_index" on "sync"."assets" ("source_id", "created_at");
+create index "assets_source_id_updated_at_index" on "sync"."assets" ("source_id", "updated_at");
+create index "assets_source_id_name_id_index" on "sync"."assets" ("source_id", "name", "id");
+create index "assets_source_id_size_id_index" on "sync"."assets" ("source_id", "size", "id");
+create index "assets_by_category" on "sync"."assets" ("tenant_id", "category", "created_at") where category is not null;
+create index "assets_by_media_type" on "sync"."assets" ("tenant_id", "media_type", "created_at") where media_type is not null;
+create index "assets_gone" on "sync"."assets" ("source_id", "gone_at") where gone_at is not null;
 create index "assets_tenant_id_content_id_index" on "sync"."assets" ("tenant_id", "content_id");
 alter table "sync"."assets" add constraint "assets_tenant_id_source_id_path_unique" unique ("tenant_id", "source_id", "path");
 
 create table "sync"."asset_versions" ("asset_id" uuid not null, "version" int not null, "tenant_id" uuid not null, "change" text not null default 'stored', "path" text collate "C" not null default '', "content_id" bytea not null, "masked_checksum" bytea not null, "size" bigint not null, "modified_at" timestamptz null, "job_id" uuid not null, "created_at" timestamptz not null default now(), primary key ("asset_id", "version"));
-create index "asset_versions_moves" on "sync"."asset_versions" ("tenant_id", "path") where change = 'moved';
+create index "asset_versions_moves" on "sync"."asset_versions" ("tenant_id", "created_at", "asset_id") where change = 'moved';
 alter table "sync"."asset_versions" add constraint "asset_versions_change_check" check ("change" in ('stored', 'moved', 'touched', 'gone', 'returned'));
+
+create table "sync"."asset_words" ("asset_id" uuid not null, "tenant_id" uuid not null, "words" tsvector not null, primary key ("asset_id"));
+create index "asset_words_words" on "sync"."asset_words" using gin ("words");
 
 create table "sync"."blobs" ("tenant_id" uuid not null, "content_id" bytea not null, "part" int not null default 0, "pack_id" uuid not null, "position" bigint not null, "size" bigint not null, "stored_size" bigint not null default '0', "encoding" smallint not null default 0, primary key ("tenant_id", "content_id", "part"));
 create index "blobs_pack_id_index" on "sync"."blobs" ("pack_id");
@@ -144,7 +152,7 @@ create index "sync_jobs_source_id_created_at_index" on "sync"."sync_jobs" ("sour
 create index "sync_jobs_group" on "sync"."sync_jobs" ("group_id") where group_id is not null;
 create index "sync_jobs_schedule" on "sync"."sync_jobs" ("schedule_id", "created_at") where schedule_id is not null;
 alter table "sync"."sync_jobs" add constraint "sync_jobs_progress_percent" check (progress >= 0 and progress <= 100);
-alter table "sync"."sync_jobs" add constraint "sync_jobs_kind_check" check ("kind" in ('sync', 'mirror', 'restore', 'verify', 'repair', 'collect', 'rekey', 'expire'));
+alter table "sync"."sync_jobs" add constraint "sync_jobs_kind_check" check ("kind" in ('sync', 'upload', 'mirror', 'restore', 'verify', 'repair', 'collect', 'rekey', 'expire'));
 alter table "sync"."sync_jobs" add constraint "sync_jobs_mode_check" check ("mode" in ('incremental', 'full'));
 alter table "sync"."sync_jobs" add constraint "sync_jobs_status_check" check ("status" in ('waiting', 'queued', 'planning', 'awaiting_approval', 'running', 'paused', 'completed', 'completed_with_errors', 'failed', 'cancelled'));
 
@@ -176,6 +184,8 @@ alter table "sync"."assets" enable row level security;
 create policy "tenant_isolation" on "sync"."assets" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."asset_versions" enable row level security;
 create policy "tenant_isolation" on "sync"."asset_versions" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."asset_words" enable row level security;
+create policy "tenant_isolation" on "sync"."asset_words" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."blobs" enable row level security;
 create policy "tenant_isolation" on "sync"."blobs" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."mirror_items" enable row level security;
@@ -218,6 +228,20 @@ alter table "sync"."turns" enable row level security;
 create policy "tenant_isolation" on "sync"."turns" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."tenant_keys" enable row level security;
 create policy "tenant_isolation" on "sync"."tenant_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+
+create or replace function sync.words_query(wanted text) returns tsquery language sql stable set search_path = pg_catalog, pg_temp as $$
+  select string_agg('''' || word || '''' || case when octet_length(word) > 10 then ':*' else '' end, ' & ')::tsquery
+  from unnest(tsvector_to_array(array_to_tsvector(string_to_array(left((select nullif(current_setting('legendo.tenant', true), '')::uuid)::text, 8) || regexp_replace(lower(right(wanted, 500) collate "und-x-icu"), '[^[:alnum:]]+', ' ' || left((select nullif(current_setting('legendo.tenant', true), '')::uuid)::text, 8), 'g'), ' ')))) as word where length(word) > 8
+$$;
+
+create or replace function sync.assets_matching(wanted text, most int) returns setof uuid
+language sql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+  with found as materialized (
+    select w.asset_id, w.tenant_id from sync.asset_words w where w.words @@ (select sync.words_query(wanted)) limit most
+  )
+  select asset_id from found where tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid)
+$$;
+revoke all on function sync.assets_matching(text, int) from public;
 
 -- ai
 

@@ -7,7 +7,7 @@ import { ServiceBroker } from "moleculer";
 import { call, type ActionMap, type ActionName } from "../config/calls.ts";
 import type { Page } from "../config/action.ts";
 import type { Running } from "../scripts/servers/process.ts";
-import type { AssetView } from "../services/sync/assets.ts";
+import type { AssetView } from "../services/sync/catalogue/asset.ts";
 import type { JobView } from "../services/sync/job.ts";
 import type { TestDatabase } from "./database.ts";
 import { startProcess } from "./processes.ts";

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { call, type ActionMap, type ActionName } from "../config/calls.ts";
 import type { Permission } from "../config/contracts.ts";
-import type { AssetView } from "../services/sync/assets.ts";
+import type { AssetView } from "../services/sync/catalogue/asset.ts";
 import type { JobView } from "../services/sync/job.ts";
 import { testDatabase, type TestDatabase } from "./database.ts";
 import { testNode } from "./node.ts";

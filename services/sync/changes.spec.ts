@@ -11,7 +11,7 @@ import type { Permission } from "../../config/contracts.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { testNode, type TestNode } from "../../test/node.ts";
 import { startS3, type S3Double } from "../../test/s3/double.ts";
-import type { AssetView } from "./assets.ts";
+import type { AssetView } from "./catalogue/asset.ts";
 import type { JobView } from "./job.ts";
 
 const tenant = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";

@@ -5,7 +5,9 @@ import { errors } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
-import { assetById, listAssets, versionsOf, type AssetView, type VersionView } from "./assets.ts";
+import { assetById, type AssetView } from "./catalogue/asset.ts";
+import { listAssets } from "./catalogue/list.ts";
+import { versionsOf, type VersionView } from "./catalogue/versions.ts";
 import { ticketOf, ticketsOf, type AssetTicket } from "./tickets.ts";
 import { TenantKeyring } from "./tenantkey.ts";
 
@@ -13,26 +15,51 @@ type AssetsService = Host<WithDatabase & { keyring: TenantKeyring }>;
 const action = actionOf<AssetsService>();
 const byId = strict({ id: uuid("The asset.") });
 
+/** A cursor may hold a path. */
+const longPageParams = {
+  ...pageParams,
+  cursor: Type.Optional(Type.String({ maxLength: 8192, description: "The cursor of the page before." })),
+};
+const time = (description: string) => Type.Optional(Type.String({ format: "date-time", description }));
+const bytes = (description: string) => Type.Optional(Type.Integer({ minimum: 0, description }));
+
 export const actions = {
   list: action({
-    description: "Lists the organisation's assets, oldest first.",
+    description:
+      "Lists and searches the organisation's assets. A page for which very many assets had to be looked at may hold fewer than its limit, or none, and still have a next one.",
     rest: "GET /assets",
     permission: "assets:read",
     idempotent: true,
     params: strict({
-      ...pageParams,
+      ...longPageParams,
+      sort: Type.Optional(
+        Type.Enum(["created", "updated", "path", "name", "size"], { default: "created", description: "What they are sorted by." }),
+      ),
+      order: Type.Optional(Type.Enum(["asc", "desc"], { default: "asc", description: "Which way." })),
       category: Type.Optional(Type.String({ maxLength: 64, description: "Only assets of this category." })),
       mediaType: Type.Optional(Type.String({ maxLength: 128, description: "Only assets of this media type." })),
       prefix: Type.Optional(Type.String({ maxLength: 2048, description: "Only paths that start with this." })),
-      source: Type.Optional(Type.String({ maxLength: 4096, description: "Only assets of this source." })),
+      source: Type.Optional(Type.String({ maxLength: 4096, description: "Only assets of this source: its id or its URI." })),
       state: Type.Optional(
         Type.Enum(["present", "gone", "all"], { default: "present", description: "Whether the source still has them." }),
+      ),
+      minSize: bytes("Smallest size, bytes."),
+      maxSize: bytes("Largest size, bytes."),
+      modifiedAfter: time("Only what was modified at or after this time."),
+      modifiedBefore: time("Only what was modified before this time."),
+      search: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 200,
+          description: "Words that the path has, in any order and case, each from its beginning: holi finds Photos/Holiday_2019.jpg.",
+        }),
       ),
     }),
     async handler(ctx): Promise<Page<AssetView>> {
       const { tenantId } = caller(ctx);
-      const { limit = 50, state = "present", ...filter } = ctx.params;
-      return await this.db.tenant(tenantId, (em) => listAssets(em, env.CLUSTER_SECRET, tenantId, { ...filter, limit, state }));
+      const { limit = 50, state = "present", sort = "created", order = "asc", ...filter } = ctx.params;
+      const list = { ...filter, limit, state, sort, order };
+      return await this.db.tenant(tenantId, (em) => listAssets(em, env.CLUSTER_SECRET, tenantId, list));
     },
   }),
 
@@ -48,15 +75,16 @@ export const actions = {
   }),
 
   versions: action({
-    description: "Lists an asset's versions with their checksums, newest first.",
+    description: "Lists the states an asset has had, with what changed and the content's checksum, newest first.",
     rest: "GET /assets/:id/versions",
     permission: "assets:read",
     idempotent: true,
-    params: byId,
-    async handler(ctx): Promise<VersionView[]> {
+    params: strict({ ...pageParams, ...byId.properties }),
+    async handler(ctx): Promise<Page<VersionView>> {
       const { tenantId } = caller(ctx);
+      const { limit = 50, ...rest } = ctx.params;
       const keys = await this.keyring.of(tenantId);
-      return await this.db.tenant(tenantId, (em) => versionsOf(em, keys, ctx.params.id));
+      return await this.db.tenant(tenantId, (em) => versionsOf(em, env.CLUSTER_SECRET, keys, { ...rest, limit }));
     },
   }),
 

@@ -11,7 +11,7 @@ import type { Permission } from "../../config/contracts.ts";
 import type { Vault } from "../../mixins/vault/ticket.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { testNode, type TestNode } from "../../test/node.ts";
-import type { AssetView } from "./assets.ts";
+import type { AssetView } from "./catalogue/asset.ts";
 import type { JobView } from "./job.ts";
 
 const tenant = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
@@ -108,8 +108,8 @@ describe("a sync of a folder", () => {
       if (asset.path.startsWith("many/") && !asset.path.endsWith("7.txt")) continue;
       expect({ path: asset.path, bytes: (await content(asset.id)).equals(files[asset.path]!) }).toEqual({ path: asset.path, bytes: true });
     }
-    const [version] = await as(tenant, "sync.assets.versions", { id: catalogued.find((asset) => asset.path === "a.txt")!.id });
-    expect(version).toMatchObject({ version: 1, size: 5, sha256: createHash("sha256").update("alpha").digest("hex"), jobId: job.id });
+    const { data: versions } = await as(tenant, "sync.assets.versions", { id: catalogued.find((asset) => asset.path === "a.txt")!.id });
+    expect(versions[0]).toMatchObject({ version: 1, size: 5, sha256: createHash("sha256").update("alpha").digest("hex"), jobId: job.id });
   });
 
   it("transfers nothing again, and only what changed after an edit, keeping the earlier version readable", async () => {

@@ -4,7 +4,7 @@ import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
-import type { AssetView } from "./assets.ts";
+import type { AssetView } from "./catalogue/asset.ts";
 import { TenantKeyring, usableKeys } from "./tenantkey.ts";
 import { catalogueUpload, checkUploadPath, uploadedParams } from "./uploads.ts";
 

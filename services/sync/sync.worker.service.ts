@@ -8,6 +8,7 @@ import { openVault, storeOptions } from "../../mixins/vault/environment.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { jobActor } from "./actor.ts";
 import { recordAnalysis } from "./assets.ts";
+import { wordSubscriptions } from "./catalogue/words.ts";
 import { jobQueue } from "./queue.ts";
 import { Scheduler } from "./scheduler.ts";
 import { TenantKeyring } from "./tenantkey.ts";
@@ -44,6 +45,7 @@ export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler 
           type: "asset.analysed",
           commit: (em: Em, event) => recordAnalysis(em, (event as DomainEvent<"asset.analysed">).data.assets),
         },
+        ...wordSubscriptions,
       ],
     });
     this.scheduler = new Scheduler(this.db, this.logger);

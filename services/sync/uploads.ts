@@ -5,7 +5,7 @@ import { errors } from "../../config/errors.ts";
 import { bulk, row, type Em } from "../../mixins/database.ts";
 import type { TenantKeys } from "../../mixins/vault/keys.ts";
 import { storageKey } from "../../mixins/vault/store.ts";
-import { assetById, type AssetView } from "./assets.ts";
+import { assetById, type AssetView } from "./catalogue/asset.ts";
 import { createJob, type Author } from "./creating.ts";
 import { jobById } from "./job.ts";
 import { recordPack, recordUploaded } from "./record.ts";

@@ -74,6 +74,11 @@ const EnvSchema = Type.Object({
   VAULT_S3_REGION: Text("S3 region of the vault.", "us-east-1"),
   VAULT_S3_ACCESS_KEY_ID: Maybe("Access key of the vault's bucket."),
   VAULT_S3_SECRET_ACCESS_KEY: Maybe("Secret key of the vault's bucket."),
+  VAULT_COPY_URL: Maybe("Where a second copy of every pack is kept, like VAULT_URL, on other disks or with another provider."),
+  VAULT_COPY_S3_ENDPOINT: Maybe("S3 endpoint of the second copy; AWS when unset."),
+  VAULT_COPY_S3_REGION: Text("S3 region of the second copy.", "us-east-1"),
+  VAULT_COPY_S3_ACCESS_KEY_ID: Maybe("Access key of the second copy's bucket."),
+  VAULT_COPY_S3_SECRET_ACCESS_KEY: Maybe("Secret key of the second copy's bucket."),
 
   SYNC_FILE_ROOTS: Text("Comma-separated folders that file:// sources may read; none when empty.", ""),
   SYNC_WRITE_ROOTS: Text("Comma-separated folders that mirrors and restores may write to; none when empty.", ""),
@@ -83,6 +88,10 @@ const EnvSchema = Type.Object({
   ),
   SYNC_THREADS: Count("Worker threads per sync node that hash and seal.", 2, 1),
   SYNC_JOBS: Count("Sync jobs one node runs at the same time.", 2, 1),
+  SYNC_UPKEEP: Type.Boolean({
+    description: "Keep vaults in order by itself: collect weekly, read back 3 % and end what its retention has ended for daily.",
+    default: true,
+  }),
   SYNC_TENANT_JOBS: Count(
     "Sync jobs of one organisation that run at the same time in the whole cluster, unless it has a limit of its own.",
     4,

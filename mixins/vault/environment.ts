@@ -13,6 +13,19 @@ export const storeOptions = (env: Env): StoreOptions => ({
   ...(env.VAULT_S3_SECRET_ACCESS_KEY && { secretAccessKey: env.VAULT_S3_SECRET_ACCESS_KEY }),
 });
 
+/** The storage of the second copy, when there is to be one. */
+export const copyOptions = (env: Env): StoreOptions | undefined =>
+  env.VAULT_COPY_URL
+    ? {
+        url: env.VAULT_COPY_URL,
+        fsync: env.VAULT_FSYNC,
+        region: env.VAULT_COPY_S3_REGION,
+        ...(env.VAULT_COPY_S3_ENDPOINT && { endpoint: env.VAULT_COPY_S3_ENDPOINT }),
+        ...(env.VAULT_COPY_S3_ACCESS_KEY_ID && { accessKeyId: env.VAULT_COPY_S3_ACCESS_KEY_ID }),
+        ...(env.VAULT_COPY_S3_SECRET_ACCESS_KEY && { secretAccessKey: env.VAULT_COPY_S3_SECRET_ACCESS_KEY }),
+      }
+    : undefined;
+
 /** The vault that the environment names. */
 export const openVault = async (env: Env): Promise<Vault> => ({
   keys: keyManager(env),

@@ -85,8 +85,8 @@ async function keepKnown(em: Em, tenantId: string, items: PulledItem[], placed: 
   const held = await bulk(
     em,
     `select 1 from sync.blobs where tenant_id = $1::uuid and part = 0
-       and content_id in (select decode(value, 'hex') from json_array_elements_text($2::json)) for key share`,
-    [tenantId, JSON.stringify([...known])],
+       and content_id = any($2::bytea[]) for key share`,
+    [tenantId, [...known].map((id) => `\\x${id}`)],
   );
   if (held.length < known.size)
     throw errors.contentVanished(`${known.size - held.length} contents were collected while they were found known.`);

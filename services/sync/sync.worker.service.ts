@@ -4,7 +4,7 @@ import { service, type Host } from "../../config/service.ts";
 import type { Em } from "../../mixins/database.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
-import { openVault, storeOptions } from "../../mixins/vault/environment.ts";
+import { copyOptions, openVault, storeOptions } from "../../mixins/vault/environment.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { jobActor } from "./actor.ts";
 import { recordAnalysis } from "./assets.ts";
@@ -25,6 +25,7 @@ export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler 
     // Says at once that the vault can't be written to, and clears what writers that were killed long ago left half done.
     const { store } = await openVault(env);
     await store.check().finally(() => store.close());
+    const copy = copyOptions(env);
     this.threads = openThreads({
       threads: env.SYNC_THREADS,
       onCrash: (error) => this.logger.error("A worker thread died and was replaced", error),
@@ -34,6 +35,7 @@ export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler 
       threads: this.threads,
       keyring: new TenantKeyring(this.db, keyManager(env)),
       store: storeOptions(env),
+      ...(copy && { copy }),
       window: env.SYNC_THREADS * batchesPerThread,
     };
     const queue = jobQueue({ tenant: env.SYNC_TENANT_JOBS, host: env.SYNC_HOST_JOBS });

@@ -25,8 +25,10 @@ export interface Threads {
 /** The works there are; the import is for their types alone. */
 interface Works {
   check: typeof import("./work/check.ts").default;
+  copy: typeof import("./work/copy.ts").default;
   pull: typeof import("./work/pull.ts").default;
   purge: typeof import("./work/purge.ts").default;
+  repack: typeof import("./work/repack.ts").default;
   sweep: typeof import("./work/sweep.ts").default;
   verify: typeof import("./work/verify.ts").default;
   push: typeof import("./work/push.ts").default;

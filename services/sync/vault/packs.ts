@@ -21,17 +21,15 @@ const blobColumns = `b.pack_id as "packId", encode(b.content_id, 'hex') as "cont
 
 /** Packs by id with all their blobs, in the order of their ids; those that are gone or doomed are left out. */
 export async function packsById(em: Em, ids: string[]): Promise<PackContents[]> {
-  const given = [JSON.stringify(ids)];
-  const among = "(select value::uuid from json_array_elements_text($1::json))";
   const packs = await bulk<PackRow>(
     em,
-    `select ${packColumns} from sync.packs p where p.id in ${among} and p.doomed_at is null order by p.id`,
-    given,
+    `select ${packColumns} from sync.packs p where p.id = any($1::uuid[]) and p.doomed_at is null order by p.id`,
+    [ids],
   );
   const blobs = await bulk<BlobRow>(
     em,
-    `select ${blobColumns} from sync.blobs b where b.pack_id in ${among} order by b.pack_id, b.position`,
-    given,
+    `select ${blobColumns} from sync.blobs b where b.pack_id = any($1::uuid[]) order by b.pack_id, b.position`,
+    [ids],
   );
   return together(packs, blobs);
 }
@@ -88,8 +86,9 @@ export async function switchBlobs(em: Em, tenantId: string, packId: string, move
     em,
     `update sync.blobs b set pack_id = $2::uuid, position = m.position, stored_size = coalesce(m.stored, b.stored_size), encoding = coalesce(m.encoding, b.encoding)
      from json_to_recordset($3::json) as m("contentId" text, part int, "from" uuid, position bigint, stored bigint, encoding int)
-     where b.tenant_id = $1::uuid and b.content_id = decode(m."contentId", 'hex') and b.part = m.part and b.pack_id = m."from" returning 1`,
-    [tenantId, packId, JSON.stringify(moved)],
+     where b.tenant_id = $1::uuid and b.content_id = decode(m."contentId", 'hex') and b.part = m.part and b.pack_id = m."from"
+       and b.pack_id = any($4::uuid[]) returning 1`,
+    [tenantId, packId, JSON.stringify(moved), [...new Set(moved.map(({ from }) => from))]],
   );
   return switched.length;
 }
@@ -102,8 +101,8 @@ export async function doomEmptied(em: Em, ids: string[]): Promise<number> {
   const doomed = await bulk(
     em,
     `update sync.packs p set doomed_at = now()
-     where p.id in (select value::uuid from json_array_elements_text($1::json)) and p.doomed_at is null and ${unreferred} returning 1`,
-    [JSON.stringify(ids)],
+     where p.id = any($1::uuid[]) and p.doomed_at is null and ${unreferred} returning 1`,
+    [ids],
   );
   return doomed.length;
 }

@@ -71,10 +71,6 @@ export async function sweepStretch(
 }
 
 async function namedPacks(em: Em, ids: string[]): Promise<Set<string>> {
-  const found = await bulk<{ id: string }>(
-    em,
-    `select id from sync.packs where id in (select value::uuid from json_array_elements_text($1::json))`,
-    [JSON.stringify(ids)],
-  );
+  const found = await bulk<{ id: string }>(em, `select id from sync.packs where id = any($1::uuid[])`, [ids]);
   return new Set(found.map(({ id }) => id));
 }

@@ -1,5 +1,5 @@
-import { Agent as HttpAgent, type AgentOptions } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent, type AgentOptions } from "node:https";
 import type { Socket } from "node:net";
 import { connect as secure, type ConnectionOptions } from "node:tls";
 import { dial } from "./reach.ts";

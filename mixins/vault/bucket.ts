@@ -21,6 +21,8 @@ export interface BucketOptions {
   lookup?: LookupFunction;
   /** http://user:password@host:port of a proxy that every connection goes through. */
   proxy?: string;
+  /** PEM of the authority that signed the endpoint's certificate; the public ones when unset. */
+  ca?: string;
 }
 
 export interface Bucket {
@@ -31,9 +33,9 @@ export interface Bucket {
 const CONNECT = 5_000;
 
 export async function openBucket(options: BucketOptions): Promise<Bucket> {
-  const { region, endpoint, pathStyle = endpoint !== undefined, credentials, silence = 30_000, lookup, proxy } = options;
+  const { region, endpoint, pathStyle = endpoint !== undefined, credentials, silence = 30_000, lookup, proxy, ca } = options;
   const sdk = await import("@aws-sdk/client-s3");
-  const sockets = { keepAlive: true, maxSockets: 64 };
+  const sockets = { keepAlive: true, maxSockets: 64, ...(ca && { ca }) };
   const direct = () => ({
     httpAgent: new HttpAgent({ ...sockets, ...(lookup && { lookup }) }),
     httpsAgent: new HttpsAgent({ ...sockets, ...(lookup && { lookup }) }),
@@ -116,11 +118,14 @@ export function bucketFault(error: unknown): BucketFault {
   return byName[name ?? ""] ?? byStatus[$metadata?.httpStatusCode ?? 0] ?? "unreachable";
 }
 
+/** What libraries add for who runs the program, not for who reads this. */
+const advice = /^@smithy\/node-http-handler - |; if the root CA is installed locally.*/g;
+
 /** "AccessDenied (403): the server's words", without addresses or keys. */
 export function bucketSays(error: unknown): string {
   const { name = "Error", message = String(error), $metadata } = error as SdkError;
   const status = $metadata?.httpStatusCode;
-  return `${name}${status ? ` (${status})` : ""}: ${message.replace(/^@smithy\/node-http-handler - /, "")}`;
+  return `${name}${status ? ` (${status})` : ""}: ${message.replace(advice, "")}`;
 }
 
 /** The region that a refused request should have gone to, if the server said so. */

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { listObjects, listVersions, xml } from "./listing.ts";
 import { deleteObject, etagOf, etagOfParts, findObject, putObject, type BucketTraits, type Stored, type StoredBucket } from "./objects.ts";
@@ -54,7 +56,9 @@ export interface S3DoubleOptions {
   /** Most keys on a listing's page. */
   pageSize?: number;
   /** Answers http://BUCKET.domain too. */
-  domain?: string;
+  domains?: string[];
+  /** Files of the certificate and its key: https then. */
+  tls?: { cert: string; key: string };
 }
 
 interface Call {
@@ -101,7 +105,7 @@ const none: Faults = {
   etagless: false,
 };
 
-export async function startS3({ buckets, pageSize = 1000, domain }: S3DoubleOptions): Promise<S3Double> {
+export async function startS3({ buckets, pageSize = 1000, domains = [], tls }: S3DoubleOptions): Promise<S3Double> {
   const faults = { ...none };
   const accessKeyId = "AKIADOUBLE";
   const secretAccessKey = randomUUID();
@@ -114,13 +118,14 @@ export async function startS3({ buckets, pageSize = 1000, domain }: S3DoubleOpti
   const uploads: S3Double["uploads"] = new Map();
   const requests: string[] = [];
 
-  const server = createServer((request, response) => {
+  const hear = (request: IncomingMessage, response: ServerResponse) => {
     void answer(request, response).catch((error: unknown) => {
       const code = error instanceof Refusal ? error.message : "InternalError";
       const text = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>The double says ${code}.</Message><StorageClass>GLACIER</StorageClass></Error>`;
       response.writeHead(statuses[code] ?? 500, { "content-type": "application/xml" }).end(request.method === "HEAD" ? undefined : text);
     });
-  });
+  };
+  const server = tls ? createSecureServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) }, hear) : createServer(hear);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const host = (request.headers.host ?? "").replace(/:\d+$/, "");
@@ -128,7 +133,8 @@ export async function startS3({ buckets, pageSize = 1000, domain }: S3DoubleOpti
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const body = Buffer.concat(chunks);
-    const virtual = domain && host.endsWith(`.${domain}`) ? [host.slice(0, -domain.length - 1)] : [];
+    const domain = domains.find((name) => host.endsWith(`.${name}`));
+    const virtual = domain === undefined ? [] : [host.slice(0, -domain.length - 1)];
     const [name = "", ...rest] = [...virtual, ...url.pathname.slice(1).split("/")];
     const key = rest.map(decodeURIComponent).join("/");
     requests.push(`${request.method} /${name}/${key}`);
@@ -264,7 +270,7 @@ export async function startS3({ buckets, pageSize = 1000, domain }: S3DoubleOpti
   };
   server.on("connection", () => double.connections++);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  double.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  double.endpoint = `http${tls ? "s" : ""}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return double;
 }
 

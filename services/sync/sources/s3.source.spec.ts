@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { startProxy } from "../../../test/proxy.ts";
 import { noFaults, startS3, type S3Double } from "../../../test/s3/double.ts";
+import { makeCertificates } from "../../../test/servers/certificates.ts";
 import { drained, listed, sourceContract } from "./contract.ts";
 import { kindOf, openSource } from "./kinds.ts";
 import type { S3Spec } from "./s3.source.ts";
@@ -47,7 +51,7 @@ describe("A bucket", () => {
         charging: { requesterPays: true },
       },
       pageSize: 7,
-      domain: "s3.double.test",
+      domains: ["s3.double.test"],
     });
   });
   beforeEach(async () => {
@@ -249,21 +253,48 @@ describe("A bucket", () => {
     }
   });
 
-  it("of AWS has its name before the host's unless it is wanted otherwise, by TLS", async () => {
-    const proxy = await startProxy(() => undefined);
-    const { endpoint: _, ...spec } = specFor(s3);
+  it("of AWS has its name before the host's unless it is wanted otherwise, and moves to the host of its region", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "legendo-aws-"));
+    const hosts = ["us-east-1", "eu-north-7"].map((region) => `s3.${region}.amazonaws.com`);
+    const tls = makeCertificates(folder, hosts.map((host) => `DNS:${host},DNS:*.${host}`).join(","));
+    const aws = await startS3({ buckets: { bucket: { region: "eu-north-7" }, "with.dots": {} }, domains: hosts, tls });
+    const proxy = await startProxy(() => new URL(aws.endpoint).host);
+    const { endpoint: _, ...spec } = { ...specFor(aws), proxy: proxy.url, ca: tls.ca };
     try {
-      for (const [more, host] of [
-        [{}, "bucket.s3.eu-west-3.amazonaws.com:443"],
-        [{ pathStyle: true }, "s3.eu-west-3.amazonaws.com:443"],
-        [{ bucket: "with.dots" }, "s3.eu-west-3.amazonaws.com:443"],
+      aws.put("bucket", "file", bytes);
+      for (const [more, asked] of [
+        [{}, ["bucket.s3.us-east-1.amazonaws.com:443", "bucket.s3.eu-north-7.amazonaws.com:443"]],
+        [{ region: "eu-north-7" }, ["bucket.s3.eu-north-7.amazonaws.com:443"]],
+        [{ region: "eu-north-7", pathStyle: true }, ["s3.eu-north-7.amazonaws.com:443"]],
+        [{ bucket: "with.dots" }, ["s3.us-east-1.amazonaws.com:443"]],
       ] as const) {
-        const aws = await openSource({ ...spec, region: "eu-west-3", proxy: proxy.url, ...more });
-        await expect(aws.check()).rejects.toMatchObject({ type: "SOURCE_UNREACHABLE", message: expect.stringContaining("403") });
-        expect(proxy.asked.splice(0)).toContain(host);
+        const source = await openSource({ ...spec, ...more });
+        await source.check();
+        for (const { path } of await listed(source)) {
+          expect((await drained(await source.open(path), 70_000)).equals(bytes)).toBe(true);
+        }
+        source.close();
+        expect([...new Set(proxy.asked.splice(0))]).toEqual(asked);
       }
     } finally {
-      await proxy.close();
+      await Promise.all([proxy.close(), aws.close()]);
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("whose certificate nobody trusts is not read, unless its authority was named", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "legendo-tls-"));
+    const tls = makeCertificates(folder);
+    const secure = await startS3({ buckets: ["bucket"], tls });
+    try {
+      const untrusted = await openSource(specFor(secure));
+      await expect(untrusted.check()).rejects.toMatchObject({ message: expect.stringContaining("unable to verify") });
+      const named = await openSource({ ...specFor(secure), ca: tls.ca });
+      await named.check();
+      for (const each of [untrusted, named]) each.close();
+    } finally {
+      await secure.close();
+      rmSync(folder, { recursive: true });
     }
   });
 

@@ -1,26 +1,18 @@
-import { lstatSync, readdirSync, realpathSync, statSync, type Dirent, type Stats } from "node:fs";
+import { lstatSync, realpathSync, statSync, type Stats } from "node:fs";
 import { errors, failureOf } from "../../../config/errors.ts";
 import { fingerprintOf, itemError, place } from "./disk.ts";
-import { nameOfBytes, nameOfText } from "./names.ts";
+import { contentsOf, type Contents } from "./file/contents.ts";
 import { comparePaths } from "./order.ts";
-import { isPart } from "./part.ts";
 import { pathProblem, timeOf, type Entry } from "./source.ts";
 
 const PAGE = 2000;
 
 /** A folder being walked. */
-interface Folder extends Names {
+interface Folder extends Contents {
   prefix: string;
   next: number;
   /** A link was followed to get here. */
   linked: boolean;
-}
-
-interface Names {
-  /** In order; those of folders end in '/'. */
-  names: string[];
-  /** Which of the folders are links. */
-  links: Set<string>;
 }
 
 /**
@@ -32,7 +24,7 @@ interface Names {
  */
 export function* walk(root: string, after = ""): Generator<Entry[]> {
   let page: Entry[] = [];
-  const stack: Folder[] = [{ prefix: "", ...namesIn(root, ""), next: 0, linked: false }];
+  const stack: Folder[] = [{ prefix: "", ...contentsOf(root, ""), next: 0, linked: false }];
   while (stack.length) {
     const folder = stack[stack.length - 1]!;
     const name = folder.names[folder.next++];
@@ -47,7 +39,7 @@ export function* walk(root: string, after = ""): Generator<Entry[]> {
       if (name.endsWith("/")) {
         const linked = folder.links.has(name);
         if (linked) refuseLoop(root, path, folder);
-        stack.push({ prefix: path, ...namesIn(root, path), next: 0, linked: linked || folder.linked });
+        stack.push({ prefix: path, ...contentsOf(root, path), next: 0, linked: linked || folder.linked });
       } else {
         const entry = fileEntry(root, path);
         if (entry) page.push(entry);
@@ -105,33 +97,4 @@ function refuseLoop(root: string, path: string, folder: Folder): void {
   const here = realpathSync.native(place(root, folder.prefix), latin1);
   if (`${here}/`.startsWith(`${real}/`)) throw errors.sourceUnsupported(`${path} is a link to a folder that contains it.`);
   if (folder.linked) throw errors.sourceUnsupported(`${path} is a link to a folder inside a linked folder; one link is followed.`);
-}
-
-function namesIn(root: string, prefix: string): Names {
-  const at = place(root, prefix);
-  let found: Dirent[] | Dirent<Buffer>[] = readdirSync(at, { withFileTypes: true });
-  // Where a name is not UTF-8 Node gives U+FFFD; only then is the folder read again as bytes, which is slower.
-  if (found.some((entry) => entry.name.includes("\uFFFD"))) found = readdirSync(at, { withFileTypes: true, encoding: "buffer" });
-  const links = new Set<string>();
-  const names: string[] = [];
-  for (const entry of found) {
-    const name = typeof entry.name === "string" ? nameOfText(entry.name) : nameOfBytes(entry.name);
-    const link = entry.isSymbolicLink() && leadsToFolder(root, prefix + name);
-    if (link) links.add(`${name}/`);
-    if (link || entry.isDirectory()) names.push(`${name}/`);
-    else if (!isPart(name)) names.push(name);
-  }
-  // The engine's own comparison is faster and differs only where there are surrogates.
-  return { names: names.some(hasSurrogate) ? names.sort(comparePaths) : names.sort(), links };
-}
-
-const hasSurrogate = (name: string) => /[\ud800-\udfff]/.test(name);
-
-function leadsToFolder(root: string, path: string): boolean {
-  try {
-    return statSync(place(root, path)).isDirectory();
-  } catch {
-    // To nothing, in a circle or out of reach: `fileEntry` says which.
-    return false;
-  }
 }

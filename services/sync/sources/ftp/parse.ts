@@ -1,5 +1,5 @@
-import { X509Certificate } from "node:crypto";
-import { errors, messageOf, type Fault } from "../../../../config/errors.ts";
+import { errors, type Fault } from "../../../../config/errors.ts";
+import { certificateFault } from "../certificate.ts";
 import { networkPlace } from "../reach.ts";
 import type { ParseOptions } from "../source.ts";
 import type { FtpSpec } from "./spec.ts";
@@ -60,17 +60,6 @@ export function parseFtp(uri: URL, given: FtpAccess, options: ParseOptions): Ftp
     ...(digits !== undefined && { fingerprint: digits.match(/../g)!.join(":") }),
     connections,
   };
-}
-
-function certificateFault(pem: string): string | undefined {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
-  if (!blocks) return "must be a certificate in PEM: -----BEGIN CERTIFICATE----- …";
-  try {
-    for (const block of blocks) new X509Certificate(block);
-    return undefined;
-  } catch (error) {
-    return `holds a certificate that can't be read: ${messageOf(error)}`;
-  }
 }
 
 /** In the form that web addresses have: lower case, international names in Punycode, IPv4 in four decimal parts. */

@@ -17,7 +17,7 @@ export interface HttpSpec extends Spec {
   ca?: string;
   /** Other hosts that a manifest may lead to. */
   hosts: Pick<Spec, "host" | "trusted">[];
-  /** Proxy for redirects that leave a private host. */
+  /** The operator's proxy, for every host that is not private: a redirect may lead from one that is to one that is not. */
   outside?: string;
 }
 

@@ -17,12 +17,12 @@ export interface Connection {
 }
 
 export function connectBucket(spec: S3Spec): Connection {
-  const { bucket, endpoint, pathStyle, silence, proxy } = spec;
+  const { bucket, endpoint, pathStyle, silence, proxy, ca } = spec;
   const lookup = lookupOf(spec);
   const credentials = spec.credentials ?? "anonymous";
   const openIn = (region: string) => ({
     region,
-    opening: openBucket({ region, endpoint, pathStyle, credentials, silence, lookup, proxy }),
+    opening: openBucket({ region, endpoint, pathStyle, credentials, silence, lookup, proxy, ca }),
   });
   let first: ReturnType<typeof openIn> | undefined;
   let moved: ReturnType<typeof openIn> | undefined;

@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
 import Type, { type Static } from "typebox";
-import { errors } from "../../../../config/errors.ts";
+import { errors, type Fault } from "../../../../config/errors.ts";
 import { hostOf } from "../../../../mixins/reach.ts";
+import { certificateFault } from "../certificate.ts";
 import { networkPlace } from "../reach.ts";
 import type { ParseOptions, Spec } from "../source.ts";
 
@@ -18,6 +19,8 @@ export interface S3Spec extends Spec {
   /** Requests are not signed when unset: never with the node's own identity, which may see more than the tenant. */
   credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
   requesterPays?: boolean;
+  /** PEM of the authority that signed the endpoint's certificate; the public ones when unset. */
+  ca?: string;
   /** The bucket as it was then, milliseconds since 1970. */
   asOf?: number;
 }
@@ -42,6 +45,12 @@ export const access = Type.Object(
     secretAccessKey: Type.Optional(Type.String({ maxLength: 1024, description: "Secret of the access key; kept sealed, never shown." })),
     sessionToken: Type.Optional(Type.String({ maxLength: 4096, description: "Session token of temporary credentials." })),
     requesterPays: Type.Optional(Type.Boolean({ description: "Agrees to be charged for requests by a bucket whose owner asks for it." })),
+    ca: Type.Optional(
+      Type.String({
+        maxLength: 65_536,
+        description: "Certificate of the authority (PEM) that the endpoint's is signed by; public ones when left out.",
+      }),
+    ),
     asOf: Type.Optional(
       Type.String({ maxLength: 40, description: "Reads a bucket that keeps versions as it was at this time, e.g. 2026-01-31T12:00:00Z." }),
     ),
@@ -49,21 +58,30 @@ export const access = Type.Object(
   { additionalProperties: false },
 );
 
-const invalid = (detail: string, pointer = "/input") => errors.invalid([{ pointer, detail }]);
+const BUCKET = /^[a-zA-Z0-9][a-zA-Z0-9._-]{1,61}[a-zA-Z0-9]$/;
 
-/** @throws VALIDATION_FAILED, SOURCE_NOT_ALLOWED */
+/** @throws VALIDATION_FAILED naming every fault, SOURCE_NOT_ALLOWED */
 export function parsePlace(uri: URL, given: Static<typeof access>, options: ParseOptions): S3Spec {
-  const { endpoint, region = "us-east-1", addressing = "auto", accessKeyId, secretAccessKey, sessionToken, requesterPays } = given;
+  const { region = "us-east-1", addressing = "auto", accessKeyId, secretAccessKey, sessionToken, requesterPays, ca } = given;
+  const faults: Fault[] = [];
+  const fault = (pointer: string, detail: string | undefined) => void (detail && faults.push({ pointer, detail }));
   const bucket = uri.hostname;
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9._-]{1,61}[a-zA-Z0-9]$/.test(bucket)) {
-    throw invalid(`must name a bucket, s3://bucket/prefix; the bucket is ${JSON.stringify(bucket)}`);
-  }
-  if (!accessKeyId !== !secretAccessKey) {
-    throw invalid("must be given together with the other half of the key", accessKeyId ? "/s3/secretAccessKey" : "/s3/accessKeyId");
-  }
+  if (!BUCKET.test(bucket)) fault("/input", `must name a bucket, s3://bucket/prefix; the bucket is ${JSON.stringify(bucket)}`);
   const prefix = prefixOf(uri);
-  const origin = endpoint === undefined ? undefined : originOf(endpoint);
-  const asOf = given.asOf === undefined ? undefined : momentOf(given.asOf, options);
+  if (prefix === undefined) fault("/input", "has a % that starts no escape; write % as %25");
+  if (!accessKeyId !== !secretAccessKey) {
+    fault(accessKeyId ? "/s3/secretAccessKey" : "/s3/accessKeyId", "must be given together with the other half of the key");
+  }
+  const origin = given.endpoint === undefined ? undefined : originOf(given.endpoint);
+  if (origin === null) fault("/s3/endpoint", `must be an origin such as https://s3.example.com; it is ${JSON.stringify(given.endpoint)}`);
+  if (addressing === "virtual" && origin) fault("/s3/addressing", virtualFault(origin, bucket));
+  if (ca !== undefined) fault("/s3/ca", origin?.protocol === "https:" ? certificateFault(ca) : "belongs to an https:// endpoint alone");
+  const asOf = given.asOf === undefined ? undefined : momentOf(given.asOf);
+  if (Number.isNaN(asOf))
+    fault("/s3/asOf", `must be a time with its zone such as 2026-01-31T12:00:00Z; it is ${JSON.stringify(given.asOf)}`);
+  else if (asOf !== undefined && options.purpose === "write") fault("/s3/asOf", "does not belong to a place that is written to");
+  if (faults.length || prefix === undefined || origin === null) throw errors.invalid(faults);
+
   return {
     kind: "s3",
     uri: `s3://${bucket}/${prefix.split("/").map(encodeURIComponent).join("/")}${identity(origin, asOf)}`,
@@ -76,6 +94,7 @@ export function parsePlace(uri: URL, given: Static<typeof access>, options: Pars
     ...(addressing !== "auto" && { pathStyle: addressing === "path" }),
     ...(accessKeyId && secretAccessKey && { credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) } }),
     ...(requesterPays && { requesterPays }),
+    ...(ca !== undefined && { ca }),
     ...(asOf !== undefined && { asOf }),
   };
 }
@@ -88,35 +107,30 @@ function identity(origin: URL | undefined, asOf: number | undefined): string {
   return parts.length ? `?${parts.join("&")}` : "";
 }
 
-function prefixOf(uri: URL): string {
+function prefixOf(uri: URL): string | undefined {
   try {
     const folder = decodeURIComponent(uri.pathname).replace(/^\/+|\/+$/g, "");
     return folder && `${folder}/`;
   } catch {
-    throw invalid("has a % that starts no escape; write % as %25");
+    return undefined;
   }
 }
 
-function originOf(endpoint: string): URL {
+function originOf(endpoint: string): URL | null {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol) || url.pathname !== "/" || url.search || url.username) {
-    throw invalid(`must be an origin such as https://s3.example.com; it is ${JSON.stringify(endpoint)}`, "/s3/endpoint");
-  }
-  return url;
+  return url && /^https?:$/.test(url.protocol) && url.pathname === "/" && !url.search && !url.hash && !url.username && !url.password
+    ? url
+    : null;
+}
+
+function virtualFault(origin: URL, bucket: string): string | undefined {
+  if (isIP(hostOf(origin))) return 'must be "path" for an endpoint that is an address';
+  return /^[a-z0-9-]+$/.test(bucket) ? undefined : `must be "path" for a bucket whose name can't be part of a host's: ${bucket}`;
 }
 
 /** Where requests go in virtual-hosted style. The operator's word on a private host does not hold for the names below it. */
-function virtualOf(origin: URL, bucket: string): URL {
-  if (isIP(hostOf(origin))) throw invalid(`must be "path" for an endpoint that is an address`, "/s3/addressing");
-  if (!/^[a-z0-9-]+$/.test(bucket))
-    throw invalid(`must be "path" for a bucket whose name can't be part of a host's: ${bucket}`, "/s3/addressing");
-  return new URL(`${origin.protocol}//${bucket}.${origin.host}`);
-}
+const virtualOf = (origin: URL, bucket: string): URL => new URL(`${origin.protocol}//${bucket}.${origin.host}`);
 
-function momentOf(text: string, { purpose }: ParseOptions): number {
-  if (purpose === "write") throw invalid("does not belong to a place that is written to", "/s3/asOf");
-  const moment = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(moment))
-    throw invalid(`must be a time with its zone such as 2026-01-31T12:00:00Z; it is ${JSON.stringify(text)}`, "/s3/asOf");
-  return moment;
-}
+/** Milliseconds since 1970; NaN for what is no time with its zone. */
+const momentOf = (text: string): number =>
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : NaN;

@@ -705,7 +705,10 @@ describe("A folder on an SFTP server that is written to", () => {
     chmodSync(root, 0o755);
     await destination.check();
     renameSync(root, `${root}-away`);
-    await expect(write("in/file", "x")).rejects.toMatchObject({ type: "SOURCE_MISSING" });
-    await destination.remove("in/file");
+    const late = await openDestination(specOf(server, join(root, "in")));
+    for (const to of [destination, late]) {
+      await expect(write("in/file", "x", {}, to)).rejects.toMatchObject({ type: "SOURCE_MISSING" });
+    }
+    late.close();
   });
 });

@@ -1,5 +1,4 @@
 import Type, { type Static } from "typebox";
-import { bytesOf } from "./names.ts";
 import { orAbort } from "./sftp/abort.ts";
 import { calls } from "./sftp/calls.ts";
 import { connector } from "./sftp/connect.ts";
@@ -8,6 +7,7 @@ import { itemError } from "./sftp/faults.ts";
 import { parse } from "./sftp/parse.ts";
 import { poolOf } from "./sftp/pool.ts";
 import { openFile } from "./sftp/reading.ts";
+import { rootOf } from "./sftp/root.ts";
 import type { SftpSpec } from "./sftp/spec.ts";
 import { walk } from "./sftp/walk.ts";
 import { nameOf, type Source, type SourceKind } from "./source.ts";
@@ -55,13 +55,7 @@ export default {
 
 function sftpSource(spec: SftpSpec): Source {
   const pool = poolOf(connector(spec));
-  let known: Promise<Buffer> | undefined;
-  /** Where the folder really lies. */
-  const find = () => {
-    known = pool.use((session) => calls.real(session, bytesOf(spec.root || ".")));
-    known.catch(() => (known = undefined));
-    return known;
-  };
+  const root = rootOf(pool, spec);
 
   return {
     // Each waits for two answers, one after the other: far away that is nearly all they do.
@@ -69,8 +63,8 @@ function sftpSource(spec: SftpSpec): Source {
 
     async check(signal) {
       try {
-        const root = await orAbort(find(), signal);
-        await pool.use(async (session) => calls.close(session, await calls.openFolder(session, root)), signal);
+        const folder = await orAbort(root.look(), signal);
+        await pool.use(async (session) => calls.close(session, await calls.openFolder(session, folder)), signal);
       } catch (error) {
         throw itemError(error, spec.uri);
       }
@@ -78,7 +72,7 @@ function sftpSource(spec: SftpSpec): Source {
 
     async *list(signal, after) {
       try {
-        yield* walk(pool, await orAbort(find(), signal), { signal, after });
+        yield* walk(pool, await orAbort(root.look(), signal), { signal, after });
       } catch (error) {
         throw itemError(error, spec.uri);
       }
@@ -86,7 +80,7 @@ function sftpSource(spec: SftpSpec): Source {
 
     async open(path, signal, from = 0) {
       try {
-        return await openFile(pool, await orAbort(known ?? find(), signal), path, from, signal);
+        return await openFile(pool, await orAbort(root.known(), signal), path, from, signal);
       } catch (error) {
         throw itemError(error, path);
       }

@@ -1,5 +1,4 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { bytesOf } from "../names.ts";
 import { PART_LIFE, refuseUnnameable } from "../part.ts";
 import type { Destination } from "../source.ts";
 import { orAbort } from "./abort.ts";
@@ -10,6 +9,7 @@ import { placeOf } from "./files.ts";
 import { makeRoot } from "./folders.ts";
 import { poolOf } from "./pool.ts";
 import { removeFile } from "./remove.ts";
+import { rootOf } from "./root.ts";
 import type { SftpSpec } from "./spec.ts";
 import { startUpload } from "./upload.ts";
 import { walk } from "./walk.ts";
@@ -25,24 +25,18 @@ const CLEARING = 10_000;
 export function sftpDestination(spec: SftpSpec): Destination {
   const pool = poolOf(connector(spec));
   const closing = new AbortController();
-  let known: Promise<Buffer> | undefined;
-  /** Where the folder really lies. */
-  const find = () => {
-    known ??= pool.use((session) => calls.real(session, bytesOf(spec.root || ".")));
-    known.catch(() => (known = undefined));
-    return known;
-  };
+  const root = rootOf(pool, spec);
 
-  const clear = async (root: Buffer) => {
+  const clear = async (folder: Buffer) => {
     const left: string[] = [];
     const onPart = (path: string, modifiedAt: number | null) => {
       if (Date.now() - (modifiedAt ?? Date.now()) > PART_LIFE) left.push(path);
     };
-    const pages = walk(pool, root, { signal: closing.signal, onPart });
+    const pages = walk(pool, folder, { signal: closing.signal, onPart });
     while (!(await pages.next()).done);
     for (const path of left) {
       // Its writer has just finished, or it is not ours to remove.
-      await pool.use((session) => calls.remove(session, placeOf(root, path)).catch(() => {}), closing.signal);
+      await pool.use((session) => calls.remove(session, placeOf(folder, path)).catch(() => {}), closing.signal);
     }
   };
 
@@ -53,11 +47,10 @@ export function sftpDestination(spec: SftpSpec): Destination {
     async check(signal) {
       try {
         await pool.use((session) => makeRoot(session, spec.root), signal);
-        known = undefined;
-        const root = await orAbort(find(), signal);
-        const probe = await startUpload(pool, root, "", spec.uri, signal);
+        const folder = await orAbort(root.look(), signal);
+        const probe = await startUpload(pool, folder, "", spec.uri, signal);
         await probe.drop();
-        await orAbort(Promise.race([clear(root).catch(() => {}), pause(CLEARING, undefined, { ref: false })]), signal);
+        await orAbort(Promise.race([clear(folder).catch(() => {}), pause(CLEARING, undefined, { ref: false })]), signal);
       } catch (error) {
         throw itemError(error, spec.uri);
       }
@@ -66,15 +59,15 @@ export function sftpDestination(spec: SftpSpec): Destination {
     async write(writing, signal) {
       signal?.throwIfAborted();
       refuseUnnameable(writing.path);
-      return { fingerprint: await writeFile(pool, await orAbort(find(), signal), writing, signal) };
+      return { fingerprint: await writeFile(pool, await orAbort(root.known(), signal), writing, signal) };
     },
 
     async remove(path, signal) {
       signal?.throwIfAborted();
       refuseUnnameable(path);
       try {
-        const root = await orAbort(find(), signal);
-        await pool.use((session) => removeFile(session, root, path), signal);
+        const folder = await orAbort(root.known(), signal);
+        await pool.use((session) => removeFile(session, folder, path), signal);
       } catch (error) {
         throw itemError(error, path);
       }

@@ -2,7 +2,7 @@ import { errors, messageOf } from "../../../../config/errors.ts";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Socket } from "node:net";
 import { writeTime } from "./facts.ts";
-import { isUnknown, refusedIsFine, replyOf } from "./faults.ts";
+import { isUnknown, refusedIsFine, replyOf, saysMissing } from "./faults.ts";
 import { folderOf, isFile } from "./remove.ts";
 import { ask, patienceOf, placeOf, transfer, type Session, type Transfer } from "./session.ts";
 
@@ -34,7 +34,7 @@ export async function sendPart(session: Session, part: string, bytes: AsyncItera
   }
   if (broken) {
     // A full disk, a quota: the server says it where it can.
-    await Promise.race([running.done(), pause(WHY)]);
+    await Promise.race([running.done(), pause(WHY, undefined, { ref: false })]);
     await running.drop();
     throw errors.sourceUnreachable(`The data connection to ${session.spec.host} broke: ${messageOf(broken)}.`, undefined, broken);
   }
@@ -60,22 +60,28 @@ async function begin(session: Session, part: string, signal: AbortSignal | undef
       return await transfer(session, [`STOR ${placeOf(session, part)}`], signal);
     } catch (error) {
       if (![550, 553].includes(replyOf(error) ?? 0) || attempt === VANISHES) throw error;
-      const made = await makeFolders(session, folderOf(part));
+      const { made, refusal } = await makeFolders(session, folderOf(part));
       // Others may have made them meanwhile.
-      if (!made && attempt > 1) throw error;
+      if (!made && attempt > 1) throw refusal && saysMissing(error) ? refusal : error;
     }
   }
 }
 
-/** @returns whether any was missing */
-async function makeFolders(session: Session, folder: string): Promise<boolean> {
+/** @returns whether any was missing, and why the last of them could not be made */
+async function makeFolders(session: Session, folder: string): Promise<{ made: boolean; refusal?: unknown }> {
   const names = folder ? folder.split("/") : [];
   let made = false;
+  let refusal: unknown;
   for (let i = 1; i <= names.length; i++) {
-    const reply = await ask(session, `MKD ${placeOf(session, names.slice(0, i).join("/"))}`).catch(refusedIsFine);
-    made ||= reply !== undefined;
+    try {
+      await ask(session, `MKD ${placeOf(session, names.slice(0, i).join("/"))}`);
+      made = true;
+    } catch (error) {
+      refusedIsFine(error);
+      refusal = error;
+    }
   }
-  return made;
+  return { made, refusal };
 }
 
 /** Sets a file's time where the server can; what it is then shows in its facts. @param time milliseconds since 1970 */

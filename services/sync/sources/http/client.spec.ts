@@ -47,6 +47,22 @@ describe("A redirect", () => {
     await expect(far.check()).rejects.toMatchObject({ type: "SOURCE_ITEM_UNSUPPORTED", message: expect.stringContaining("more than 5") });
   });
 
+  it("may lead to a path that ends in '/', but not from a folder to itself", async () => {
+    const pages: Record<string, Handler> = {
+      "/get": to("/files/1/"),
+      "/files/1/": text("content"),
+      "/folder": to("/folder/"),
+      "/folder/": text("page"),
+    };
+    const server = await scripted((request, response) => pages[request.url!]!(request, response));
+    expect(await listed(await source(`${server.origin}/get`, file))).toMatchObject([{ path: "get", size: 7 }]);
+    const folder = await source(`${server.origin}/folder`, file);
+    await expect(folder.check()).rejects.toMatchObject({
+      type: "SOURCE_ITEM_UNSUPPORTED",
+      message: expect.stringContaining("is a folder"),
+    });
+  });
+
   it.each([
     "http://169.254.169.254/latest/meta-data/",
     "http://127.0.0.1:1/",

@@ -13,8 +13,7 @@ export const CONNECTIONS = 16;
  */
 export function placeOf(spec: HttpSpec, url: URL): Spec {
   const privateHosts = [spec, ...spec.hosts].filter(({ trusted }) => trusted).map(({ host }) => host);
-  const proxy = spec.outside ?? spec.proxy;
-  const place = networkPlace(url, portOf(url), { roots: [], privateHosts, ...(proxy && { proxy }) });
+  const place = networkPlace(url, portOf(url), { roots: [], privateHosts, ...(spec.outside && { proxy: spec.outside }) });
   return { kind: "http", uri: url.origin, ...place, ...(spec.silence && { silence: spec.silence }) };
 }
 

@@ -77,7 +77,10 @@ export async function download(client: Client, found: Found, path: string, begin
 async function openStream(client: Client, url: URL, path: string, begin: number, signal: AbortSignal | undefined): Promise<Stream> {
   let received = begin;
   let answer = await get(client, url, begin, signal);
-  if (answer.status === 416 && begin) return ended(await probe(client, url, path, signal), begin);
+  if (answer.status === 416 && begin) {
+    drop(answer);
+    return ended(await probe(client, url, path, signal), begin);
+  }
   const whole = checked(client, answer, path, begin);
   if (!whole) return wholeStream(client, answer, path, begin);
   const { size } = whole;
@@ -96,8 +99,7 @@ async function openStream(client: Client, url: URL, path: string, begin: number,
     if (resumes++ === RESUMES) throw errors.sourceUnreachable(`${where}.`, undefined, error);
     await backOff(resumes, signal);
     answer = await get(client, url, received, signal, header(answer, "etag"));
-    if (answer.status === 416) throw errors.sourceChanged(`${path} is shorter than it was when it was opened.`);
-    const now = checked(client, answer, path, received);
+    const now = answer.status === 416 ? undefined : checked(client, answer, path, received);
     if (!now || !isSame(whole!, now)) {
       drop(answer);
       throw errors.sourceChanged(`${path} changed while it was read.`);

@@ -72,7 +72,7 @@ export function manifestWay(client: Client, spec: HttpSpec): Way {
     const own = to.origin === url.origin || to.origin === new URL(spec.url).origin;
     if (!own && (spec.hosts.every(({ host }) => host !== place) || to.protocol !== url.protocol)) {
       throw errors.sourceNotAllowed(
-        `${file.path} leads to ${to.origin}; a manifest may lead to its own host and to those given as /http/hosts.`,
+        `${file.path} leads to ${to.origin}; a manifest may lead to its own host, and by its own protocol to those given as /http/hosts.`,
       );
     }
     return to;

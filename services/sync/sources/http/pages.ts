@@ -1,5 +1,5 @@
 import { Parser } from "htmlparser2";
-import { hash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { timeOf } from "../source.ts";
 import { httpTime } from "./facts.ts";
 import type { Item } from "./entries.ts";
@@ -21,7 +21,7 @@ export interface Page {
 /** Reads a page piece by piece. */
 export function pageReader(): { write(bytes: Buffer): void; end(): Page } {
   const page: Page = { links: [], base: undefined, heading: "", signature: "" };
-  const rest: string[] = [];
+  const rest = createHash("sha256");
   let heading = 0;
   const isHeading = (tag: string) => tag === "title" || tag === "h1";
   const parser = new Parser({
@@ -32,7 +32,7 @@ export function pageReader(): { write(bytes: Buffer): void; end(): Page } {
     },
     ontext(text) {
       if (heading) page.heading += text;
-      else rest.push(text);
+      else rest.update(text);
     },
     onclosetag(tag) {
       if (isHeading(tag)) heading--;
@@ -43,7 +43,7 @@ export function pageReader(): { write(bytes: Buffer): void; end(): Page } {
     write: (bytes) => parser.write(decoder.decode(bytes, { stream: true })),
     end() {
       parser.end();
-      page.signature = hash("sha256", rest.join(""));
+      page.signature = rest.digest("hex");
       return page;
     },
   };
@@ -123,6 +123,6 @@ export function jsonContent(bytes: Buffer, prefix: string): Content | undefined 
 
 const isListed = (one: unknown): one is Listed => {
   const { name, type, size } = (one ?? {}) as Partial<Record<keyof Listed, unknown>>;
-  const isName = typeof name === "string" && name !== "" && !name.includes("/");
+  const isName = typeof name === "string" && !/^\.{0,2}$|\//.test(name);
   return isName && /^(file|directory|other)$/.test(String(type)) && (size === undefined || Number.isSafeInteger(size));
 };

@@ -2,7 +2,9 @@ import { hash } from "node:crypto";
 import { errors, failureType } from "../../../../config/errors.ts";
 import { drop, header, refuseEncoded, sizeOf, validatorsOf, type Answer } from "./answer.ts";
 import type { Client } from "./client.ts";
+import { nameOf } from "../source.ts";
 import type { Facts } from "./facts.ts";
+import { nameOfPart } from "./urls.ts";
 
 /** Most bytes of a file that is read whole because the server does not say how long it is. */
 const UNMEASURED = 8 * 1024 * 1024;
@@ -42,13 +44,15 @@ export const probeListed = (client: Client, url: URL, path: string, signal?: Abo
 
 function measured(answer: Answer, path: string): Facts {
   refuseEncoded(answer, path);
-  refusePage(answer, path);
+  refuseFolder(answer, path);
   return { size: sizeOf(answer)!, ...validatorsOf(answer) };
 }
 
-/** A folder whose link had no '/' at its end leads to one that has. */
-function refusePage(answer: Answer, path: string): void {
-  if (answer.url.pathname.endsWith("/")) throw errors.sourceUnsupported(`${path} is a folder that is not listed as one.`, { folder: true });
+/** A folder whose link had no '/' at its end is redirected to itself with one. */
+function refuseFolder(answer: Answer, path: string): void {
+  const [, last = ""] = /([^/]*)\/$/.exec(answer.url.pathname) ?? [];
+  if (!last || (last !== nameOf(path) && nameOfPart(last) !== nameOf(path))) return;
+  throw errors.sourceUnsupported(`${path} is a folder; a file was expected.`, { folder: true });
 }
 
 /** What asking for the facts of a file failed with: it is no file. */
@@ -66,7 +70,7 @@ export interface Whole {
 export async function takeWhole(client: Client, answer: Answer, path: string): Promise<Whole> {
   if (answer.status !== 200) throw client.refusal(answer, path);
   refuseEncoded(answer, path);
-  refusePage(answer, path);
+  refuseFolder(answer, path);
   if (sizeOf(answer) === null && !/\bchunked\b/i.test(header(answer, "transfer-encoding") ?? "")) {
     throw errors.sourceUnsupported(
       `${path}: the server does not say how long it is, so that its end could not be told from a broken connection.`,

@@ -28,7 +28,7 @@ export function webdavWay(client: Client, base: URL): Way {
       const seen = seenFrom(folder, pathOf(one.href, folder));
       if (seen.where === "child") return itemOf(one, seen.part, prefix);
       if (seen.where === "self" && !one.collection) throw notAFolder(path);
-      self ||= seen.where === "self";
+      if (seen.where === "self") self = true;
       return undefined;
     });
     // A proxy that rewrites paths: none of the names could be told.
@@ -97,8 +97,7 @@ function itemOf(one: Described, part: string, prefix: string): Item {
 
 /** Path of an href, which may be a whole URL, also one of an inner host behind a proxy. */
 function pathOf(href: string, folder: string): string {
-  const base = `http://host${folder}`;
-  return URL.canParse(href, base) ? new URL(href, base).pathname : "";
+  return URL.parse(href, `http://host${folder}`)?.pathname ?? "";
 }
 
 /**

@@ -11,14 +11,16 @@ import { recordAnalysis } from "./assets.ts";
 import { wordSubscriptions } from "./catalogue/words.ts";
 import { jobQueue } from "./queue.ts";
 import { Scheduler } from "./scheduler.ts";
+import { Budgets } from "./sources/limits.ts";
 import { TenantKeyring } from "./tenantkey.ts";
 import { openThreads, type Threads } from "./threads.ts";
+import { Caretaker } from "./vault/caretaker.ts";
 
 /** Batches of a job under way at once, per thread: one is pulled while the one before is recorded. */
 const batchesPerThread = 2;
 
 /** The workshop: runs job actors on worker threads. No actions; more nodes of it are more hands. */
-export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler }>>()({
+export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler; caretaker: Caretaker | undefined }>>()({
   name: "sync.worker",
   mixins: [jobsMixin("sync"), ormMixin("sync")],
   async started() {
@@ -37,6 +39,7 @@ export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler 
       store: storeOptions(env),
       ...(copy && { copy }),
       window: env.SYNC_THREADS * batchesPerThread,
+      budgets: new Budgets(),
     };
     const queue = jobQueue({ tenant: env.SYNC_TENANT_JOBS, host: env.SYNC_HOST_JOBS });
     await this.jobs.work({
@@ -52,9 +55,12 @@ export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler 
     });
     this.scheduler = new Scheduler(this.db, this.logger);
     this.scheduler.start();
+    this.caretaker = env.SYNC_UPKEEP ? new Caretaker(this.db, this.logger) : undefined;
+    this.caretaker?.start();
   },
   async stopped() {
     await this.scheduler?.stop();
+    await this.caretaker?.stop();
     // The actors leave first (jobs mixin), so that no running batch is cut off by its thread's end.
     await this.jobs.stop();
     await this.threads?.close();

@@ -1,14 +1,13 @@
 import { errors } from "../../../../config/errors.ts";
 import { comparePaths } from "../order.ts";
-import { timeOf, type Problem } from "../source.ts";
 import type { HttpSpec } from "./access.ts";
 import { drop, header, refuseEncoded, wholeOf, type Answer } from "./answer.ts";
 import type { Client } from "./client.ts";
 import { entriesOf, PAGE, type Item } from "./entries.ts";
 import type { Facts } from "./facts.ts";
-import { ManifestFault, namedIn, type Named } from "./lines.ts";
+import { fileAt, filesIn, type File } from "./files.ts";
 import { probe } from "./probe.ts";
-import { pathFrom, portOf, resolved, shown, urlOf } from "./urls.ts";
+import { portOf, shown, urlOf } from "./urls.ts";
 import type { Way } from "./way.ts";
 
 /** Most bytes of a manifest: all of it is held, for its lines may be in any order. 300,000 lines of sha256sum. */
@@ -25,11 +24,6 @@ interface Manifest {
   validator: Record<string, string>;
   /** When it was asked for. */
   at: number;
-}
-
-interface File extends Named {
-  path: string;
-  problem?: Problem;
 }
 
 /** The files that a manifest names, see `namedIn`. */
@@ -104,7 +98,7 @@ export function manifestWay(client: Client, spec: HttpSpec): Way {
     async find(path, signal) {
       const seek = async (age: number) => {
         const all = await manifest(age, signal);
-        return { all, file: find(all.files, path) };
+        return { all, file: fileAt(all.files, path) };
       };
       let { all, file } = await seek(FRESH);
       if (!file) ({ all, file } = await seek(0));
@@ -150,50 +144,4 @@ function validatorOf(answer: Answer): Record<string, string> {
   const etag = header(answer, "etag");
   const modified = header(answer, "last-modified");
   return etag !== undefined ? { "if-none-match": etag } : modified !== undefined ? { "if-modified-since": modified } : {};
-}
-
-function filesIn(bytes: Buffer, url: URL): File[] {
-  let named: Named[];
-  try {
-    named = namedIn(bytes);
-  } catch (error) {
-    if (error instanceof ManifestFault)
-      throw errors.sourceUnsupported(`${shown(url)} is not a manifest: ${error.message}.`, undefined, error);
-    throw error;
-  }
-  const files = named.map((file, i) => fileOf(file, i, url)).sort((a, b) => comparePaths(a.path, b.path));
-  const once = files.filter(({ path }, i) => !i || files[i - 1]!.path !== path);
-  if (once.length === files.length) return files;
-  const counts = new Map<string, number>();
-  for (const { path } of files) counts.set(path, (counts.get(path) ?? 0) + 1);
-  return once.map((file) => (counts.get(file.path) === 1 ? file : unusable(file, "is named more than once")));
-}
-
-const unusable = (file: File, why: string): File => ({
-  ...file,
-  problem: { type: "SOURCE_ITEM_UNSUPPORTED", message: `${JSON.stringify(file.path)} ${why}.` },
-});
-
-function fileOf(named: Named, i: number, manifest: URL): File {
-  const modifiedAt = timeOf(named.modifiedAt ?? NaN);
-  const to = named.url === undefined ? null : resolved(named.url, manifest);
-  const path = named.path ?? (to && pathFrom(manifest, to)) ?? `entry ${i + 1}`;
-  const { modifiedAt: _, ...rest } = named;
-  const file: File = { ...rest, path, ...(modifiedAt !== null && { modifiedAt }) };
-  if (named.url !== undefined && (!to || !/^https?:$/.test(to.protocol)))
-    return unusable(file, `has a URL that is none: ${JSON.stringify(named.url)}`);
-  if (path.split("/").some((part) => !part || part === "." || part === ".."))
-    return unusable(file, 'has an empty part, or one that is "." or ".."');
-  return file;
-}
-
-/** By halving: paths are in order. */
-function find(files: File[], path: string): File | undefined {
-  let [low, high] = [0, files.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (comparePaths(files[middle]!.path, path) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return files[low]?.path === path ? files[low] : undefined;
 }

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
@@ -14,7 +14,7 @@ import type { JobView } from "../../services/sync/job.ts";
 import { startProcess } from "../../test/processes.ts";
 import type { Random } from "./random.ts";
 import { startVictims } from "./servers.ts";
-import { change, stateOf } from "./tree.ts";
+import { change, filesIn, stateOf } from "./tree.ts";
 
 export interface Soak {
   folder: string;
@@ -215,6 +215,16 @@ export async function soak({ folder, rounds, random, changes, report }: Soak): P
   }
 }
 
+/** Objects and packs age by two days: nothing is spared by a time of grace. */
+async function letTimePass(postgres: string, vault: string, tenantId: string): Promise<void> {
+  const then = new Date(Date.now() - 2 * 86_400_000);
+  for (const path of filesIn(join(vault, tenantId))) utimesSync(join(vault, tenantId, path), then, then);
+  const client = new pg.Client({ connectionString: postgres });
+  await client.connect();
+  await client.query(`update sync.packs set doomed_at = doomed_at - interval '2 days' where doomed_at is not null`);
+  await client.end();
+}
+
 type Ask = <N extends ActionName>(name: N, params: ActionMap[N]["params"]) => Promise<ActionMap[N]["result"]>;
 
 /** Garbage collection without grace, then the proof: every pack sound, no object without a row, no row without an object. */
@@ -227,6 +237,7 @@ async function upkeep(
   findings: Findings,
 ): Promise<void> {
   for (let pass = 0; pass < 2; pass++) {
+    await letTimePass(postgres, vault, tenantId);
     const collected = await ended((await ask("sync.vault.collect", {})).id);
     if (collected.status !== "completed")
       findings.faults.push(`garbage collection ended ${collected.status}: ${JSON.stringify(collected.error)}`);
@@ -240,10 +251,7 @@ async function upkeep(
     const { rows: packs } = await client.query<{ key: string }>(`select storage_key as key from sync.packs where tenant_id = $1`, [
       tenantId,
     ]);
-    const { readdirSync } = await import("node:fs");
-    const objects = readdirSync(join(vault, tenantId), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name).slice(vault.length + 1));
+    const objects = filesIn(join(vault, tenantId)).map((path) => `${tenantId}/${path}`);
     const named = new Set(packs.map(({ key }) => key));
     const there = new Set(objects);
     for (const object of there)

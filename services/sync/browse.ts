@@ -36,7 +36,7 @@ export async function browse(
   let seen = 0;
   for (let again = true; again;) {
     again = false;
-    for await (const page of threads.list(place, signal, from)) {
+    for await (const page of threads.list(place, signal, { after: from })) {
       for (const { path, size, modifiedAt, problem } of page) {
         if (folder && comparePaths(path, folder) > 0 && !path.startsWith(folder)) return { entries, next: null };
         if (!path.startsWith(folder) || path === folder) continue;

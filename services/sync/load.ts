@@ -5,6 +5,7 @@ import { row, type Database, type Em } from "../../mixins/database.ts";
 import type { StoreOptions } from "../../mixins/vault/store.ts";
 import { merged, type JobOptions } from "./options.ts";
 import { credentialsPurpose, sourcePurpose, unsealed, type Places } from "./sealedplaces.ts";
+import type { Budgets, Pace } from "./sources/limits.ts";
 import type { Spec } from "./sources/source.ts";
 import type { TenantKeyring } from "./tenantkey.ts";
 import type { Threads } from "./threads.ts";
@@ -19,6 +20,8 @@ export interface Workshop {
   copy?: StoreOptions;
   /** Batches of one job that are under way at the same time. */
   window: number;
+  /** What this node has used of the limits of places. */
+  budgets: Budgets;
 }
 
 /** A job as its run needs it. */
@@ -38,6 +41,14 @@ export interface Job extends Places {
   approved: boolean;
   retryOf: string | null;
   checkpoint: unknown;
+}
+
+/** How fast a job may read its source, where its options or its source's settings limit that. */
+export function paceOf({ budgets }: Workshop, job: Job): Pace | undefined {
+  const { bytesPerSecond, requestsPerSecond } = job.options.limits ?? {};
+  if (!bytesPerSecond && !requestsPerSecond) return undefined;
+  const limits = { ...(bytesPerSecond && { bytesPerSecond }), ...(requestsPerSecond && { requestsPerSecond }) };
+  return { limits, budget: budgets.of(job.sourceId) };
 }
 
 /** What ends a job, in the transaction that takes its letter out of the mailbox. */

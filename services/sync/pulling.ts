@@ -6,7 +6,7 @@ import type { StoreOptions } from "../../mixins/vault/store.ts";
 import { waitingTypes } from "../../mixins/mailbox.ts";
 import { knownContent } from "./catalogue.ts";
 import { inLanes, waitingBatches } from "./lanes.ts";
-import type { Job, Workshop } from "./load.ts";
+import { paceOf, type Job, type Workshop } from "./load.ts";
 import { isJobFault } from "./faults.ts";
 import { planned as plannedBatch, storedParts } from "./batches.ts";
 import { batchLimits, type FetchItem } from "./plan.ts";
@@ -57,10 +57,12 @@ async function pullBatch(workshop: Workshop, lease: Lease, job: Job, number: num
   const { database, threads, store, keyring } = workshop;
   const items = await plannedBatch(database, job, number);
   const known = knownContent(database, job.tenantId);
+  const pace = paceOf(workshop, job);
   for (let attempt = 1; ; attempt++) {
     try {
       const request = {
         source: job.source!,
+        ...(pace && { pace }),
         // Asked for each batch: a long job notices that the key was rotated, or the vault shredded.
         keys: await keyring.of(job.tenantId),
         store,

@@ -3,6 +3,7 @@ import { parentPort } from "node:worker_threads";
 import { errorFrom, failureOf } from "../../config/errors.ts";
 import { openStore, type Store } from "../../mixins/vault/store.ts";
 import { openDestination, openSource } from "./sources/kinds.ts";
+import { limited, type Pace } from "./sources/limits.ts";
 import type { Destination, Source, Spec } from "./sources/source.ts";
 import { packPage, type FromThread, type ToThread } from "./wire.ts";
 import type { Door, Work } from "./work/work.ts";
@@ -44,10 +45,13 @@ function keep<T extends { close(): unknown }>(limit: number) {
 const sources = keep<Source>(8);
 const destinations = keep<Destination>(4);
 const stores = keep<Store>(2);
-const sourceFor = (spec: Spec) => sources(JSON.stringify(spec), () => openSource(spec));
+async function sourceFor(spec: Spec, pace?: Pace): Promise<Source> {
+  const source = await sources(JSON.stringify(spec), () => openSource(spec));
+  return pace ? limited(source, pace.limits, pace.budget) : source;
+}
 
-async function list(id: number, task: Task, spec: Spec, after: string | undefined): Promise<void> {
-  const source = await sourceFor(spec);
+async function list(id: number, task: Task, { source: spec, pace, after }: Extract<ToThread, { kind: "list" }>): Promise<void> {
+  const source = await sourceFor(spec, pace);
   for await (const entries of source.list(task.abort.signal, after)) {
     while (!task.credit && !task.abort.signal.aborted) await new Promise<void>((resolve) => (task.more = resolve));
     task.credit--;
@@ -84,7 +88,7 @@ async function run(message: Extract<ToThread, { kind: "list" | "work" }>): Promi
   tasks.set(id, task);
   try {
     if (message.kind === "list") {
-      await list(id, task, message.source, message.after);
+      await list(id, task, message);
       send({ kind: "done", id });
     } else send({ kind: "done", id, result: await work(id, task, message.name, message.request) });
   } catch (error) {

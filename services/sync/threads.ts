@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { errorFrom, errors, failureOf } from "../../config/errors.ts";
+import type { Pace } from "./sources/limits.ts";
 import type { Entry, Spec } from "./sources/source.ts";
 import { unpackPage, type FromThread, type ToThread } from "./wire.ts";
 import type { Work } from "./work/work.ts";
@@ -8,10 +9,10 @@ import type { Work } from "./work/work.ts";
 export interface Threads {
   /**
    * Lists a source, page by page; the thread waits when the reader does. Leaving the loop ends the listing.
-   * @param after only paths after this one
+   * @param more only paths after one; limits of the place
    * @throws SOURCE_MISSING, SOURCE_DENIED, SOURCE_UNREACHABLE, SOURCE_NOT_ALLOWED when the root can't be listed.
    */
-  list<S extends Spec>(source: S, signal?: AbortSignal, after?: string): AsyncIterable<Entry[]>;
+  list<S extends Spec>(source: S, signal?: AbortSignal, more?: { after?: string; pace?: Pace | undefined }): AsyncIterable<Entry[]>;
   /**
    * Has work/<name>.ts done by the least busy thread.
    * @param answer answers the work's questions; what it throws is thrown there, and here when the work does not recover
@@ -160,7 +161,7 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
     signal?.aborted ? (signal.reason as Error) : errorFrom(message.failure);
 
   return {
-    async *list(source, signal, after) {
+    async *list(source, signal, { after, pace } = {}) {
       const thread = await take("lists", signal);
       const pages: FromThread[] = [];
       let broken: Error | undefined;
@@ -173,7 +174,10 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
         broken = error;
         wake();
       };
-      const task = begin(thread, (id) => ({ kind: "list", id, source, ...(after && { after }) }), signal, { hear, fail });
+      const task = begin(thread, (id) => ({ kind: "list", id, source, ...(pace && { pace }), ...(after && { after }) }), signal, {
+        hear,
+        fail,
+      });
       let ended = false;
       try {
         for (;;) {

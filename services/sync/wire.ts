@@ -1,11 +1,12 @@
 import type { Failure } from "../../config/errors.ts";
 import type { PackRecord } from "../../mixins/vault/pack.ts";
 import type { PulledItem, PullFailure, PullResult } from "./pull.ts";
+import type { Pace } from "./sources/limits.ts";
 import type { Entry, Problem, Spec } from "./sources/source.ts";
 
 /** What the pool and its threads say to each other. `id` is the task's, `ask` the question's. */
 export type ToThread =
-  | { kind: "list"; id: number; source: Spec; after?: string }
+  | { kind: "list"; id: number; source: Spec; pace?: Pace; after?: string }
   | { kind: "work"; id: number; name: string; request: unknown }
   /** The reader of a listing has taken a page. */
   | { kind: "more"; id: number }

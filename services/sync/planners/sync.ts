@@ -2,16 +2,17 @@ import { knownAssets } from "../catalogue.ts";
 import { writeGone } from "../changes.ts";
 import { failedPaths, onlyPaths } from "../failed.ts";
 import { filterOf } from "../filters.ts";
-import type { Job } from "../load.ts";
+import { paceOf, type Job } from "../load.ts";
 import { plan } from "../plan.ts";
 import { kindOf } from "../sources/kinds.ts";
 import type { Planner } from "./planner.ts";
 
 /** A source beside the catalogue. */
 export const syncPlanner: Planner = {
-  decide({ database, threads }, lease, job) {
+  decide(workshop, lease, job) {
+    const { database, threads } = workshop;
     const { contentTag } = kindOf(job.source!);
-    const listing = threads.list(job.source!, lease.signal);
+    const listing = threads.list(job.source!, lease.signal, { pace: paceOf(workshop, job) });
     const rules = { mode: job.mode, filter: filterOf(job.options.filters), contentTag };
     if (!job.retryOf) return plan(listing, knownAssets(database, job.tenantId, job.sourceId), rules);
     // Of the items that failed, only those that are still there; what else has changed is another run's business.

@@ -15,6 +15,12 @@ export interface Limits {
  */
 export type Budget = SharedArrayBuffer;
 
+/** How fast a place may be worked on: what crosses to a thread beside its spec. */
+export interface Pace {
+  limits: Limits;
+  budget: Budget;
+}
+
 const buckets = { bytes: 0, requests: 1 } as const;
 
 /** The budgets of a node, by place. Each node has its own: jobs of one place on n nodes may together use n times its limits. */

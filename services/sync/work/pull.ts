@@ -2,12 +2,14 @@ import type { TenantKeys } from "../../../mixins/vault/keys.ts";
 import type { StoreOptions } from "../../../mixins/vault/store.ts";
 import type { FetchItem } from "../plan.ts";
 import { arenaSize, pull, type StoredPart } from "../pull.ts";
+import type { Pace } from "../sources/limits.ts";
 import type { Spec } from "../sources/source.ts";
 import { packResult, type WireResult } from "../wire.ts";
 import type { Work } from "./work.ts";
 
 export interface PullRequest {
   source: Spec;
+  pace?: Pace;
   /** The tenant's working keys (openTenantKey). */
   keys: TenantKeys;
   store: StoreOptions;
@@ -28,12 +30,12 @@ const idleArenas: Buffer[] = [];
 
 /** One batch, or a large file, into the vault. */
 const pullWork: Work<PullRequest, WireResult, PullQuestion, PullAnswer> = async (request, door) => {
-  const { source, keys, store, items, compress, strict, parts } = request;
+  const { source, pace, keys, store, items, compress, strict, parts } = request;
   const planned = items.length === 1 ? 0 : items.reduce((sum, { size }) => sum + size, 0);
   const arena = planned > arenaSize ? Buffer.allocUnsafeSlow(planned) : (idleArenas.pop() ?? Buffer.allocUnsafeSlow(arenaSize));
   try {
     const result = await pull({
-      source: await door.source(source),
+      source: await door.source(source, pace),
       store: await door.store(store),
       keys,
       items,

@@ -1,4 +1,5 @@
 import type { Store, StoreOptions } from "../../../mixins/vault/store.ts";
+import type { Pace } from "../sources/limits.ts";
 import type { Destination, Source, Spec } from "../sources/source.ts";
 
 /** What a worker thread lends to a piece of work. Connections outlive the work; nobody closes them there. */
@@ -6,7 +7,8 @@ export interface Door<Question, Answer> {
   signal: AbortSignal;
   /** Asks the node's main thread, which has the database. @throws what was thrown there */
   ask(question: Question): Promise<Answer>;
-  source(spec: Spec): Promise<Source>;
+  /** @param pace the place's limits, where it has any */
+  source(spec: Spec, pace?: Pace): Promise<Source>;
   destination(spec: Spec): Promise<Destination>;
   store(options: StoreOptions): Promise<Store>;
 }

@@ -2,7 +2,7 @@ import { errors, messageOf } from "../../../../config/errors.ts";
 import { drop, header, refuseEncoded, sizeOf, validatorsOf, type Answer } from "./answer.ts";
 import { backOff, type Client } from "./client.ts";
 import { httpTime, type Facts } from "./facts.ts";
-import { isBroken } from "./fault.ts";
+import { isBroken, isSilence } from "./fault.ts";
 import { probe, takeWhole } from "./probe.ts";
 
 /** Times in a row that a download goes on from where it broke without having got `PROGRESS` bytes further. */
@@ -40,7 +40,9 @@ export async function openStream(client: Client, url: URL, path: string, begin: 
     if (!whole!.etag && whole!.modifiedAt === null) {
       throw errors.sourceUnreachable(`${where}; without an ETag or a date the rest could be of another file.`, undefined, error);
     }
-    if (resumes++ === RESUMES) throw errors.sourceUnreachable(`${where}.`, undefined, error);
+    // Silence counts twice: to notice it takes so long.
+    resumes += isSilence(error) ? 2 : 1;
+    if (resumes > RESUMES) throw errors.sourceUnreachable(`${where}.`, undefined, error);
     await backOff(resumes, signal);
     answer = await get(client, url, received, signal, header(answer, "etag"));
     const now = answer.status === 416 ? undefined : checked(client, answer, path, received);

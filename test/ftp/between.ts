@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 export interface Meddling {
   /** What the client is told to a command instead of the server hearing it; undefined lets it through. */
   answer?: (command: string) => string | undefined;
-  /** What is sent behind the server's reply that this line belongs to. */
+  /** What is sent behind what the server says. */
   after?: (reply: string) => string | undefined;
   /** Only the first command of those that come in one piece is passed on. */
   oneAtATime?: boolean;
@@ -46,7 +46,7 @@ export async function between(host: string, { answer, after, oneAtATime }: Meddl
     });
     far.on("data", (chunk: Buffer) => {
       const more = after?.(chunk.toString("latin1"));
-      near.write(more === undefined ? chunk : Buffer.concat([chunk, Buffer.from(`${more}\r\n`, "latin1")]));
+      near.write(more === undefined ? chunk : Buffer.concat([chunk, Buffer.from(more, "latin1")]));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

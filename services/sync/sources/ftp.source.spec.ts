@@ -129,8 +129,8 @@ describe("FTP over TLS", () => {
     expect(server.log()).toMatch(/PROT P/);
   });
 
-  it("takes nothing that was said in the clear before it began", async () => {
-    const way = await meddler(server, { after: (reply) => (reply.startsWith("234") ? "230 Logged in." : undefined) });
+  it.each(["230 Logged in.\r\n", "230 Log"])("takes nothing that was said in the clear before it began: %j", async (said) => {
+    const way = await meddler(server, { after: (reply) => (reply.startsWith("234") ? said : undefined) });
     const source = await opened(server, { ...overTls, host: way.host });
     await expect(source.check()).rejects.toMatchObject({ type: "SOURCE_UNREACHABLE" });
   });
@@ -217,6 +217,7 @@ describe("Logging in to an FTP server", () => {
   it.each([
     ["SSH-2.0-OpenSSH_9.2\r\n", /does not speak FTP/],
     ["", /has said nothing for 300 ms.*implicit/],
+    ["120 Ready in 5 minutes.\r\n", /has said nothing for 300 ms/],
     ["220-\r\n".repeat(100_000), /does not speak FTP/],
     ["x".repeat(600_000), /does not speak FTP/],
   ])("fails within bounds when the server is none (%#)", async (greeting, why) => {
@@ -252,7 +253,9 @@ describe("Logging in to an FTP server", () => {
 
   it("takes no reply for the answer to something else", async () => {
     let once = true;
-    const way = await meddler(server, { after: (reply) => (/^213 \d+\r/.test(reply) && once ? ((once = false), "213 999") : undefined) });
+    const way = await meddler(server, {
+      after: (reply) => (/^213 \d+\r/.test(reply) && once ? ((once = false), "213 999\r\n") : undefined),
+    });
     const source = await opened(server, { host: way.host });
     expect((await listed(source)).map(({ size }) => size)).toEqual([7]);
     expect((await source.open("file")).size).toBe(7);
@@ -321,6 +324,7 @@ describe.each([
     expect(entries[2]!.problem).toMatchObject({ type: "SOURCE_DENIED", hides: "walked/" });
     expect(entries[1]!.problem).toMatchObject({ hides: "closed/" });
     const closed = await opened(server, { root: "walked" });
+    await expect(closed.check()).rejects.toMatchObject({ type: expect.stringMatching(/SOURCE_(DENIED|MISSING)/) });
     await expect(listed(closed)).rejects.toMatchObject({ type: expect.stringMatching(/SOURCE_(DENIED|MISSING)/) });
   });
 

@@ -1,11 +1,11 @@
 import Type from "typebox";
 import { ftpDestination } from "./ftp/destination.ts";
 import { itemError } from "./ftp/faults.ts";
+import { checkFolder } from "./ftp/folder.ts";
 import { listFolder } from "./ftp/listing.ts";
 import { parseFtp } from "./ftp/parse.ts";
 import { poolOf } from "./ftp/pool.ts";
 import { openFile } from "./ftp/reading.ts";
-import { ask, placeOf } from "./ftp/session.ts";
 import type { FtpSpec } from "./ftp/spec.ts";
 import { nameOf, type Source, type SourceKind } from "./source.ts";
 
@@ -69,7 +69,7 @@ function ftpSource(spec: FtpSpec): Source {
 
     async check(signal) {
       try {
-        await pool.use((session) => ask(session, `CWD ${placeOf(session, "")}`), signal);
+        await pool.use((session) => checkFolder(session, "", signal), signal);
       } catch (error) {
         signal?.throwIfAborted();
         throw itemError(error, spec.uri);

@@ -23,8 +23,12 @@ export interface Control {
   readonly lost: Error | undefined;
   /** What the server says before it is asked anything. */
   readonly greeting: Promise<Reply>;
-  /** @param command bytes as latin1. @throws SOURCE_ITEM_UNSUPPORTED when it holds what would end it early */
-  converse(command: string): Asked;
+  /**
+   * @param command bytes as latin1
+   * @param transfers between its first reply and its last as much time may pass as `due` allows
+   * @throws SOURCE_ITEM_UNSUPPORTED when it holds what would end it early
+   */
+  converse(command: string, transfers?: boolean): Asked;
   /** Goes on over TLS. @throws SOURCE_UNREACHABLE when the server has spoken on in the clear */
   upgrade(socket: Socket): void;
   /** @param why what unanswered questions are told */
@@ -34,7 +38,8 @@ export interface Control {
 interface Question {
   first: PromiseWithResolvers<Reply>;
   last: PromiseWithResolvers<Reply>;
-  /** The server has begun a transfer; what it says next comes when that is over. */
+  transfers: boolean;
+  /** The server has begun; what it says next comes when that is over. */
   flowing: boolean;
   dropped: boolean;
 }
@@ -66,7 +71,8 @@ export function startControl(socket: Socket, host: string, silence: number): Con
     }
   };
   const watch = setTimeout(() => {
-    if (questions.length && !questions[0]!.flowing) end(errors.sourceUnreachable(`${host} has said nothing for ${silence} ms.`));
+    const [question] = questions;
+    if (question && !(question.transfers && question.flowing)) end(errors.sourceUnreachable(`${host} has said nothing for ${silence} ms.`));
   }, silence);
   watch.unref();
 
@@ -85,11 +91,11 @@ export function startControl(socket: Socket, host: string, silence: number): Con
     questions.shift();
     question.last.resolve(reply);
   };
-  const cut = replyParser(hear);
+  const parser = replyParser(hear);
 
   const heard = (chunk: Buffer) => {
     try {
-      if (!lost) cut(chunk);
+      if (!lost) parser.cut(chunk);
     } catch (error) {
       end(errors.sourceUnreachable(`${host} does not speak FTP: ${messageOf(error)}.`, undefined, error));
     }
@@ -99,9 +105,9 @@ export function startControl(socket: Socket, host: string, silence: number): Con
   const attach = () => socket.on("data", heard).on("error", failed).once("end", closed).once("close", closed);
   attach();
 
-  const question = (): Asked => {
+  const question = (transfers = false): Asked => {
     if (!questions.length) watch.refresh();
-    const asked: Question = { first: Promise.withResolvers(), last: Promise.withResolvers(), flowing: false, dropped: false };
+    const asked: Question = { first: Promise.withResolvers(), last: Promise.withResolvers(), transfers, flowing: false, dropped: false };
     for (const { promise } of [asked.first, asked.last]) promise.catch(() => {});
     questions.push(asked);
     const due = (patience: number, dropped = false) => {
@@ -121,16 +127,19 @@ export function startControl(socket: Socket, host: string, silence: number): Con
       return lost;
     },
     greeting: question().last,
-    converse(command) {
+    converse(command, transfers) {
       if (/[\r\n\0]/.test(command)) {
         throw errors.sourceUnsupported(`A name with a line break or a NUL can't be asked for over FTP: ${JSON.stringify(command)}.`);
       }
       if (lost) throw lost;
-      const asked = question();
+      const asked = question(transfers);
       socket.write(`${command}\r\n`, "latin1");
       return asked;
     },
     upgrade(secure) {
+      // Whoever sits between could have put the start of a reply before the first one that comes over TLS.
+      if (parser.pending()) end(errors.sourceUnreachable(`${host} went on in the clear when TLS was to begin.`));
+      if (lost) throw lost;
       socket.off("data", heard).off("end", closed).off("close", closed);
       socket = secure;
       attach();

@@ -9,7 +9,7 @@ import { poolOf, type Pool } from "./pool.ts";
 import { folderOf, removeEmpty, removeFile } from "./remove.ts";
 import { ask, placeOf, type Session } from "./session.ts";
 import type { FtpSpec } from "./spec.ts";
-import { putInPlace, sendPart, setTime } from "./upload.ts";
+import { beginPart, putInPlace, sendPart, setTime } from "./upload.ts";
 
 /** Destination in a folder on a server that speaks FTP. */
 export function ftpDestination(spec: FtpSpec): Destination {
@@ -58,29 +58,42 @@ function refuse(path: string): void {
 }
 
 async function writeFile(pool: Pool, writing: Writing, signal: AbortSignal | undefined): Promise<string> {
-  const { path, size, modifiedAt } = writing;
+  const { path, modifiedAt } = writing;
   const folder = folderOf(path);
   const part = `${folder && `${folder}/`}${partName()}`;
-  // The bytes can be read once: what is lost with a connection is not sent again.
-  const { session } = await pool.hold((session) => Promise.resolve(session), signal);
-  const leave = () => session.control.end(signal!.reason as Error);
-  signal?.addEventListener("abort", leave, { once: true });
+  let begun = false;
   let written = false;
   try {
-    await sendPart(session, part, measured(writing, signal), signal);
-    if (modifiedAt !== null) await setTime(session, part, modifiedAt);
-    // Of the part: in its place another may be put at once.
-    const facts = await statFile(session, part);
-    if (facts.size !== size) throw errors.sourceUnreachable(`${path}: ${size} bytes were sent, but the server has ${facts.size}.`);
-    await putInPlace(session, part, path);
-    written = true;
-    return fingerprintOf(facts);
+    const begin = (session: Session) => {
+      begun = true;
+      return beginPart(session, part, signal);
+    };
+    // The bytes can be read once: from here on what is lost with a connection is not sent again.
+    const { session, result: running } = await pool.hold(begin, signal);
+    const leave = () => session.control.end(signal!.reason as Error);
+    signal?.addEventListener("abort", leave, { once: true });
+    try {
+      await sendPart(session, running, measured(writing, signal));
+      if (modifiedAt !== null) await setTime(session, part, modifiedAt);
+      const fingerprint = await checkPart(session, part, writing);
+      await putInPlace(session, part, path);
+      written = true;
+      return fingerprint;
+    } finally {
+      signal?.removeEventListener("abort", leave);
+      pool.give(session);
+    }
   } finally {
-    signal?.removeEventListener("abort", leave);
-    pool.give(session);
     // Whatever fails here: why the writing failed is known already.
-    if (!written) await pool.use((session) => removeTraces(session, part)).catch(() => {});
+    if (begun && !written) await pool.use((session) => removeTraces(session, part)).catch(() => {});
   }
+}
+
+/** @returns the fingerprint of the part; asked for once it is in place, it could be that of another's */
+async function checkPart(session: Session, part: string, { path, size }: Writing): Promise<string> {
+  const facts = await statFile(session, part);
+  if (facts.size === size) return fingerprintOf(facts);
+  throw errors.sourceUnreachable(`${path}: ${size} bytes were sent, but the server has ${facts.size}.`);
 }
 
 async function removeTraces(session: Session, part: string): Promise<void> {
@@ -99,7 +112,7 @@ async function makeRoot(session: Session): Promise<void> {
 /** @throws Refusal when nothing can be written */
 async function tryOut(session: Session, signal: AbortSignal | undefined): Promise<void> {
   const part = partName();
-  await sendPart(session, part, nothing(), signal);
+  await sendPart(session, await beginPart(session, part, signal), nothing());
   await ask(session, `DELE ${placeOf(session, part)}`);
 }
 

@@ -4,6 +4,7 @@ import { complete, hasMlst, type Facts, type Listed } from "./facts.ts";
 import { replyOf } from "./faults.ts";
 import { readList, readMlsd, type Line } from "./lines.ts";
 import { chunksOf } from "./reading.ts";
+import type { Reply } from "./replies.ts";
 import { ask, placeOf, transfer, type Session } from "./session.ts";
 import { folderOf } from "./connect.ts";
 
@@ -60,6 +61,21 @@ interface Lines {
   odd?: string;
 }
 
+/** Tries whether a folder can be listed, however large it is. @throws as `readFolder` */
+export async function checkFolder(session: Session, path: string, signal?: AbortSignal): Promise<void> {
+  await ask(session, `CWD ${placeOf(session, path)}`);
+  const running = await transfer(session, [hasMlst(session) ? "MLSD" : "LIST"], signal);
+  const { done } = await chunksOf(session, running).next();
+  if (done) refuseClosed(session, await running.done());
+  else await running.drop();
+}
+
+/** Some servers list nothing where they may not, and say so only at the end. vsftpd: "226 Transfer done (but failed to open directory)." */
+function refuseClosed({ spec }: Session, { text }: Reply): void {
+  if (!/fail|denied|permission|cannot|can't|unable/i.test(text)) return;
+  throw errors.sourceDenied(`${spec.host} does not list the folder: ${text.trim()}`);
+}
+
 async function readLines(session: Session, command: string, signal?: AbortSignal): Promise<Lines> {
   const found: Lines = { lines: [] };
   const readLine = command === "MLSD" ? readMlsd : readList;
@@ -85,11 +101,8 @@ async function readLines(session: Session, command: string, signal?: AbortSignal
     await running.drop();
     throw error;
   }
-  const { text } = await running.done();
-  // vsftpd: "226 Transfer done (but failed to open directory)."
-  if (!found.lines.length && /fail|denied|permission|cannot|can't|unable/i.test(text)) {
-    throw errors.sourceDenied(`${session.spec.host} does not list the folder: ${text.trim()}`);
-  }
+  const reply = await running.done();
+  if (!found.lines.length) refuseClosed(session, reply);
   return found;
 }
 

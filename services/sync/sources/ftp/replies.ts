@@ -8,8 +8,15 @@ export interface Reply {
 /** Longest reply; what sends more does not speak FTP. */
 const LONGEST = 256 * 1024;
 
-/** Cuts what a server sends into replies. @throws Error on what can't be one */
-export function replyParser(hear: (reply: Reply) => void): (chunk: Buffer) => void {
+export interface ReplyParser {
+  /** @throws Error on what can't be a reply */
+  cut(chunk: Buffer): void;
+  /** A reply has begun and not ended. */
+  pending(): boolean;
+}
+
+/** Cuts what a server sends into replies. */
+export function replyParser(hear: (reply: Reply) => void): ReplyParser {
   let rest = "";
   let begun: { code: string; lines: string[]; length: number } | undefined;
 
@@ -31,7 +38,7 @@ export function replyParser(hear: (reply: Reply) => void): (chunk: Buffer) => vo
     else hear({ code: Number(code), text: words });
   };
 
-  return (chunk) => {
+  const cut = (chunk: Buffer) => {
     rest += chunk.toString("latin1");
     for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n")) {
       const line = rest.slice(0, end).replace(/\r$/, "");
@@ -40,4 +47,5 @@ export function replyParser(hear: (reply: Reply) => void): (chunk: Buffer) => vo
     }
     if (rest.length > LONGEST) throw new Error(`more than ${LONGEST} bytes came as one line`);
   };
+  return { cut, pending: () => rest !== "" || begun !== undefined };
 }

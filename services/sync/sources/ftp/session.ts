@@ -86,14 +86,14 @@ export async function transfer(session: Session, commands: readonly string[], si
   const port = await passivePort(session);
   // To the server itself, whatever address it names: else it could have us connect to others.
   const { remoteAddress } = control.socket;
-  const host = spec.proxy || !remoteAddress ? spec.host : `[${remoteAddress}]:${port}`;
+  const host = spec.proxy || !remoteAddress ? spec.host : `${remoteAddress}:${port}`;
   const raw = await connectTo({ ...spec, host }, signal, port);
   raw.on("error", () => {});
   const secured = spec.tls === "none" ? undefined : startTls(raw, spec, ticket);
   const socket = secured?.socket ?? raw;
   try {
     for (const reply of await askAll(session, commands.slice(0, -1))) accepted(reply);
-    const asked = control.converse(commands[commands.length - 1]!);
+    const asked = control.converse(commands[commands.length - 1]!, true);
     // Nobody would say how it ended.
     asked.last.catch((why: Error) => socket.destroy(why));
     accepted(await asked.first);

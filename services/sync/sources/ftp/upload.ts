@@ -14,11 +14,11 @@ const WHY = 3000;
 const STORING = 120_000;
 
 /**
- * Sends a file to the server; the folders above it are made when they are missing.
+ * Sends a file to the server.
+ * @param running from `beginPart`
  * @throws Refusal, SOURCE_UNREACHABLE, what `bytes` throws: what the server has of it then stays
  */
-export async function sendPart(session: Session, part: string, bytes: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
-  const running = await begin(session, part, signal);
+export async function sendPart(session: Session, running: Transfer, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   const { socket } = running;
   // Servers send tickets on it: what is never read makes a break of its end.
   socket.resume();
@@ -54,7 +54,8 @@ function write(session: Session, socket: Socket, piece: Uint8Array): Promise<Err
   });
 }
 
-async function begin(session: Session, part: string, signal: AbortSignal | undefined): Promise<Transfer> {
+/** Begins a file; the folders above it are made when they are missing. @throws Refusal, SOURCE_UNREACHABLE */
+export async function beginPart(session: Session, part: string, signal: AbortSignal | undefined): Promise<Transfer> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await transfer(session, [`STOR ${placeOf(session, part)}`], signal);

@@ -21,7 +21,7 @@ export interface Share {
   weight: number;
   /** Jobs that may run at the same time. */
   limit: number;
-  /** Seconds of slots that it has used, divided by its weight; a tenant that comes anew starts where the others are. */
+  /** Seconds of slots that it counts as having used, divided by its weight; who comes anew starts where the least served is. */
   used: number;
 }
 
@@ -43,7 +43,6 @@ const patienceMs = 300;
 const roundMs = 5_000;
 const shortestTurnMs = 400;
 const longestTurnMs = 2_000;
-
 const classOf = (job: Contender & { waitedMs?: number }) =>
   Math.min(urgent, job.priority + Math.floor((job.waitedMs ?? 0) / (1000 * agingSeconds)));
 
@@ -84,9 +83,10 @@ export function inOrder(contest: Contest): Waiting[] {
 }
 
 /** How long a job keeps its slot at least while others wait, milliseconds: the shorter, the more tenants share the slots. */
-export function turnMs({ waiting, running }: Contest): number {
+export function turnMs({ waiting, running }: Pick<Contest, "waiting" | "running">): number {
   const tenants = new Set([...waiting, ...running].map(({ tenantId }) => tenantId)).size;
-  return Math.min(longestTurnMs, Math.max(shortestTurnMs, (roundMs * running.length) / tenants));
+  const slots = Math.max(1, running.length);
+  return Math.min(longestTurnMs, Math.max(shortestTurnMs, (roundMs * slots) / tenants));
 }
 
 /**

@@ -18,11 +18,13 @@ const mostChargedMs = 5_000;
 
 /**
  * The queue of jobs: fairness.ts says in which order they deserve a slot, PostgreSQL knows who waits and runs. A tenant's use of slots is
- * counted in virtual time, as in start-time fair queueing: seconds by weight, and who comes anew starts at the level of the least served.
+ * counted in virtual time, as in start-time fair queueing: seconds by weight, from the level of the least served to a turn above it.
  */
 export function jobQueue(limits: JobLimits): Queue {
   /** Until when the jobs that this node holds have been charged. */
   const charged = new Map<string, number>();
+  /** How long a turn was when it was last asked, milliseconds. */
+  let turn = 0;
 
   const charge = (em: Em, held: readonly Held[]): Promise<Map<string, number>> => {
     const now = Date.now();
@@ -32,7 +34,7 @@ export function jobQueue(limits: JobLimits): Queue {
       charged.set(key, now);
       seconds.set(tenantId, (seconds.get(tenantId) ?? 0) + ms / 1000);
     }
-    return bill(em, seconds);
+    return bill(em, seconds, turn / 1000);
   };
 
   return {
@@ -41,6 +43,7 @@ export function jobQueue(limits: JobLimits): Queue {
       await em.execute(`set local idle_in_transaction_session_timeout = ${frozenMs}`, [], "run");
       await em.execute(`select pg_advisory_xact_lock(hashtext('sync queue'))`);
       const contest = await contestOf(em, limits);
+      turn = turnMs(contest);
       const order = inOrder(contest);
       await serve(em, contest, order);
       return order.map(({ key }) => key);
@@ -48,6 +51,7 @@ export function jobQueue(limits: JobLimits): Queue {
 
     async crowded(em, held) {
       const contest = await contestOf(em, limits);
+      turn = turnMs(contest);
       if (!contest.waiting.length) {
         // Nobody is charged for a slot that nobody else wants.
         for (const { key } of held) charged.set(key, Date.now());
@@ -55,10 +59,9 @@ export function jobQueue(limits: JobLimits): Queue {
       }
       for (const [tenant, used] of await charge(em, held)) {
         const share = contest.shares.get(tenant);
-        if (share) share.used = Math.max(share.used, used);
+        if (share) share.used = Math.max(used, contest.level);
       }
       const leavers = leaving(contest);
-      const turn = turnMs(contest);
       const over = ({ key, since }: Held) => leavers.get(key) === "at once" || (leavers.has(key) && Date.now() - since >= turn);
       return new Set(held.filter(over).map(({ key }) => key));
     },
@@ -119,8 +122,13 @@ export const contestSql = `
          coalesce((select json_agg(json_build_object('tenantId', tenant_id, 'weight', weight, 'limit', jobs, 'used', used)) from shares), '[]') as shares,
          coalesce((select max(level) from sync.turns), 0) as level`;
 
-/** Adds seconds of slots to what tenants have used. @returns what each has used now */
-async function bill(em: Em, seconds: Map<string, number>): Promise<Map<string, number>> {
+/**
+ * Adds seconds of slots to what tenants have used.
+ * @param ahead how far above the level of the least served a tenant comes at most: who had all the slots because nobody else wanted them,
+ * or could not leave them, waits for its next turn, and not until all others have had as much
+ * @returns what each has used now
+ */
+async function bill(em: Em, seconds: Map<string, number>, ahead: number): Promise<Map<string, number>> {
   // In one order everywhere: two nodes may charge the same tenants at the same time.
   const bills = [...seconds].map(([tenant, used]) => ({ tenant, used })).sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
   const used = await rows<{ tenant: string; used: number }>(
@@ -128,8 +136,9 @@ async function bill(em: Em, seconds: Map<string, number>): Promise<Map<string, n
     `insert into sync.turns as t (tenant_id, used)
      select tenant, b.used / greatest(1, coalesce(l.weight, 1))
      from json_to_recordset(?::json) as b(tenant uuid, used float8) left join sync.tenant_limits l on l.tenant_id = b.tenant
-     on conflict (tenant_id) do update set used = t.used + excluded.used returning tenant_id as tenant, used`,
-    [JSON.stringify(bills)],
+     on conflict (tenant_id) do update set used = least(t.used + excluded.used, (select max(level) from sync.turns) + ?)
+     returning tenant_id as tenant, used`,
+    [JSON.stringify(bills), ahead],
   );
   return new Map(used.map(({ tenant, used }) => [tenant, used]));
 }

@@ -6,12 +6,16 @@ import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { assetById, type AssetView } from "./catalogue/asset.ts";
+import { differences, type Difference } from "./catalogue/difference.ts";
 import { listAssets } from "./catalogue/list.ts";
+import { sourceAt, type AssetAt } from "./catalogue/past.ts";
+import { Remembered } from "./catalogue/remembered.ts";
+import { statistics, type Statistics } from "./catalogue/statistics.ts";
 import { versionsOf, type VersionView } from "./catalogue/versions.ts";
 import { ticketOf, ticketsOf, type AssetTicket } from "./tickets.ts";
 import { TenantKeyring } from "./tenantkey.ts";
 
-type AssetsService = Host<WithDatabase & { keyring: TenantKeyring }>;
+type AssetsService = Host<WithDatabase & { keyring: TenantKeyring; statistics: Remembered<Statistics> }>;
 const action = actionOf<AssetsService>();
 const byId = strict({ id: uuid("The asset.") });
 
@@ -21,6 +25,10 @@ const longPageParams = {
   cursor: Type.Optional(Type.String({ maxLength: 8192, description: "The cursor of the page before." })),
 };
 const time = (description: string) => Type.Optional(Type.String({ format: "date-time", description }));
+const moment = (which: string) =>
+  Type.Union([Type.String({ format: "date-time" }), Type.String({ format: "uuid" })], {
+    description: `${which}: a time, or the id of a job of the source, whose end it then is.`,
+  });
 const bytes = (description: string) => Type.Optional(Type.Integer({ minimum: 0, description }));
 
 export const actions = {
@@ -88,6 +96,51 @@ export const actions = {
     },
   }),
 
+  at: action({
+    description:
+      "Lists what a source held at a moment, in no order to rely on. A page may hold fewer than its limit, or none, and still have a next one.",
+    rest: "GET /sync/sources/:id/at",
+    permission: "assets:read",
+    idempotent: true,
+    params: strict({
+      ...longPageParams,
+      id: uuid("The source."),
+      moment: Type.String({ format: "date-time", description: "The moment." }),
+      prefix: Type.Optional(Type.String({ maxLength: 2048, description: "Only paths that started with this then." })),
+    }),
+    async handler(ctx): Promise<Page<AssetAt>> {
+      const { tenantId } = caller(ctx);
+      const { limit = 50, ...wish } = ctx.params;
+      return await this.db.tenant(tenantId, (em) => sourceAt(em, env.CLUSTER_SECRET, tenantId, { ...wish, limit }));
+    },
+  }),
+
+  differences: action({
+    description:
+      "Lists what differs between two moments of a source, or between the ends of two of its jobs: added, changed, moved, touched (another time alone), gone. A page may hold fewer than its limit, or none, and still have a next one.",
+    rest: "GET /sync/sources/:id/differences",
+    permission: "assets:read",
+    idempotent: true,
+    params: strict({ ...pageParams, id: uuid("The source."), from: moment("The earlier one"), to: moment("The later one") }),
+    async handler(ctx): Promise<Page<Difference>> {
+      const { tenantId } = caller(ctx);
+      const { limit = 50, ...wish } = ctx.params;
+      return await this.db.tenant(tenantId, (em) => differences(em, env.CLUSTER_SECRET, tenantId, { ...wish, limit }));
+    },
+  }),
+
+  statistics: action({
+    description: "Adds up the organisation's assets by source, category and media type. The figures are up to ten minutes old.",
+    rest: "GET /assets/statistics",
+    permission: "assets:read",
+    idempotent: true,
+    timeout: 60_000,
+    params: strict({}),
+    async handler(ctx): Promise<Statistics> {
+      return await this.statistics.of(caller(ctx).tenantId);
+    },
+  }),
+
   ticket: action({
     description: "Says where an asset's content lies in the vault, keys wrapped; the edge streams it from there.",
     permission: "assets:read",
@@ -129,5 +182,6 @@ export default service<AssetsService>()({
   actions,
   started() {
     this.keyring = new TenantKeyring(this.db, keyManager(env));
+    this.statistics = new Remembered((tenantId) => this.db.tenant(tenantId, (em) => statistics(em, tenantId)));
   },
 });

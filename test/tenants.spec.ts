@@ -110,7 +110,8 @@ async function fill(): Promise<void> {
   for (const limit = Date.now() + 30_000; ; await sleep(100)) {
     const { data } = await as(ours, "sync.assets.list", {});
     things.asset = data[0]?.id ?? "";
-    if (data.length === 2 && data.every(({ mediaType }) => mediaType)) return;
+    const { completedAt } = await as(ours, "sync.jobs.get", { id: things.job });
+    if (completedAt && data.length === 2 && data.every(({ mediaType }) => mediaType)) return;
     if (Date.now() > limit) throw new Error("the assets were not analysed in time");
   }
 }
@@ -121,7 +122,7 @@ function idFor(action: string): string {
     [
       [/\.replay$/, things.letter],
       [/^sync\.jobs\./, things.job],
-      [/^sync\.sources\./, things.source],
+      [/^sync\.(sources\.|assets\.(at|differences)$)/, things.source],
       [/^sync\.schedules\./, things.schedule],
       [/^(sync\.(assets|vault)|ai\.(analyses|thumbnails))\./, things.asset],
       [/^payment\./, things.payment],
@@ -145,6 +146,8 @@ function thingFor(action: string, param: string): unknown {
     assetId: () => things.asset,
     assetIds: () => [things.asset],
     after: () => [things.job],
+    from: () => things.job,
+    to: () => things.job,
     tenantId: () => ours,
     again: () => ours,
   };
@@ -157,7 +160,7 @@ type Action = (typeof actions)[number];
 /** The params that name things, whether they have to be given or not. */
 const namesOf = ({ params }: Action): string[] =>
   Object.entries(params.properties ?? {})
-    .filter(([, schema]) => schema.format === "uuid" || schema.items?.format === "uuid")
+    .filter(([, schema]) => [schema, schema.items, ...(schema.anyOf ?? [])].some((part) => part?.format === "uuid"))
     .map(([param]) => param);
 
 /** What has to stand beside a param for its sake. */
@@ -167,6 +170,7 @@ function besides(action: string, param: string): Record<string, unknown> {
     const origin = param === "sourceId" || param === "assetId" ? {} : { sourceId: things.source };
     return { ...origin, ...(param !== "targetId" && action !== "sync.exports.contents" && { output: place }) };
   }
+  if (action === "sync.assets.differences") return { to: new Date().toISOString() };
   if (action === "sync.jobs.create" && param === "after") return { input: place };
   return {};
 }
@@ -177,7 +181,9 @@ function paramsOf(action: Action, param?: string): Record<string, unknown> {
   for (const name of namesOf(action)) if (name in made || name === param) made[name] = thingFor(action.name, name);
   return made;
 }
-const takesId = (action: Action) => namesOf(action).some((name) => action.params.required?.includes(name));
+/** Whether it can't be asked for without naming a thing; contents takes one of two. */
+const takesId = (action: Action) =>
+  action.name === "sync.exports.contents" || namesOf(action).some((name) => action.params.required?.includes(name));
 
 interface Outcome {
   answer?: unknown;

@@ -2,6 +2,7 @@ import type { ServiceBroker } from "moleculer";
 import Type, { type Static, type TSchema } from "typebox";
 import { strict, uuid } from "../../config/action.ts";
 import { SchemaValidator } from "../../mixins/validator.ts";
+import { archive, archiveParams } from "./archive.ts";
 import { download } from "./download.ts";
 import { jobEvents, tenantEvents } from "./events/streams.ts";
 import { upload, uploadParams } from "./upload.ts";
@@ -42,6 +43,16 @@ export function ownRoutes(broker: ServiceBroker, gateway: () => Gateway): Route[
         params: strict(uploadParams),
       },
       (parts, req, res, wish) => upload(parts, broker, req, res, wish),
+    ),
+    route(
+      `${base}/assets/archive`,
+      {
+        permission: "assets:read",
+        description: "Downloads the assets of a source, or of a folder of it, as one archive: as they are, or as they were at a moment.",
+        params: archiveParams,
+        mediaType: "application/zip",
+      },
+      (parts, req, res, wish) => archive(parts, broker, req, res, wish),
     ),
     route(
       `${base}/sync/jobs/:id/report.csv`,

@@ -24,6 +24,10 @@ export const beginUpload = (broker: ServiceBroker, claim: string, path: string) 
 export const recordUpload = (broker: ServiceBroker, claim: string, uploaded: ActionMap["sync.uploads.record"]["params"]) =>
   call(broker, "sync.uploads.record", uploaded, { meta: { claim } });
 
+/** A page of what a source holds, or held at a moment. @throws SOURCE_NOT_FOUND */
+export const contentsOf = (broker: ServiceBroker, claim: string, wish: ActionMap["sync.exports.contents"]["params"]) =>
+  call(broker, "sync.exports.contents", wish, { meta: { claim } });
+
 /** Where an asset's content lies, from a byte of it on. @throws ASSET_NOT_FOUND */
 export const ticketOf = (broker: ServiceBroker, claim: string, id: string, version?: number, from?: number) =>
   call(

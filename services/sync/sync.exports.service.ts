@@ -7,6 +7,7 @@ import { service, type Host } from "../../config/service.ts";
 import { once } from "../../mixins/events.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
+import { statesAfter } from "./catalogue/moment.ts";
 import { createJob, type NewJob } from "./creating.ts";
 import { originOf, originOfAsset, outputOf } from "./export.ts";
 import { checkFilters } from "./filters.ts";
@@ -18,7 +19,20 @@ import { TenantKeyring } from "./tenantkey.ts";
 type ExportsService = Host<WithDatabase & { keyring: TenantKeyring }>;
 const action = actionOf<ExportsService>();
 
+/** An asset as an archive holds it. */
+export interface ArchivedAsset {
+  assetId: string;
+  version: number;
+  path: string;
+  /** Bytes. */
+  size: number;
+  /** ISO 8601. */
+  modifiedAt: string | null;
+}
+
 const { filters, thresholds } = jobOptions.properties;
+const prefix = Type.Optional(Type.String({ maxLength: 2048, description: "Only assets whose path starts with this." }));
+const at = Type.Optional(Type.String({ format: "date-time", description: "The moment whose state is wanted; now when left out." }));
 const common = {
   output: Type.Optional(
     Type.String({
@@ -28,7 +42,7 @@ const common = {
     }),
   ),
   targetId: Type.Optional(uuid("A stored source to write to, instead of output.")),
-  prefix: Type.Optional(Type.String({ maxLength: 2048, description: "Only assets whose path starts with this." })),
+  prefix,
   filters,
   dryRun: Type.Optional(Type.Boolean({ description: "Only make the plan; it waits for approval." })),
   priority: Type.Optional(Type.Enum([...priorities], { default: "normal", description: "Before which other jobs it runs." })),
@@ -106,7 +120,7 @@ export const actions = {
       ...common,
       ...ofSource,
       assetId: Type.Optional(uuid("Only this asset; then no source is named.")),
-      at: Type.Optional(Type.String({ format: "date-time", description: "The moment whose state is wanted; now when left out." })),
+      at,
     }),
     async handler(ctx): Promise<JobView> {
       const principal = caller(ctx);
@@ -130,6 +144,32 @@ export const actions = {
           return await createJob(em, principal, keys, { ...job, ...(priority && { priority }), ...(after && { needs: after }) });
         }),
       );
+    },
+  }),
+
+  contents: action({
+    description: "Pages through what a source holds, or held at a moment; the edge packs archives by it.",
+    permission: "assets:read",
+    idempotent: true,
+    params: strict({
+      ...ofSource,
+      prefix,
+      at,
+      after: Type.Optional(Type.String({ maxLength: 4096, description: "The `next` of the page before." })),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 500, description: "Most assets in the answer." })),
+    }),
+    async handler(ctx): Promise<{ items: ArchivedAsset[]; next: string | null }> {
+      const { tenantId } = caller(ctx);
+      const { source, sourceId, prefix, at, after = "", limit = 500 } = ctx.params;
+      const wish = { ...(prefix && { prefix }), ...(at && { at }) };
+      return await this.db.tenant(tenantId, async (em) => {
+        const origin = await originOf(em, tenantId, { source, sourceId });
+        const { states, next } = await statesAfter(em, { tenantId, sourceId: origin.id }, wish, after, limit);
+        const items = states.map(({ id, version, path, size, modified }) => {
+          return { assetId: id, version, path, size, modifiedAt: modified === null ? null : new Date(modified).toISOString() };
+        });
+        return { items, next };
+      });
     },
   }),
 };

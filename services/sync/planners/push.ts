@@ -1,9 +1,10 @@
 import { errors } from "../../../config/errors.ts";
 import { bulk, type Em } from "../../../mixins/database.ts";
 import type { JobRef } from "../changes.ts";
+import { assetPages } from "../contents.ts";
 import { filterOf, type Filter } from "../filters.ts";
 import type { Job } from "../load.ts";
-import { assetPages, writtenItems } from "../mirror.ts";
+import { writtenItems } from "../mirror.ts";
 import { emptySummary, plan, type Decision, type GoneDecision, type Known, type PlanSummary } from "../plan.ts";
 import { comparePaths } from "../sources/order.ts";
 import type { Entry } from "../sources/source.ts";

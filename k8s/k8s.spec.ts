@@ -110,6 +110,15 @@ claims("the nodes on Kubernetes", () => {
     expect(new URL(/^DATABASE_URL=(.*)$/m.exec(read("k8s/overlays/dev/settings.env"))![1]!).password).toBe("");
   });
 
+  it("can be given whatever docker-compose.yml gives, secrets as secrets", () => {
+    const there = Object.keys(compose.services["sync"]!.environment!).filter((name) => name in variables && name !== "SERVICES");
+    const named = (part: string) =>
+      manifests.filter(({ metadata }) => metadata.name.startsWith(part)).flatMap(({ data }) => Object.keys(data!));
+    const [settings, secrets] = [named("legendo-settings"), named("legendo-secrets")];
+    expect([...settings, ...secrets]).toEqual(expect.arrayContaining(there));
+    expect(settings.filter((name) => /SECRET|TOKEN$|ACCESS_KEY|PASSWORD|PROXY_URL|MASTER/.test(name))).toEqual([]);
+  });
+
   it("are given more time to leave than they take", () => {
     const [, grace] = /graceMs = ([\d_]+)/.exec(read("scripts/node.ts"))!;
     for (const deployment of deployments) {
@@ -172,7 +181,7 @@ claims("every pod on Kubernetes", () => {
 claims("the examples of secrets", () => {
   it("hold no secret", () => {
     for (const example of globSync("overlays/*/*.env.example", { cwd: import.meta.dirname })) {
-      for (const line of read(join("k8s", example)).trim().split("\n")) expect(line).toMatch(/^[A-Z_]+=$|:@/);
+      for (const line of read(join("k8s", example)).trim().split("\n")) expect(line).toMatch(/^[A-Z0-9_]+=$|:@/);
     }
   });
 });

@@ -6,12 +6,21 @@ import { interrupts, load, type Effect, type Runner, type Workshop } from "./loa
 import { collectRun } from "./runs/collect.ts";
 import { pushRun } from "./runs/push.ts";
 import { rekeyRun } from "./runs/rekey.ts";
+import { repairRun } from "./runs/repair.ts";
 import { syncRun } from "./runs/sync.ts";
 import { verifyRun } from "./runs/verify.ts";
 import { announce } from "./state.ts";
 
 /** Kind of job → its run. */
-export const runners: Partial<Record<JobKind, Runner>> = { sync: syncRun, mirror: pushRun, restore: pushRun, verify: verifyRun, collect: collectRun, rekey: rekeyRun };
+export const runners: Partial<Record<JobKind, Runner>> = {
+  sync: syncRun,
+  mirror: pushRun,
+  restore: pushRun,
+  verify: verifyRun,
+  collect: collectRun,
+  rekey: rekeyRun,
+  repair: repairRun,
+};
 
 /**
  * A job from where it stands to its end. Called again on another node after a crash, it goes on from what was recorded.

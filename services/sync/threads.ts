@@ -28,7 +28,9 @@ interface Works {
   check: typeof import("./work/check.ts").default;
   copy: typeof import("./work/copy.ts").default;
   pull: typeof import("./work/pull.ts").default;
+  mend: typeof import("./work/mend.ts").default;
   purge: typeof import("./work/purge.ts").default;
+  refetch: typeof import("./work/refetch.ts").default;
   repack: typeof import("./work/repack.ts").default;
   sweep: typeof import("./work/sweep.ts").default;
   verify: typeof import("./work/verify.ts").default;

@@ -41,6 +41,15 @@ export interface Damage {
   message: string;
 }
 
+/** Damage as a pack's row keeps it. */
+export const damageText = ({ kind, message }: Damage): string => `${kind}: ${message}`;
+
+/** Of what `damageText` made. */
+export function damageOf(text: string): Damage {
+  const end = text.indexOf(": ");
+  return { kind: text.slice(0, end) as DamageKind, message: text.slice(end + 2) };
+}
+
 /** A blob that can't be had from its pack. */
 export interface LostBlob {
   contentId: string;

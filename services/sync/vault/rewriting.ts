@@ -22,8 +22,8 @@ export async function rewriteSparse(collecting: Collecting): Promise<boolean> {
 async function rewrite({ workshop, lease, job, done }: Collecting, ids: string[]): Promise<void> {
   const { database, threads, keyring, store } = workshop;
   const packs = await database.tenant(job.tenantId, (em) => packsById(em, ids));
-  const keys = await keyring.all(job.tenantId);
-  const { pack, moved, verdicts } = await insisting(lease.signal, () => threads.work("repack", { store, keys, packs }, lease.signal));
+  const request = { store, keys: await keyring.all(job.tenantId), seal: await keyring.of(job.tenantId), packs };
+  const { pack, moved, verdicts } = await insisting(lease.signal, () => threads.work("repack", request, lease.signal));
   await lease.commit(async (em) => {
     const damaged = verdicts.filter(({ damage }) => damage);
     if (damaged.length) await recordVerdicts(em, job, damaged, nothingFound());

@@ -1,7 +1,7 @@
 import { bulk, type Em } from "../../../mixins/database.ts";
 import type { Job } from "../load.ts";
 import { recordFailures } from "../record.ts";
-import { damageTypes, type PackVerdict } from "./contents.ts";
+import { damageText, damageTypes, type PackVerdict } from "./contents.ts";
 
 /** What verification has found so far; stands in the job's checkpoint, and then in its result. */
 export interface Found {
@@ -24,7 +24,7 @@ export async function recordVerdicts(em: Em, job: Job, verdicts: PackVerdict[], 
        damaged_at = case when v.damage is not null then coalesce(p.damaged_at, now()) end,
        damage = v.damage
      from json_to_recordset($1::json) as v(id uuid, damage text) where p.id = v.id and p.doomed_at is null`,
-    [JSON.stringify(verdicts.map(({ packId, damage }) => ({ id: packId, damage: damage && `${damage.kind}: ${damage.message}` })))],
+    [JSON.stringify(verdicts.map(({ packId, damage }) => ({ id: packId, damage: damage && damageText(damage) })))],
   );
   const damaged = verdicts.filter(({ damage }) => damage);
   const assets = damaged.length ? await reportDamage(em, job, damaged) : 0;

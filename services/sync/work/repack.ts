@@ -9,8 +9,9 @@ import type { Work } from "./work.ts";
 
 export interface RepackRequest {
   store: StoreOptions;
-  /** All of the tenant's that open something, the one that seals first. */
+  /** All of the tenant's that open something, and the one that seals. */
   keys: TenantKeys[];
+  seal: TenantKeys;
   packs: PackContents[];
 }
 
@@ -22,9 +23,9 @@ export interface Repacked {
 }
 
 /** Writes what is left in some packs into one new one, each blob as it was encoded. What is damaged stays where it is. */
-const repack: Work<RepackRequest, Repacked> = async ({ store: options, keys, packs }, door) => {
+const repack: Work<RepackRequest, Repacked> = async ({ store: options, keys, seal, packs }, door) => {
   const store = await door.store(options);
-  const pack = await startPack(store, keys[0]!, SMALL_CHUNK);
+  const pack = await startPack(store, seal, SMALL_CHUNK);
   const moved: MovedBlob[] = [];
   const verdicts: PackVerdict[] = [];
   try {

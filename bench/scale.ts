@@ -16,12 +16,17 @@ const { values } = parseArgs({
   },
 });
 const sizes = values.quick
-  ? { nodes: [1, 2], rounds: 1, files: 600, crowd: { tenants: 10, jobsEach: 20, files: 100, watchMs: 12_000, windowMs: 10_000 } }
+  ? {
+      nodes: [1, 2],
+      rounds: 1,
+      files: 600,
+      crowd: { tenants: 10, jobsEach: 20, files: 100, settleMs: 5_000, watchMs: 13_000, windowMs: 10_000 },
+    }
   : {
       nodes: [1, 2, 4],
       rounds: Number(values.rounds),
       files: 6_000,
-      crowd: { tenants: 50, jobsEach: 20, files: 200, watchMs: 45_000, windowMs: 10_000 },
+      crowd: { tenants: 50, jobsEach: 20, files: 100, settleMs: 5_000, watchMs: 45_000, windowMs: 10_000 },
     };
 const aims = { perDoubling: 1.8, urgentSeconds: 5, leastShare: 0.5 };
 /** Above this the machine is the limit, and more nodes can't bring more. */

@@ -9,7 +9,8 @@ export interface Crowd {
   jobsEach: number;
   /** Files of a job; of every tenth tenant's jobs ten times as many. */
   files: number;
-  /** How long the crowd is watched, milliseconds. */
+  /** After the last was queued it is left alone for so long, and then watched for so long, milliseconds. */
+  settleMs: number;
   watchMs: number;
   windowMs: number;
 }
@@ -43,6 +44,7 @@ export async function fairness(cluster: ScaleCluster, world: TestDatabase, crowd
     await cluster.ask(tenant, "sync.jobs.createMany", { jobs });
   };
   for (const [i, tenant] of tenants.entries()) await fill(tenant, i);
+  await sleep(crowd.settleMs);
   const from = Date.now();
   const urgent: number[] = [];
   const urgently = async (tenant: string) => {
@@ -60,7 +62,7 @@ export async function fairness(cluster: ScaleCluster, world: TestDatabase, crowd
     await urgently(i % 2 ? tenants[i % tenants.length]! : randomUUID());
     await sleep(Math.max(0, Math.min(crowd.watchMs / 8, from + crowd.watchMs - Date.now())));
   }
-  const to = Date.now(); if (process.env["QD"]) (await import("node:fs")).writeFileSync(process.env["QD"]!, JSON.stringify({from,to,tenants,turns: await turnsOf(world,to), t: (await world.admin.query("select * from sync.turns")).rows}));
+  const to = Date.now();
   const [turns, busy] = [await turnsOf(world, to), await stillWaiting(world)];
   const { rows } = await world.admin.query<{ n: number }>(`select count(*)::int as n from sync.sync_jobs where status = 'completed'`);
   return {

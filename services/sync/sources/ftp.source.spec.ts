@@ -4,6 +4,7 @@ import { createServer, type AddressInfo, type Server } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { between, type Between, type Meddling } from "../../../test/ftp/between.ts";
 import { put, specOf } from "../../../test/ftp/place.ts";
+import { startProxy } from "../../../test/proxy.ts";
 import type { Ftpd } from "../../../test/servers/ftpd.ts";
 import { startPureFtpd } from "../../../test/servers/pureftpd.ts";
 import { startVsftpd, type VsftpdOptions } from "../../../test/servers/vsftpd.ts";
@@ -244,6 +245,18 @@ describe("Logging in to an FTP server", () => {
     expect(elsewhere.log()).toMatch(/227 Entering Passive Mode \(192,0,2,1/);
   });
 
+  it("goes through a proxy for its data too, by the server's name", async () => {
+    const proxy = await startProxy((at) => (at === "ftp.example.com:21" ? server.host : at.replace("ftp.example.com", "127.0.0.1")));
+    open.push(() => proxy.close());
+    const { trusted: _, ...spec } = specOf(server, { host: "ftp.example.com:21", proxy: proxy.url });
+    const source = await openSource(spec);
+    open.push(() => source.close());
+    expect(pathsOf(await listed(source))).toEqual(["file"]);
+    expect((await drained(await source.open("file"))).toString()).toBe("content");
+    expect(proxy.asked.length).toBeGreaterThan(2);
+    expect(proxy.asked.filter((at) => !at.startsWith("ftp.example.com:"))).toEqual([]);
+  });
+
   it("asks one thing at a time where the server does not read on", async () => {
     const way = await meddler(server, { oneAtATime: true });
     const source = await opened(server, { host: way.host });
@@ -275,7 +288,7 @@ describe.each([
     rmSync(server.home, { recursive: true });
     mkdirSync(server.home);
     server.give(server.home);
-    source = await opened(server, { silence: 500 });
+    source = await opened(server);
   });
   afterAll(() => server.close());
   const at = (path: string) => `${server.home}/${path}`;
@@ -410,7 +423,7 @@ describe.each([
     });
 
     it("goes on where it stood when nothing comes any more", async () => {
-      const opening = await source.open("large", undefined, 5_000_000);
+      const opening = await (await opened(server, { silence: 1000 })).open("large", undefined, 5_000_000);
       const start = await readSome(opening, 1_000_000);
       for (const pid of pids()) process.kill(pid, "SIGSTOP");
       const end = await drained(opening, 100_000);
@@ -429,7 +442,7 @@ describe.each([
     it("gives up when the server does not come back", async () => {
       const other = name === "vsftpd" ? await startVsftpd() : await startPureFtpd();
       put(other, "large", bytes);
-      const opening = await (await opened(other, { silence: 500 })).open("large");
+      const opening = await (await opened(other, { silence: 1000 })).open("large");
       await readSome(opening, 1_000_000);
       await other.close();
       await expect(drained(opening, 1_000_000)).rejects.toMatchObject({ type: "SOURCE_UNREACHABLE", retryable: true });

@@ -157,7 +157,7 @@ describe.each([
   });
 
   it("gives up on a server that takes nothing any more", async () => {
-    const impatient = await opened(server, { silence: 500 });
+    const impatient = await opened(server, { silence: 1000 });
     // More than the kernel's buffers take.
     const stalled = impatient.write(
       writing("file", Buffer.alloc(60_000_000), () => {

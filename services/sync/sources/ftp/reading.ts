@@ -4,7 +4,7 @@ import type { Opened } from "../source.ts";
 import { fingerprintOf, openedFingerprint, statFile, type Facts } from "./facts.ts";
 import { itemError } from "./faults.ts";
 import type { Pool } from "./pool.ts";
-import { patienceOf, placeOf, transfer, type Session, type Transfer } from "./session.ts";
+import { passivePort, patienceOf, placeOf, transfer, type Session, type Transfer } from "./session.ts";
 
 /** What comes on a data connection. @throws SOURCE_UNREACHABLE when it breaks or is silent */
 export async function* chunksOf(session: Session, { socket }: Transfer): AsyncGenerator<Buffer> {
@@ -145,10 +145,12 @@ async function giveBack(pool: Pool, running: Running | undefined): Promise<void>
 async function start(pool: Pool, path: string, from: number, signal: AbortSignal | undefined): Promise<Running> {
   try {
     const { session, result } = await pool.hold(async (session) => {
-      const facts = await statFile(session, path);
-      const place = placeOf(session, path);
+      // One round trip where the server bears it.
+      const port = session.habits.pipelines ? passivePort(session) : undefined;
+      const [facts, waits] = await Promise.all([statFile(session, path), port]);
+      const commands = [...(from ? [`REST ${from}`] : []), `RETR ${placeOf(session, path)}`];
       try {
-        return { facts, transfer: await transfer(session, [...(from ? [`REST ${from}`] : []), `RETR ${place}`], signal) };
+        return { facts, transfer: await transfer(session, commands, signal, waits) };
       } catch (error) {
         // It is there, or it would have had no size.
         throw itemError(error, path, errors.sourceDenied);

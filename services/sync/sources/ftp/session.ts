@@ -79,11 +79,12 @@ const DROP = 5000;
 /**
  * Begins a transfer.
  * @param commands the last one transfers; those before it prepare that
+ * @param waits the port that the server waits on, when it was asked already
  * @throws Refusal, SOURCE_UNREACHABLE, SOURCE_DENIED for a certificate that is not trusted
  */
-export async function transfer(session: Session, commands: readonly string[], signal?: AbortSignal): Promise<Transfer> {
+export async function transfer(session: Session, commands: readonly string[], signal?: AbortSignal, waits?: number): Promise<Transfer> {
   const { spec, control, ticket } = session;
-  const port = await passivePort(session);
+  const port = waits ?? (await passivePort(session));
   // To the server itself, whatever address it names: else it could have us connect to others.
   const { remoteAddress } = control.socket;
   const host = spec.proxy || !remoteAddress ? spec.host : `${remoteAddress}:${port}`;
@@ -121,8 +122,8 @@ export async function transfer(session: Session, commands: readonly string[], si
   }
 }
 
-/** The port that the server waits on for a data connection. */
-async function passivePort(session: Session): Promise<number> {
+/** Has the server wait for a data connection. @returns the port */
+export async function passivePort(session: Session): Promise<number> {
   const { habits, spec } = session;
   if (habits.passive === "EPSV") {
     try {

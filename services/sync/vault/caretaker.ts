@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { messageOf } from "../../../config/errors.ts";
 import { row, rows, type Database, type Em } from "../../../mixins/database.ts";
 import type { Log } from "../../../mixins/relay.ts";
+import { tenantsWithOldKeys } from "../rekey.ts";
 import { queueUpkeep, type UpkeepKind } from "../upkeep.ts";
 
 /** Upkeep that every vault gets by itself, and how often. At 3 % a day each object is read back about every month. */
@@ -57,13 +58,20 @@ export async function queueDue(database: Database): Promise<number> {
     let queued = 0;
     for (const { kind, days, options } of care) {
       for (const tenantId of await due(em, kind, days)) {
-        await queueUpkeep(em, { tenantId, userId: null, subject: "service:sync" }, kind, options);
+        await queueUpkeep(em, caretaker(tenantId), kind, options);
         queued++;
       }
+    }
+    // Old keys that nothing is wrapped by any more are to be destroyed.
+    for (const tenantId of await tenantsWithOldKeys(em)) {
+      await queueUpkeep(em, caretaker(tenantId), "rekey");
+      queued++;
     }
     return queued;
   });
 }
+
+const caretaker = (tenantId: string) => ({ tenantId, userId: null, subject: "service:sync" });
 
 /**
  * Tenants whose last job of the kind, or whose first key, is older than so many days, and that have none under way. Of shredded vaults only

@@ -4,6 +4,7 @@ import type { Lease } from "../../mixins/actor.ts";
 import { isJobFault } from "./faults.ts";
 import { interrupts, load, type Effect, type Runner, type Workshop } from "./load.ts";
 import { collectRun } from "./runs/collect.ts";
+import { expireRun } from "./runs/expire.ts";
 import { pushRun } from "./runs/push.ts";
 import { rekeyRun } from "./runs/rekey.ts";
 import { repairRun } from "./runs/repair.ts";
@@ -19,6 +20,7 @@ export const runners: Partial<Record<JobKind, Runner>> = {
   verify: verifyRun,
   collect: collectRun,
   rekey: rekeyRun,
+  expire: expireRun,
   repair: repairRun,
 };
 

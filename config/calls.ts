@@ -10,6 +10,7 @@ import type { actions as syncAssets } from "../services/sync/sync.assets.service
 import type { actions as syncExports } from "../services/sync/sync.exports.service.ts";
 import type { actions as syncJobs } from "../services/sync/sync.jobs.service.ts";
 import type { actions as syncKeys } from "../services/sync/sync.keys.service.ts";
+import type { actions as syncQueue } from "../services/sync/sync.queue.service.ts";
 import type { actions as syncSchedules } from "../services/sync/sync.schedules.service.ts";
 import type { actions as syncSources } from "../services/sync/sync.sources.service.ts";
 import type { actions as syncVault } from "../services/sync/sync.vault.service.ts";
@@ -33,6 +34,7 @@ export interface ActionMap
     ActionTypes<"sync.exports", typeof syncExports>,
     ActionTypes<"sync.jobs", typeof syncJobs>,
     ActionTypes<"sync.keys", typeof syncKeys>,
+    ActionTypes<"sync.queue", typeof syncQueue>,
     ActionTypes<"sync.schedules", typeof syncSchedules>,
     ActionTypes<"sync.sources", typeof syncSources>,
     ActionTypes<"sync.uploads", typeof syncUploads>,

@@ -28,8 +28,8 @@ export interface TestVault {
   upkeep(tenantId: string, kind: "verify" | "repair" | "collect", params?: object): Promise<JobView>;
   ended(tenantId: string, id: string, seconds?: number): Promise<JobView>;
   assets(tenantId: string): Promise<AssetView[]>;
-  /** Reads an asset's content back through its ticket. */
-  read(tenantId: string, assetId: string, version?: number): Promise<Buffer>;
+  /** Reads an asset's content back through its ticket. @param from another folder with the vault's objects */
+  read(tenantId: string, assetId: string, version?: number, from?: string): Promise<Buffer>;
   failures(tenantId: string, jobId: string): Promise<{ path: string; type: string; message: string }[]>;
   query<T>(sql: string, params?: unknown[]): Promise<T[]>;
   /** File of a pack's object. */
@@ -47,7 +47,6 @@ export interface TestVault {
 export async function testVault(variables: Record<string, string> = {}, folder?: string): Promise<TestVault> {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "legendo-vault-")));
   const vault = folder ?? join(home, "vault");
-  mkdirSync(vault, { recursive: true });
   Object.assign(process.env, { VAULT_URL: pathToFileURL(vault).href, SYNC_FILE_ROOTS: home, ...variables });
   const database = await testDatabase();
   const node = await testNode(["sync"], database).catch(async (error: unknown) => {
@@ -59,7 +58,7 @@ export async function testVault(variables: Record<string, string> = {}, folder?:
   const { serviceClaim } = await import("../mixins/claim.ts");
   const { openVault } = await import("../mixins/vault/environment.ts");
   const { readTicket } = await import("../mixins/vault/ticket.ts");
-  const { storageKey } = await import("../mixins/vault/store.ts");
+  const { openStore, storageKey } = await import("../mixins/vault/store.ts");
   const opened = await openVault(env);
   const source = (tenantId: string) => join(home, "sources", tenantId);
 
@@ -104,12 +103,13 @@ export async function testVault(variables: Record<string, string> = {}, folder?:
       }
       return found;
     },
-    async read(tenantId, id, version) {
+    async read(tenantId, id, version, from) {
       const ticketFrom = async (from: number) =>
         (await of.as(tenantId, "sync.assets.ticket", { id, from, ...(version && { version }) })).ticket;
       const ticket = await ticketFrom(0);
       const parts: Buffer[] = [];
-      for await (const part of await readTicket(ticket, opened, undefined, ticketFrom)) parts.push(part as Buffer);
+      const places = from === undefined ? opened : { ...opened, store: await openStore({ url: pathToFileURL(from).href }) };
+      for await (const part of await readTicket(ticket, places, undefined, ticketFrom)) parts.push(part as Buffer);
       return Buffer.concat(parts);
     },
     async failures(tenantId, id) {

@@ -20,21 +20,28 @@ const syncData = promisify(fdatasync);
 
 /** Store in a folder: an object is a file, its key its path. */
 export function directoryStore(url: URL, { fsync = true }: DirectoryOptions): Store {
-  const root = fileURLToPath(url);
+  const root = fileURLToPath(url).replace(/(.)\/$/, "$1");
   const incoming = join(root, INCOMING);
   const made = new Map<string, Promise<void>>();
 
-  /** Makes a folder once. A new one is an entry of its parent, which has to reach the disk too. */
+  /** Makes a folder, and those above it, once. */
   function folder(path: string): Promise<void> {
     const known = made.get(path);
     if (known) return known;
-    const making = mkdir(path, { recursive: true }).then(async (first) => {
-      if (!fsync || !first) return;
-      for (let at = path; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
-    });
+    const making = make(path);
     made.set(path, making);
     making.catch(() => made.delete(path));
     return making;
+  }
+
+  async function make(path: string): Promise<void> {
+    if (path !== root) await folder(dirname(path));
+    const first = await mkdir(path, { recursive: true });
+    if (!fsync) return;
+    // A folder is an entry of its parent, which has to reach the disk too; also when another writer has made it, since that one may
+    // not have got as far yet. What is above the vault is synced when it was made here: to others there may be no access.
+    if (path !== root) await syncFolder(dirname(path));
+    else if (first) for (let at = root; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
   }
 
   function upload(temporary: string, target: string): Upload {
@@ -110,7 +117,7 @@ export function directoryStore(url: URL, { fsync = true }: DirectoryOptions): St
           const path = join(entry.parentPath, entry.name);
           // Removed since it was listed: no longer an object.
           const found = await stat(path).catch(() => null);
-          return found && { key: path.slice(root.replace(/\/$/, "").length + 1), size: found.size, modifiedAt: Math.trunc(found.mtimeMs) };
+          return found && { key: path.slice(root.length + 1), size: found.size, modifiedAt: Math.trunc(found.mtimeMs) };
         });
         yield (await Promise.all(page)).filter((object) => object !== null);
       }

@@ -78,9 +78,14 @@ export class ActorRunner {
   }
 
   private async hear<Bell>(bells: AsyncIterable<Bell>, take?: (bell: Bell) => void): Promise<void> {
-    for await (const bell of bells) {
-      take?.(bell);
-      this.wake();
+    try {
+      for await (const bell of bells) {
+        take?.(bell);
+        this.wake();
+      }
+    } catch (error) {
+      // Work is found all the same, a second later at most.
+      this.log.error(`${this.kind.kind}: this node hears no bells any more: ${messageOf(error)}`);
     }
   }
 

@@ -15,8 +15,8 @@ interface Place {
   done: Collected;
 }
 
-/** In this order: each leaves work to the next. A step is called until it says that it has done all of it. */
-const steps = [dropContents, doomPacks, rewriteSparse, removeDoomed, sweepStorage, copyStretch];
+/** In this order: what makes room comes before what needs it. A step is called until it says that it has done all of it. */
+const steps = [dropContents, doomPacks, removeDoomed, sweepStorage, rewriteSparse, copyStretch];
 
 /** Removes what nothing refers to any more, rewrites packs that are mostly empty, keeps the second copy up to date. Safe while jobs run. */
 export const collectRun: Runner = async (workshop, lease, job) => {

@@ -12,6 +12,8 @@ export interface Collected {
   /** Packs that were mostly empty, and what was left in them. */
   packsRewritten: number;
   bytesRewritten: number;
+  /** Whether storage was too full to rewrite all of them. */
+  full: boolean;
   /** Objects that were removed, and their size. */
   packsRemoved: number;
   bytesFreed: number;
@@ -37,7 +39,17 @@ export interface Collecting {
 }
 
 export const nothingDone = (): Collected => ({
-  ...{ contents: 0, contentBytes: 0, parts: 0, packsRewritten: 0, bytesRewritten: 0, packsRemoved: 0, bytesFreed: 0, damaged: 0 },
+  ...{
+    contents: 0,
+    contentBytes: 0,
+    parts: 0,
+    packsRewritten: 0,
+    bytesRewritten: 0,
+    full: false,
+    packsRemoved: 0,
+    bytesFreed: 0,
+    damaged: 0,
+  },
   orphans: { objects: 0, bytes: 0 },
   copied: { objects: 0, bytes: 0 },
 });

@@ -1,3 +1,4 @@
+import { failureType } from "../../../config/errors.ts";
 import { recordPack } from "../record.ts";
 import type { Collecting } from "./collecting.ts";
 import { doomEmptied, packsById, switchBlobs } from "./packs.ts";
@@ -14,7 +15,14 @@ export async function rewriteSparse(collecting: Collecting): Promise<boolean> {
   if (shredded) return true;
   const page = await workshop.database.tenant(job.tenantId, (em) => sparsePacks(em, job.tenantId, at, pageSize));
   if (!page.length) return true;
-  await inLanes(groups(page), workshop.window, (ids) => rewrite(collecting, ids));
+  try {
+    await inLanes(groups(page), workshop.window, (ids) => rewrite(collecting, ids));
+  } catch (error) {
+    if (failureType(error) !== "VAULT_FULL") throw error;
+    // Removing frees room without it; the next collection tries again.
+    collecting.done.full = true;
+    return true;
+  }
   await collecting.commit(page.at(-1)!.id, () => Promise.resolve());
   return page.length < pageSize;
 }

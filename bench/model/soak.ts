@@ -22,7 +22,7 @@ export interface Soak {
   random: Random;
   /** Changes before, and about as many during, each round's job. */
   changes: number;
-  report(line: string): void;
+  report: (line: string) => void;
 }
 
 export interface Findings {

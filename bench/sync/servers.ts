@@ -12,7 +12,7 @@ export interface Served {
   aim: number;
   request: { input: string };
   origin: Origin;
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 /** A real OpenSSH server. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import Type, { type Static } from "typebox";
 import type { ServiceBroker } from "moleculer";
-import { strict } from "../../config/action.ts";
+import type { strict } from "../../config/action.ts";
 import { errors } from "../../config/errors.ts";
 import { encode } from "../../mixins/vault/encoding.ts";
 import { contentId, maskChecksum, openTenantKey, type TenantKeys } from "../../mixins/vault/keys.ts";
@@ -20,7 +20,6 @@ export const uploadParams = {
   ),
   analyse: Type.Optional(Type.Boolean({ description: "Whether the AI service looks at it; true when left out." })),
 };
-const schema = strict(uploadParams);
 
 /** Bytes that are sealed and stored at a time. */
 const partSize = 8 * 1024 * 1024;
@@ -43,7 +42,7 @@ export async function upload(
   broker: ServiceBroker,
   req: EdgeRequest,
   res: EdgeResponse,
-  wish: Static<typeof schema>,
+  wish: Static<ReturnType<typeof strict<typeof uploadParams>>>,
 ): Promise<void> {
   const { tenantId } = req.principal!;
   const { key } = await beginUpload(broker, req.claim!, wish.path);

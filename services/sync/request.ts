@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
-import { strict, uuid } from "../../config/action.ts";
+import type { strict} from "../../config/action.ts";
+import { uuid } from "../../config/action.ts";
 import { priorities } from "../../config/contracts.ts";
 import { errors, type Fault } from "../../config/errors.ts";
 import type { Em } from "../../mixins/database.ts";
@@ -34,8 +35,7 @@ export const syncRequest = {
   options: Type.Optional(jobOptions),
   ...accessParams,
 };
-const schema = strict(syncRequest);
-export type SyncRequest = Static<typeof schema>;
+export type SyncRequest = Static<ReturnType<typeof strict<typeof syncRequest>>>;
 
 /** A request whose place is known and may be used. */
 export interface CheckedRequest {

@@ -3,6 +3,17 @@ import { errorFrom, errors, failureOf } from "../../config/errors.ts";
 import type { Pace } from "./sources/limits.ts";
 import type { Entry, Spec } from "./sources/source.ts";
 import { unpackPage, type FromThread, type ToThread } from "./wire.ts";
+import type check from "./work/check.ts";
+import type copy from "./work/copy.ts";
+import type mend from "./work/mend.ts";
+import type pull from "./work/pull.ts";
+import type purge from "./work/purge.ts";
+import type push from "./work/push.ts";
+import type refetch from "./work/refetch.ts";
+import type remove from "./work/remove.ts";
+import type repack from "./work/repack.ts";
+import type sweep from "./work/sweep.ts";
+import type verify from "./work/verify.ts";
 import type { Work } from "./work/work.ts";
 
 /** Worker threads that list, hash, seal and write, so that the event loop of the node stays free. */
@@ -23,19 +34,19 @@ export interface Threads {
   close(): Promise<void>;
 }
 
-/** The works there are; the import is for their types alone. */
+/** The works there are. Only their types are imported: a thread loads what it is asked for. */
 interface Works {
-  check: typeof import("./work/check.ts").default;
-  copy: typeof import("./work/copy.ts").default;
-  pull: typeof import("./work/pull.ts").default;
-  mend: typeof import("./work/mend.ts").default;
-  purge: typeof import("./work/purge.ts").default;
-  refetch: typeof import("./work/refetch.ts").default;
-  repack: typeof import("./work/repack.ts").default;
-  sweep: typeof import("./work/sweep.ts").default;
-  verify: typeof import("./work/verify.ts").default;
-  push: typeof import("./work/push.ts").default;
-  remove: typeof import("./work/remove.ts").default;
+  check: typeof check;
+  copy: typeof copy;
+  pull: typeof pull;
+  mend: typeof mend;
+  purge: typeof purge;
+  refetch: typeof refetch;
+  repack: typeof repack;
+  sweep: typeof sweep;
+  verify: typeof verify;
+  push: typeof push;
+  remove: typeof remove;
 }
 export type WorkName = keyof Works;
 type Parts<N extends WorkName> =
@@ -214,7 +225,7 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
           const reply = async (message: FromThread & { kind: "ask" }): Promise<ToThread> => {
             const { id, ask } = message;
             try {
-              return { kind: "answer", id, ask, value: await answer?.(message.question as never) };
+              return { kind: "answer", id, ask, value: await answer?.(message.question) };
             } catch (error) {
               thrown = error as Error;
               return { kind: "answer", id, ask, failure: failureOf(error) };
@@ -222,7 +233,7 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
           };
           const hear = (message: FromThread) => {
             if (message.kind === "ask") void reply(message).then((message) => task!.post(message));
-            if (message.kind === "done") resolve(message.result as never);
+            if (message.kind === "done") resolve(message.result);
             if (message.kind === "failed") reject(thrown ?? failed(message, signal));
           };
           task = begin(thread, (id) => ({ kind: "work", id, name, request }), signal, { hear, fail: reject });

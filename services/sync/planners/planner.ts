@@ -14,5 +14,5 @@ export interface Planner {
   /** Whether what is gone is left alone. */
   keepsGone(job: Job): boolean;
   /** How an item that has moved is known from the listing; none where moves are not looked for. */
-  moves?(job: Job): { tagOf(fingerprint: string, path: string): string | null; unique: boolean };
+  moves?(job: Job): { tagOf: (fingerprint: string, path: string) => string | null; unique: boolean };
 }

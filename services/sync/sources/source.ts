@@ -139,12 +139,12 @@ export interface SourceKind<S extends Spec = Spec, A extends TObject = TObject> 
   open(spec: S): Source | Promise<Source>;
   openDestination?(this: void, spec: S): Destination | Promise<Destination>;
   /** A value that is the same only for the same content, wherever and whenever it lies: equal ones are not fetched again. Null when the listing has none. */
-  contentTag(fingerprint: string): string | null;
+  contentTag: (fingerprint: string) => string | null;
   /**
    * A value by which an entry that has moved can be known from the listing alone, null when only its content tells. Without a content tag:
    * size, time and file name.
    */
-  moveTag(fingerprint: string, path: string): string | null;
+  moveTag: (fingerprint: string, path: string) => string | null;
 }
 
 /** Longest path, in UTF-8 bytes: what a PostgreSQL index can hold, with room. */

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import type { strict} from "../../config/action.ts";
+import type { strict } from "../../config/action.ts";
 import { uuid } from "../../config/action.ts";
 import { priorities } from "../../config/contracts.ts";
 import { errors, type Fault } from "../../config/errors.ts";

@@ -20,7 +20,7 @@ export interface PushOptions {
   assetId?: string;
 }
 
-export const pushOptions = (job: Job): PushOptions => (job.options["push"] ?? {});
+export const pushOptions = (job: Job): PushOptions => job.options["push"] ?? {};
 
 /** The catalogue beside what was written to the target and is still there as it was written. */
 export const mirrorPlanner: Planner = {

@@ -6,6 +6,7 @@ import { env } from "../config/env.ts";
 import { errors } from "../config/errors.ts";
 import { natsOptions } from "../config/nats.ts";
 import { serviceUrl } from "../config/orm.ts";
+import { median } from "../test/median.ts";
 import { testDatabase, type TestDatabase } from "../test/database.ts";
 import { deleteStreams } from "../test/streams.ts";
 import type { ActorKind, Queue } from "./actor.ts";
@@ -144,16 +145,18 @@ describe("a node whose slots are all taken", () => {
     await send("shared", "long", "run");
     await until("the long run", () => full.told.length === 1);
     await start(roomy.actor, "roomy");
-    for (let i = 0; i < 5; i++) {
+    const waits: number[] = [];
+    for (let i = 0; i < 9; i++) {
       const key = `short ${i}`;
       roomy.free.add(key);
       const before = Date.now();
       await send("shared", key, "run");
       await until("the short run", async () => !(await pending(key)).length);
-      // A second would be the next look: it was a bell that all nodes heard.
-      expect(Date.now() - before).toBeLessThan(500);
+      waits.push(Date.now() - before);
     }
-    expect(roomy.told).toHaveLength(5);
+    // Half a second is the mean wait for the next look: it was a bell that all nodes heard, even if a busy machine made some of them late.
+    expect(median(waits)).toBeLessThan(400);
+    expect(roomy.told).toHaveLength(9);
     full.free.add("long");
   });
 });

@@ -39,17 +39,28 @@ export interface TestVault {
   close(): Promise<void>;
 }
 
+async function withoutWorker() {
+  const { loadServices } = await import("../scripts/services.ts");
+  return (await loadServices(["sync"])).filter(({ name }) => name !== "sync.worker");
+}
+
+export interface TestVaultOptions {
+  /** The vault's, that the caller keeps; one in the machine's folder for temporary files when left out. */
+  folder?: string;
+  /** Takes requests only: whoever starts it has other nodes that do the work. */
+  idle?: boolean;
+}
+
 /**
  * Starts one. A suite that uses this must not import config/env.ts, or what imports it, statically.
  * @param variables of the environment
- * @param folder the vault's, that the caller keeps; one in the machine's folder for temporary files when left out
  */
-export async function testVault(variables: Record<string, string> = {}, folder?: string): Promise<TestVault> {
+export async function testVault(variables: Record<string, string> = {}, { folder, idle }: TestVaultOptions = {}): Promise<TestVault> {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "legendo-vault-")));
   const vault = folder ?? join(home, "vault");
   Object.assign(process.env, { VAULT_URL: pathToFileURL(vault).href, SYNC_FILE_ROOTS: home, ...variables });
   const database = await testDatabase();
-  const node = await testNode(["sync"], database).catch(async (error: unknown) => {
+  const node = await testNode(idle ? withoutWorker : ["sync"], database).catch(async (error: unknown) => {
     await database.drop();
     rmSync(home, { recursive: true, force: true });
     throw error;

@@ -17,7 +17,7 @@ const claim = mounted ? it : it.skip;
 
 let vault: TestVault;
 beforeAll(async () => {
-  if (mounted) vault = await testVault({}, folder);
+  if (mounted) vault = await testVault({}, { folder });
 });
 afterEach(() => void mount("-o", "remount,rw,size=8m"));
 afterAll(async () => {

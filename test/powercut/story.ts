@@ -19,7 +19,7 @@ export interface AfterTheCut {
  */
 export async function cutThePower(variables: Record<string, string>): Promise<AfterTheCut> {
   const disk = await startDisk();
-  const vault = await testVault(variables, `${disk.folder}/vault`).catch(async (error: unknown) => {
+  const vault = await testVault(variables, { folder: `${disk.folder}/vault` }).catch(async (error: unknown) => {
     await disk.close();
     throw error;
   });

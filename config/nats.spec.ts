@@ -50,8 +50,9 @@ beforeAll(async () => {
   execFileSync("openssl", [...request, "-keyout", join(folder, "key.pem"), "-out", join(folder, "cert.pem")], { stdio: "ignore" });
   writeFileSync(
     join(folder, "nats.conf"),
-    `host: 127.0.0.1\nport: ${port}\ntls { cert_file: "${join(folder, "cert.pem")}", key_file: "${join(folder, "key.pem")}" }\n` +
-      `authorization { users: [{ nkey: ${user.getPublicKey()} }, { user: "p@ss", password: "w:rd/%" }] }\n`,
+    `host: 127.0.0.1\nport: ${port}\ntls { cert_file: "${join(folder, "cert.pem")}", key_file: "${join(folder, "key.pem")}", timeout: 30 }\n` +
+      // On a busy machine a handshake takes longer than the two seconds that a server allows by default.
+      `authorization { timeout: 30, users: [{ nkey: ${user.getPublicKey()} }, { user: "p@ss", password: "w:rd/%" }] }\n`,
   );
   server = spawn("nats-server", ["-c", join(folder, "nats.conf")], { env: paths, stdio: "ignore" });
   for (

@@ -98,6 +98,24 @@ export function directoryStore(url: URL, { fsync = true }: DirectoryOptions): St
       }
     },
 
+    async fill(key, into) {
+      try {
+        const handle = await open(join(root, key));
+        try {
+          let filled = 0;
+          for (let got = 1; got && filled < into.length; filled += got)
+            got = (await handle.read(into, filled, into.length - filled, filled)).bytesRead;
+          return filled;
+        } finally {
+          await handle.close();
+        }
+      } catch (error) {
+        // A bad sector: asking again does not help.
+        if ((error as NodeJS.ErrnoException).code === "EIO") throw errors.vaultDamaged(`The disk can't read ${key}.`, undefined, error);
+        throw storageError(error, key);
+      }
+    },
+
     async remove(key) {
       try {
         await unlink(join(root, key));

@@ -42,6 +42,14 @@ export function s3Store(url: URL, { endpoint, region = "us-east-1", accessKeyId,
         return body;
       }),
 
+    fill: (key, into) =>
+      attempt(key, async ({ sdk, client }) => {
+        const answer = await client.send(new sdk.GetObjectCommand({ Bucket: name, Key: place(key), Range: `bytes=0-${into.length - 1}` }));
+        let filled = 0;
+        for await (const bytes of answer.Body as AsyncIterable<Buffer>) filled += bytes.copy(into, filled);
+        return filled;
+      }),
+
     remove: (key) =>
       attempt(key, async ({ sdk, client }) => {
         await client.send(new sdk.DeleteObjectCommand({ Bucket: name, Key: place(key) }));

@@ -70,8 +70,21 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       expect(["one", "two"]).toContain((await buffer(await store.open(key, 0, 3))).toString());
     });
 
+    it("fills a buffer with an object's first bytes, as far as there are some", async () => {
+      const key = place();
+      const bytes = randomBytes(300_000);
+      await write(key, bytes);
+      for (const size of [1, 299_999, 300_000, 300_001, 2 ** 20]) {
+        const into = Buffer.alloc(size);
+        const filled = await store.fill(key, into);
+        expect({ size, filled }).toEqual({ size, filled: Math.min(size, 300_000) });
+        expect(into.subarray(0, filled).equals(bytes.subarray(0, filled))).toBe(true);
+      }
+    });
+
     it("says that an object is missing", async () => {
       await expect(store.open(place(), 0, 10)).rejects.toMatchObject({ type: "VAULT_OBJECT_MISSING", retryable: false });
+      await expect(store.fill(place(), Buffer.alloc(10))).rejects.toMatchObject({ type: "VAULT_OBJECT_MISSING", retryable: false });
     });
 
     it("removes an object, also a second time", async () => {

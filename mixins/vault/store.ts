@@ -28,6 +28,12 @@ export interface Store {
    * @throws VAULT_OBJECT_MISSING, VAULT_DAMAGED when the object is shorter than `end` (by the stream), VAULT_UNREACHABLE.
    */
   open(key: string, start: number, end: number): Promise<Readable>;
+  /**
+   * Fills a buffer with an object's first bytes: for reading many objects whole without leaving memory behind.
+   * @returns how many bytes there are, at most the buffer's
+   * @throws VAULT_OBJECT_MISSING, VAULT_DAMAGED when storage can't read them, VAULT_UNREACHABLE
+   */
+  fill(key: string, into: Buffer): Promise<number>;
   /** Removes an object; one that is not there counts as removed. */
   remove(key: string): Promise<void>;
   /** Every object under a prefix, in no particular order; unfinished uploads are not listed. */

@@ -40,6 +40,8 @@ export function openWhole(pack: PackLayout, dataKey: KeyObject, sealed: Buffer, 
       const plain = decipher.update(sealed.subarray(at + done, at + Math.min(size, done + PIECE)));
       // Never beyond what was read already, so that a pack may be opened in its own place.
       if (into) plain.copy(into, begin + done);
+      // Given back at once: it lies outside the heap, where the collector comes late.
+      if (plain.buffer instanceof ArrayBuffer && plain.buffer.byteLength === plain.byteLength) plain.buffer.transfer(0);
     }
     try {
       decipher.final();

@@ -1,6 +1,6 @@
 import { hash, type KeyObject } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
-import { errors, failureType, messageOf } from "../../../config/errors.ts";
+import { failureType, messageOf } from "../../../config/errors.ts";
 import { decode } from "../../../mixins/vault/encoding.ts";
 import { contentId, openDataKey, type TenantKeys } from "../../../mixins/vault/keys.ts";
 import { storageKey, type Store } from "../../../mixins/vault/store.ts";
@@ -101,10 +101,8 @@ async function withObject<T>(store: Store, tenantId: string, pack: PackPlace, us
 }
 
 async function readObject(store: Store, key: string, into: Buffer): Promise<Buffer | Damage> {
-  let filled = 0;
   try {
-    for await (const bytes of (await store.open(key, 0, into.length)) as AsyncIterable<Buffer>) filled += bytes.copy(into, filled);
-    return into.subarray(0, filled);
+    return into.subarray(0, await store.fill(key, into));
   } catch (error) {
     const type = failureType(error);
     if (type === "VAULT_OBJECT_MISSING") {
@@ -112,12 +110,8 @@ async function readObject(store: Store, key: string, into: Buffer): Promise<Buff
       await store.check();
       return { kind: "missing", message: "Its object is missing from storage." };
     }
-    // A bad sector: asking again does not help.
-    if ((error as NodeJS.ErrnoException).code === "EIO")
-      return { kind: "altered", message: `Storage can't read its object: ${messageOf(error)}.` };
     if (type === "VAULT_DAMAGED") return { kind: "altered", message: messageOf(error) };
-    if (type.startsWith("VAULT_")) throw error;
-    throw errors.vaultUnreachable(`Reading the vault broke off: ${messageOf(error)}.`, undefined, error);
+    throw error;
   }
 }
 

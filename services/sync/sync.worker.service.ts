@@ -4,8 +4,9 @@ import { service, type Host } from "../../config/service.ts";
 import type { Em } from "../../mixins/database.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
-import { copyOptions, openVault, storeOptions } from "../../mixins/vault/environment.ts";
+import { copyOptions, storeOptions } from "../../mixins/vault/environment.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
+import { openStore, type StoreOptions } from "../../mixins/vault/store.ts";
 import { jobActor } from "./actor.ts";
 import { recordAnalysis } from "./assets.ts";
 import { wordSubscriptions } from "./catalogue/words.ts";
@@ -25,9 +26,10 @@ export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler;
   mixins: [jobsMixin("sync"), ormMixin("sync")],
   async started() {
     // Says at once that the vault can't be written to, and clears what writers that were killed long ago left half done.
-    const { store } = await openVault(env);
-    await store.check().finally(() => store.close());
+    await checkStore(storeOptions(env));
     const copy = copyOptions(env);
+    // The vault works without it; collections fail until it is back.
+    if (copy) await checkStore(copy).catch((error: unknown) => this.logger.warn("The vault's second copy can't be written to", error));
     this.threads = openThreads({
       threads: env.SYNC_THREADS,
       onCrash: (error) => this.logger.error("A worker thread died and was replaced", error),
@@ -66,3 +68,8 @@ export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler;
     await this.threads?.close();
   },
 });
+
+async function checkStore(options: StoreOptions): Promise<void> {
+  const store = await openStore(options);
+  await store.check().finally(() => store.close());
+}

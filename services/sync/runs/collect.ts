@@ -1,3 +1,4 @@
+import type { StoreOptions } from "../../../mixins/vault/store.ts";
 import type { Runner } from "../load.ts";
 import { announce } from "../state.ts";
 import { nothingDone, type Collected, type Collecting } from "../vault/collecting.ts";
@@ -73,8 +74,11 @@ async function removeDoomed({ workshop, lease, job, done, commit }: Collecting):
   const ripe = await database.tenant(job.tenantId, (em) => ripePacks(em, job.tenantId, ripeAtOnce));
   if (!ripe.length) return true;
   // The objects first: a row without an object harms nobody, and the next collection meets it again. The other way round it would be forgotten.
-  const request = { stores: [store, ...(copy ? [copy] : [])], keys: ripe.map(({ key }) => key) };
-  await insisting(lease.signal, () => threads.work("purge", request, lease.signal));
+  const keys = ripe.map(({ key }) => key);
+  const purge = (from: StoreOptions) => insisting(lease.signal, () => threads.work("purge", { store: from, keys }, lease.signal));
+  await purge(store);
+  // A second copy that is away must not keep the vault from making room: what no row names there is swept up later.
+  if (copy) await purge(copy).catch(() => lease.signal.throwIfAborted());
   await commit(null, async (em) => {
     const { packs, bytes } = await forgetPacks(
       em,

@@ -54,7 +54,7 @@ export const repairRun: Runner = async (workshop, lease, job) => {
     if (await mustLeave(lease)) return undefined;
     const page = await database.tenant(tenantId, (em) => damagedPacks(em, tenantId, place.at, packsAtOnce));
     const single = page.filter(({ large }) => !large).map(({ id }) => id);
-    await inLanes(single, workshop.window, (id) => mendPack(repair, id));
+    if (await inLanes(lease, single, workshop.window, (id) => mendPack(repair, id))) return undefined;
     if (page.length < packsAtOnce) await keep("contents", "");
     else await keep("packs", page.at(-1)!.id);
   }

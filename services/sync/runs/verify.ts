@@ -116,9 +116,9 @@ async function readBack(workshop: Workshop, lease: Lease, job: Job, ids: string[
     verdicts.push(...read!);
   };
   const works = [...packs.map((pack) => () => readPack(pack)), ...[...large].map((content) => () => readLarge(content))];
-  await inLanes(works, window, (work) => (stopped ? Promise.resolve() : work()));
+  const left = await inLanes(lease, works, window, (work) => work());
   for (const { packId } of verdicts) done.add(packId);
-  return stopped ? undefined : together(verdicts);
+  return stopped || left ? undefined : together(verdicts);
 }
 
 /** One verdict per pack: one with a part and something else was read for both. The worse counts. */

@@ -200,6 +200,19 @@ describe("Collection", () => {
     expect(existsSync(copyOf(packs[1]!.id))).toBe(false);
   });
 
+  it("is paused in the middle of its work, and goes on", async () => {
+    const tenant = crypto.randomUUID();
+    for (let i = 0; i < 40; i++) vault.write(tenant, String(i), randomBytes(2 * 2 ** 20));
+    await vault.sync(tenant);
+    const { id } = await vault.as(tenant, "sync.vault.collect", {});
+    await vault.as(tenant, "sync.jobs.pause", { id });
+    for (let i = 0; i < 200 && (await vault.as(tenant, "sync.jobs.get", { id })).status !== "paused"; i++)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    await vault.as(tenant, "sync.jobs.resume", { id });
+    expect(await vault.ended(tenant, id)).toMatchObject({ status: "completed" });
+    expect(objects(tenant, copy)).toEqual(await used(tenant));
+  });
+
   it("clears away all of a shredded vault", async () => {
     const [tenant, other] = [crypto.randomUUID(), crypto.randomUUID()];
     for (const each of [tenant, other]) {

@@ -22,7 +22,7 @@ export async function copyStretch(collecting: Collecting): Promise<boolean> {
   const batches = Array.from({ length: Math.ceil(missing.length / copiedAtOnce) }, (_, i) =>
     missing.slice(i * copiedAtOnce, (i + 1) * copiedAtOnce),
   );
-  await inLanes(batches, workshop.window, async (ids) => {
+  const left = await inLanes(lease, batches, workshop.window, async (ids) => {
     const packs = (await database.tenant(job.tenantId, (em) => packsById(em, ids))).map(({ blobs: _blobs, ...pack }) => pack);
     const request = { from: store, to: copy, tenantId: job.tenantId, keys: await keyring.all(job.tenantId), packs };
     const verdicts = await insisting(lease.signal, () => threads.work("copy", request, lease.signal));
@@ -32,7 +32,7 @@ export async function copyStretch(collecting: Collecting): Promise<boolean> {
     done.copied.objects += verdicts.length - damaged.length;
     for (const { damage, read } of verdicts) done.copied.bytes += damage ? 0 : read;
   });
-  await commit(String(Number(at ?? 0) + 1), () => Promise.resolve());
+  if (!left) await commit(String(Number(at ?? 0) + 1), () => Promise.resolve());
   return false;
 }
 

@@ -43,18 +43,28 @@ export async function insisting<T>(signal: AbortSignal, work: () => Promise<T>):
   }
 }
 
-/** Works through items, several at a time. What fails is thrown when nothing is under way any more. */
-export async function inLanes<T>(items: Iterable<T>, width: number, work: (item: T) => Promise<void>): Promise<void> {
+/**
+ * Works through items, several at a time. What fails is thrown when nothing is under way any more.
+ * @returns true when it left for a waiting letter, with items left
+ * @throws LEASE_YIELDED between two items when others deserve the slot
+ */
+export async function inLanes<T>(lease: Lease, items: Iterable<T>, width: number, work: (item: T) => Promise<void>): Promise<boolean> {
   const queue = items[Symbol.iterator]();
-  let broken = false;
+  let over = false;
+  let left = false;
   const lane = async () => {
-    for (let next = queue.next(); !next.done && !broken; next = queue.next()) await work(next.value);
+    for (let next = queue.next(); !next.done && !over; next = queue.next()) {
+      left ||= await mustLeave(lease);
+      if (left) return;
+      await work(next.value);
+    }
   };
   const lanes = Array.from({ length: width }, () =>
     lane().catch((error: unknown) => {
-      broken = true;
+      over = true;
       throw error;
     }),
   );
   for (const ended of await Promise.allSettled(lanes)) if (ended.status === "rejected") throw ended.reason;
+  return left;
 }

@@ -11,12 +11,12 @@ const pageSize = 500;
 
 /** Step of a collection: writes what is left of packs that are mostly empty into new ones. */
 export async function rewriteSparse(collecting: Collecting): Promise<boolean> {
-  const { workshop, job, shredded, at } = collecting;
+  const { workshop, lease, job, shredded, at } = collecting;
   if (shredded) return true;
   const page = await workshop.database.tenant(job.tenantId, (em) => sparsePacks(em, job.tenantId, at, pageSize));
   if (!page.length) return true;
   try {
-    await inLanes(groups(page), workshop.window, (ids) => rewrite(collecting, ids));
+    if (await inLanes(lease, groups(page), workshop.window, (ids) => rewrite(collecting, ids))) return false;
   } catch (error) {
     if (failureType(error) !== "VAULT_FULL") throw error;
     // Removing frees room without it; the next collection tries again.

@@ -39,6 +39,9 @@ export async function recordVerdicts(em: Em, job: Job, verdicts: PackVerdict[], 
 /** Assets that are named per pack; the others are counted. */
 const namedPerPack = 1_000;
 
+/** A source's URI and a path together may be longer than an index can hold; then the end of it has to do. */
+const short = (place: string): string => (Buffer.byteLength(place) > 2_400 ? `…${place.slice(-600)}` : place);
+
 interface Concerned {
   packId: string;
   assetId: string;
@@ -77,7 +80,7 @@ export async function reportDamage(em: Em, job: Job, damaged: PackVerdict[], mor
   const failures = new Map<string, Parameters<typeof recordFailures>[2][number]>();
   for (const { packId, assetId, version, place } of concerned) {
     const { kind, message } = verdictOf.get(packId)!.damage!;
-    const path = version === null ? place : `${place} (version ${version})`;
+    const path = `${short(place)}${version === null ? "" : ` (version ${version})`}`;
     failures.set(path, { path, type: damageTypes[kind], message: `Pack ${packId}, asset ${assetId}: ${message}${more}`, attempts: 1 });
   }
   await recordFailures(em, job, [...failures.values()]);

@@ -59,4 +59,6 @@ async function queue(em: Em, tenantId: string, id: string): Promise<void> {
   await em.execute(`update sync.sync_jobs set status = 'queued' where id = ?`, [id], "run");
   await appendEvent(em, "sync", { tenantId, type: "sync.job.queued", stream: `job:${id}`, data: factsOf(await jobById(em, id)) });
   await start(em, tenantId, id);
+  // In the queue it counts as waiting from now on, not since it was made.
+  await em.execute(`update sync.actors set lease_until = now() where key = ?`, [id], "run");
 }

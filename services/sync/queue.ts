@@ -1,6 +1,6 @@
 import type { Held, Queue } from "../../mixins/actor.ts";
 import { row, rows, type Em } from "../../mixins/database.ts";
-import { agingSeconds, inOrder, leaving, turnMs, type Contender, type Contest, type Waiting } from "./fairness.ts";
+import { agingSeconds, inOrder, leaving, shortestTurnMs, turnMs, type Contender, type Contest, type Waiting } from "./fairness.ts";
 import { jobKind } from "./creating.ts";
 
 /** Jobs that may run at the same time in the whole cluster. */
@@ -50,6 +50,8 @@ export function jobQueue(limits: JobLimits): Queue {
     },
 
     async crowded(em, held) {
+      // Even an urgent job waits a moment: with many short jobs nobody needs to be told to leave.
+      if (held.every(({ since }) => Date.now() - since < shortestTurnMs)) return new Set();
       const contest = await contestOf(em, limits);
       turn = turnMs(contest);
       if (!contest.waiting.length) {
@@ -103,9 +105,9 @@ export const contestSql = `
     from sync.actors where kind = ? and pending > 0 and (lease_until is null or lease_until < now() or owner is not null)
   ), ready as (
     select a.key, a.tenant_id, j.host, j.priority,
-           (extract(epoch from now() - coalesce(a.lease_until, (
+           (extract(epoch from now() - coalesce(a.lease_until, case when j.started_at is null then j.created_at else (
              select m.created_at from sync.actor_messages m where m.key = a.key and m.done_at is null order by m.id limit 1
-           ))) * 1000)::float8 as waited
+           ) end)) * 1000)::float8 as waited
     from actors a join sync.sync_jobs j on j.id = a.id where not a.runs
   ), waiting as (
     select distinct on (tenant_id, host) * from ready

@@ -35,6 +35,10 @@ const EnvSchema = Type.Object({
   PAYMENT_DATABASE_URL: Maybe("Likewise for payment."),
   NOTIFICATION_DATABASE_URL: Maybe("Likewise for notification."),
   DATABASE_POOL: Count("Connections per service and node.", 8, 2),
+  EVENT_MONTHS: Count(
+    "Months that events stay in their tables, at least 3; older ones go to the archive schemas. 0 keeps all where they are.",
+    0,
+  ),
   REDIS_URL: Text("Redis of sessions, caches and counters.", "redis://127.0.0.1:6379"),
   NATS_URL: Text("Comma-separated NATS servers; a user and password in the URL are used.", "nats://127.0.0.1:4222"),
   NATS_CA_FILE: Maybe("Turns on TLS to NATS and trusts this certificate authority."),

@@ -3,6 +3,7 @@ import { defineConfig, type MikroORM, type Options } from "@mikro-orm/postgresql
 import { Migrator } from "@mikro-orm/migrations";
 import { schemas, type SchemaName } from "./contracts.ts";
 import { reclaimLost } from "./pool.ts";
+import { archiveOf } from "../entities/partitions.ts";
 import { entitiesOf } from "../entities/registry.ts";
 
 /** Login role of a service. */
@@ -32,7 +33,11 @@ export const ormOptions = (service: SchemaName, clientUrl: string, pool = 8): Op
     // Each service's tables are compared on their own: the other services' schemas are none of its business.
     // PostgreSQL rewrites a policy's expression, so the comparison would never find it unchanged; new tables still get theirs.
     // Functions are made anew at every migrate (entities/functions.ts).
-    schemaGenerator: { ignoreSchema: schemas.filter((other) => other !== service), ignorePolicies: true, ignoreRoutines: true },
+    schemaGenerator: {
+      ignoreSchema: [...schemas.filter((other) => other !== service), ...schemas.map(archiveOf)],
+      ignorePolicies: true,
+      ignoreRoutines: true,
+    },
     pool: { min: 0, max: pool },
     driverOptions: { application_name: `legendo ${service}`, onPoolCreated: reclaimLost },
     migrations: {

@@ -1,6 +1,7 @@
 import { MikroORM } from "@mikro-orm/postgresql";
-import { schemas } from "./contracts.ts";
+import { schemas, type SchemaName } from "./contracts.ts";
 import { functionsOf } from "../entities/functions.ts";
+import { partitionedTables } from "../entities/partitions.ts";
 import { ormOptions } from "./orm.ts";
 
 /** The DDL of every service's tables as the entities declare them, and of its functions; needs no database. `entities/schema.sql` is its committed copy. */
@@ -9,7 +10,7 @@ export async function schemaSql(): Promise<string> {
   for (const service of schemas) {
     const orm = new MikroORM(ormOptions(service, "postgresql://127.0.0.1/none"));
     try {
-      parts.push(`\n-- ${service}\n`, await orm.schema.getCreateSchemaSQL({ wrap: false }), ...functionsOf(service));
+      parts.push(`\n-- ${service}\n`, partitioned(service, await orm.schema.getCreateSchemaSQL({ wrap: false })), ...functionsOf(service));
     } finally {
       await orm.close();
     }
@@ -21,3 +22,11 @@ export async function schemaSql(): Promise<string> {
       .trimEnd() + "\n"
   );
 }
+
+/** Says which tables are partitioned: the ORM leaves partitioning alone that an entity does not declare, and could only declare fixed months. */
+const partitioned = (service: SchemaName, ddl: string): string =>
+  partitionedTables.reduce(
+    (sql, { table, column }) =>
+      sql.replace(new RegExp(`^(create table "${service}"\\."${table}" .*);$`, "m"), `$1 partition by range ("${column}");`),
+    ddl,
+  );

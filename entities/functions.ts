@@ -1,5 +1,6 @@
 import type { SchemaName } from "../config/contracts.ts";
 import { wordsOf } from "./AssetWords.ts";
+import { partitionFunctions } from "./partitions.ts";
 import { currentTenant } from "./tenancy.ts";
 
 /** What a search asks of an asset's words: all of the text's, each from its beginning, those of one or two letters whole. Null without any. */
@@ -25,4 +26,7 @@ $$;
 revoke all on function sync.assets_matching(text, int) from public;`;
 
 /** SQL of a service's functions. The migrations' role owns them; `migrate` makes them anew each time and lets the service's role call them. */
-export const functionsOf = (service: SchemaName): string[] => (service === "sync" ? [wordsQuery, assetsMatching] : []);
+export const functionsOf = (service: SchemaName): string[] => [
+  ...partitionFunctions(service),
+  ...(service === "sync" ? [wordsQuery, assetsMatching] : []),
+];

@@ -16,11 +16,9 @@ create index "auth_actor_messages_waiting" on "auth"."actor_messages" ("key", "i
 create table "auth"."dead_letters" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "consumer" text not null, "event" jsonb not null, "attempts" int not null, "error_type" text not null, "error_message" text not null, "created_at" timestamptz not null default now(), "replayed_at" timestamptz null, primary key ("id"));
 create index "dead_letters_tenant_id_created_at_index" on "auth"."dead_letters" ("tenant_id", "created_at");
 
-create table "auth"."events" ("position" bigint generated always as identity not null primary key, "transaction" xid8 not null default pg_current_xact_id(), "id" uuid not null, "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, "created_at" timestamptz not null default now());
-alter table "auth"."events" add constraint "events_id_unique" unique ("id");
+create table "auth"."events" ("created_at" timestamptz not null default now(), "id" uuid not null, "position" bigint generated always as identity not null, "transaction" xid8 not null default pg_current_xact_id(), "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, primary key ("created_at", "id")) partition by range ("created_at");
 create index "events_transaction_position_index" on "auth"."events" ("transaction", "position");
 create index "events_tenant_id_created_at_index" on "auth"."events" ("tenant_id", "created_at");
-alter table "auth"."events" add constraint "events_tenant_id_stream_version_unique" unique ("tenant_id", "stream", "version");
 create or replace function "auth"."events_auth_events_append_only_fn"() returns trigger as $$ begin raise exception 'events are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
 create trigger "auth_events_append_only" BEFORE UPDATE OR DELETE on "auth"."events" for each ROW execute function "auth"."events_auth_events_append_only_fn"();
 
@@ -33,6 +31,8 @@ create index "inbox_created_at_index" on "auth"."inbox" ("created_at");
 create table "auth"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
 create or replace function "auth"."outbox_auth_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('auth_outbox', ''); return null; end; $$ language plpgsql;
 create trigger "auth_outbox_wakes_relay" AFTER INSERT on "auth"."outbox" for each STATEMENT execute function "auth"."outbox_auth_outbox_wakes_relay_fn"();
+
+create table "auth"."streams" ("tenant_id" uuid not null, "stream" text not null, "version" int not null, primary key ("tenant_id", "stream"));
 
 create table "auth"."memberships" ("tenant_id" uuid not null, "user_id" uuid not null, "role" text not null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "user_id"));
 create index "memberships_user_id_index" on "auth"."memberships" ("user_id");
@@ -64,6 +64,8 @@ alter table "auth"."inbox" enable row level security;
 create policy "tenant_isolation" on "auth"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."outbox" enable row level security;
 create policy "tenant_isolation" on "auth"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."streams" enable row level security;
+create policy "tenant_isolation" on "auth"."streams" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."memberships" enable row level security;
 create policy "tenant_isolation" on "auth"."memberships" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."organisations" enable row level security;
@@ -72,6 +74,46 @@ alter table "auth"."signing_keys" enable row level security;
 create policy "system_only" on "auth"."signing_keys" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."users" enable row level security;
 create policy "tenant_isolation" on "auth"."users" using (exists (select 1 from auth.memberships m where m.user_id = users.id and m.tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid)) or (select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+
+create or replace function auth.make_event_partitions(ahead int) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  month timestamptz;
+  name text;
+begin
+  for i in 0 .. least(ahead, 24) loop
+    month := date_trunc('month', now()) + i * interval '1 month';
+    name := 'events_' || to_char(month, 'YYYY_MM');
+    continue when exists (select 1 from pg_tables where schemaname = 'auth' and tablename = name);
+    -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+    perform pg_advisory_xact_lock(hashtext('auth event partitions'));
+    continue when exists (select 1 from pg_tables where schemaname = 'auth' and tablename = name);
+    -- Attached rather than made in place: that waits for nobody who reads or writes events.
+    execute format('create table auth.%I (like auth.events including defaults)', name);
+    execute format('create unique index %I on auth.%I (tenant_id, stream, version)', name || '_stream', name);
+    execute format('alter table auth.%I enable row level security', name);
+    execute format('alter table auth.events attach partition auth.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+  end loop;
+end $$;
+revoke all on function auth.make_event_partitions(int) from public;
+
+create or replace function auth.archive_event_partitions(keep int) returns setof text
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  name text;
+begin
+  if keep < 3 then raise exception 'at least 3 months of events are kept, not %', keep using errcode = 'invalid_parameter_value'; end if;
+  for name in
+    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'auth.events'::regclass and c.relname < 'events_' || to_char(date_trunc('month', now()) - keep * interval '1 month', 'YYYY_MM')
+    order by 1
+  loop
+    execute format('alter table auth.events detach partition auth.%I', name);
+    execute format('alter table auth.%I set schema auth_archive', name);
+    return next name;
+  end loop;
+end $$;
+revoke all on function auth.archive_event_partitions(int) from public;
 
 -- sync
 
@@ -114,11 +156,9 @@ create index "sync_actor_messages_waiting" on "sync"."actor_messages" ("key", "i
 create table "sync"."dead_letters" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "consumer" text not null, "event" jsonb not null, "attempts" int not null, "error_type" text not null, "error_message" text not null, "created_at" timestamptz not null default now(), "replayed_at" timestamptz null, primary key ("id"));
 create index "dead_letters_tenant_id_created_at_index" on "sync"."dead_letters" ("tenant_id", "created_at");
 
-create table "sync"."events" ("position" bigint generated always as identity not null primary key, "transaction" xid8 not null default pg_current_xact_id(), "id" uuid not null, "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, "created_at" timestamptz not null default now());
-alter table "sync"."events" add constraint "events_id_unique" unique ("id");
+create table "sync"."events" ("created_at" timestamptz not null default now(), "id" uuid not null, "position" bigint generated always as identity not null, "transaction" xid8 not null default pg_current_xact_id(), "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, primary key ("created_at", "id")) partition by range ("created_at");
 create index "events_transaction_position_index" on "sync"."events" ("transaction", "position");
 create index "events_tenant_id_created_at_index" on "sync"."events" ("tenant_id", "created_at");
-alter table "sync"."events" add constraint "events_tenant_id_stream_version_unique" unique ("tenant_id", "stream", "version");
 create or replace function "sync"."events_sync_events_append_only_fn"() returns trigger as $$ begin raise exception 'events are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
 create trigger "sync_events_append_only" BEFORE UPDATE OR DELETE on "sync"."events" for each ROW execute function "sync"."events_sync_events_append_only_fn"();
 
@@ -131,6 +171,8 @@ create index "inbox_created_at_index" on "sync"."inbox" ("created_at");
 create table "sync"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
 create or replace function "sync"."outbox_sync_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('sync_outbox', ''); return null; end; $$ language plpgsql;
 create trigger "sync_outbox_wakes_relay" AFTER INSERT on "sync"."outbox" for each STATEMENT execute function "sync"."outbox_sync_outbox_wakes_relay_fn"();
+
+create table "sync"."streams" ("tenant_id" uuid not null, "stream" text not null, "version" int not null, primary key ("tenant_id", "stream"));
 
 create table "sync"."batches" ("job_id" uuid not null, "number" int not null, "tenant_id" uuid not null, "items" jsonb not null, "outcomes" text null, "item_count" int not null, "bytes" bigint not null, "done_at" timestamptz null, primary key ("job_id", "number"));
 create index "batches_waiting" on "sync"."batches" ("job_id", "number") where done_at is null;
@@ -206,6 +248,8 @@ alter table "sync"."inbox" enable row level security;
 create policy "tenant_isolation" on "sync"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."outbox" enable row level security;
 create policy "tenant_isolation" on "sync"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."streams" enable row level security;
+create policy "tenant_isolation" on "sync"."streams" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."batches" enable row level security;
 create policy "tenant_isolation" on "sync"."batches" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."changes" enable row level security;
@@ -228,6 +272,46 @@ alter table "sync"."turns" enable row level security;
 create policy "tenant_isolation" on "sync"."turns" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."tenant_keys" enable row level security;
 create policy "tenant_isolation" on "sync"."tenant_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+
+create or replace function sync.make_event_partitions(ahead int) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  month timestamptz;
+  name text;
+begin
+  for i in 0 .. least(ahead, 24) loop
+    month := date_trunc('month', now()) + i * interval '1 month';
+    name := 'events_' || to_char(month, 'YYYY_MM');
+    continue when exists (select 1 from pg_tables where schemaname = 'sync' and tablename = name);
+    -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+    perform pg_advisory_xact_lock(hashtext('sync event partitions'));
+    continue when exists (select 1 from pg_tables where schemaname = 'sync' and tablename = name);
+    -- Attached rather than made in place: that waits for nobody who reads or writes events.
+    execute format('create table sync.%I (like sync.events including defaults)', name);
+    execute format('create unique index %I on sync.%I (tenant_id, stream, version)', name || '_stream', name);
+    execute format('alter table sync.%I enable row level security', name);
+    execute format('alter table sync.events attach partition sync.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+  end loop;
+end $$;
+revoke all on function sync.make_event_partitions(int) from public;
+
+create or replace function sync.archive_event_partitions(keep int) returns setof text
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  name text;
+begin
+  if keep < 3 then raise exception 'at least 3 months of events are kept, not %', keep using errcode = 'invalid_parameter_value'; end if;
+  for name in
+    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'sync.events'::regclass and c.relname < 'events_' || to_char(date_trunc('month', now()) - keep * interval '1 month', 'YYYY_MM')
+    order by 1
+  loop
+    execute format('alter table sync.events detach partition sync.%I', name);
+    execute format('alter table sync.%I set schema sync_archive', name);
+    return next name;
+  end loop;
+end $$;
+revoke all on function sync.archive_event_partitions(int) from public;
 
 create or replace function sync.words_query(wanted text) returns tsquery language sql stable set search_path = pg_catalog, pg_temp as $$
   select string_agg('''' || word || '''' || case when octet_length(word) > 10 then ':*' else '' end, ' & ')::tsquery
@@ -256,11 +340,9 @@ create index "ai_actor_messages_waiting" on "ai"."actor_messages" ("key", "id") 
 create table "ai"."dead_letters" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "consumer" text not null, "event" jsonb not null, "attempts" int not null, "error_type" text not null, "error_message" text not null, "created_at" timestamptz not null default now(), "replayed_at" timestamptz null, primary key ("id"));
 create index "dead_letters_tenant_id_created_at_index" on "ai"."dead_letters" ("tenant_id", "created_at");
 
-create table "ai"."events" ("position" bigint generated always as identity not null primary key, "transaction" xid8 not null default pg_current_xact_id(), "id" uuid not null, "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, "created_at" timestamptz not null default now());
-alter table "ai"."events" add constraint "events_id_unique" unique ("id");
+create table "ai"."events" ("created_at" timestamptz not null default now(), "id" uuid not null, "position" bigint generated always as identity not null, "transaction" xid8 not null default pg_current_xact_id(), "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, primary key ("created_at", "id")) partition by range ("created_at");
 create index "events_transaction_position_index" on "ai"."events" ("transaction", "position");
 create index "events_tenant_id_created_at_index" on "ai"."events" ("tenant_id", "created_at");
-alter table "ai"."events" add constraint "events_tenant_id_stream_version_unique" unique ("tenant_id", "stream", "version");
 create or replace function "ai"."events_ai_events_append_only_fn"() returns trigger as $$ begin raise exception 'events are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
 create trigger "ai_events_append_only" BEFORE UPDATE OR DELETE on "ai"."events" for each ROW execute function "ai"."events_ai_events_append_only_fn"();
 
@@ -273,6 +355,8 @@ create index "inbox_created_at_index" on "ai"."inbox" ("created_at");
 create table "ai"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
 create or replace function "ai"."outbox_ai_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('ai_outbox', ''); return null; end; $$ language plpgsql;
 create trigger "ai_outbox_wakes_relay" AFTER INSERT on "ai"."outbox" for each STATEMENT execute function "ai"."outbox_ai_outbox_wakes_relay_fn"();
+
+create table "ai"."streams" ("tenant_id" uuid not null, "stream" text not null, "version" int not null, primary key ("tenant_id", "stream"));
 
 create table "ai"."analyses" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "content_id" bytea not null, "analyser" text not null, "asset_id" uuid not null, "status" text not null, "media_type" text not null, "category" text not null, "confidence" real not null, "metadata" jsonb not null, "problem" text null, "duration_ms" int not null, "created_at" timestamptz not null default now(), primary key ("id"));
 alter table "ai"."analyses" add constraint "analyses_tenant_id_content_id_analyser_unique" unique ("tenant_id", "content_id", "analyser");
@@ -297,12 +381,54 @@ alter table "ai"."inbox" enable row level security;
 create policy "tenant_isolation" on "ai"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "ai"."outbox" enable row level security;
 create policy "tenant_isolation" on "ai"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "ai"."streams" enable row level security;
+create policy "tenant_isolation" on "ai"."streams" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "ai"."analyses" enable row level security;
 create policy "tenant_isolation" on "ai"."analyses" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "ai"."assets" enable row level security;
 create policy "tenant_isolation" on "ai"."assets" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "ai"."thumbnails" enable row level security;
 create policy "tenant_isolation" on "ai"."thumbnails" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+
+create or replace function ai.make_event_partitions(ahead int) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  month timestamptz;
+  name text;
+begin
+  for i in 0 .. least(ahead, 24) loop
+    month := date_trunc('month', now()) + i * interval '1 month';
+    name := 'events_' || to_char(month, 'YYYY_MM');
+    continue when exists (select 1 from pg_tables where schemaname = 'ai' and tablename = name);
+    -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+    perform pg_advisory_xact_lock(hashtext('ai event partitions'));
+    continue when exists (select 1 from pg_tables where schemaname = 'ai' and tablename = name);
+    -- Attached rather than made in place: that waits for nobody who reads or writes events.
+    execute format('create table ai.%I (like ai.events including defaults)', name);
+    execute format('create unique index %I on ai.%I (tenant_id, stream, version)', name || '_stream', name);
+    execute format('alter table ai.%I enable row level security', name);
+    execute format('alter table ai.events attach partition ai.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+  end loop;
+end $$;
+revoke all on function ai.make_event_partitions(int) from public;
+
+create or replace function ai.archive_event_partitions(keep int) returns setof text
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  name text;
+begin
+  if keep < 3 then raise exception 'at least 3 months of events are kept, not %', keep using errcode = 'invalid_parameter_value'; end if;
+  for name in
+    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'ai.events'::regclass and c.relname < 'events_' || to_char(date_trunc('month', now()) - keep * interval '1 month', 'YYYY_MM')
+    order by 1
+  loop
+    execute format('alter table ai.events detach partition ai.%I', name);
+    execute format('alter table ai.%I set schema ai_archive', name);
+    return next name;
+  end loop;
+end $$;
+revoke all on function ai.archive_event_partitions(int) from public;
 
 -- payment
 
@@ -330,11 +456,9 @@ create index "payment_actor_messages_waiting" on "payment"."actor_messages" ("ke
 create table "payment"."dead_letters" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "consumer" text not null, "event" jsonb not null, "attempts" int not null, "error_type" text not null, "error_message" text not null, "created_at" timestamptz not null default now(), "replayed_at" timestamptz null, primary key ("id"));
 create index "dead_letters_tenant_id_created_at_index" on "payment"."dead_letters" ("tenant_id", "created_at");
 
-create table "payment"."events" ("position" bigint generated always as identity not null primary key, "transaction" xid8 not null default pg_current_xact_id(), "id" uuid not null, "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, "created_at" timestamptz not null default now());
-alter table "payment"."events" add constraint "events_id_unique" unique ("id");
+create table "payment"."events" ("created_at" timestamptz not null default now(), "id" uuid not null, "position" bigint generated always as identity not null, "transaction" xid8 not null default pg_current_xact_id(), "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, primary key ("created_at", "id")) partition by range ("created_at");
 create index "events_transaction_position_index" on "payment"."events" ("transaction", "position");
 create index "events_tenant_id_created_at_index" on "payment"."events" ("tenant_id", "created_at");
-alter table "payment"."events" add constraint "events_tenant_id_stream_version_unique" unique ("tenant_id", "stream", "version");
 create or replace function "payment"."events_payment_events_append_only_fn"() returns trigger as $$ begin raise exception 'events are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
 create trigger "payment_events_append_only" BEFORE UPDATE OR DELETE on "payment"."events" for each ROW execute function "payment"."events_payment_events_append_only_fn"();
 
@@ -347,6 +471,8 @@ create index "inbox_created_at_index" on "payment"."inbox" ("created_at");
 create table "payment"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
 create or replace function "payment"."outbox_payment_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('payment_outbox', ''); return null; end; $$ language plpgsql;
 create trigger "payment_outbox_wakes_relay" AFTER INSERT on "payment"."outbox" for each STATEMENT execute function "payment"."outbox_payment_outbox_wakes_relay_fn"();
+
+create table "payment"."streams" ("tenant_id" uuid not null, "stream" text not null, "version" int not null, primary key ("tenant_id", "stream"));
 
 create table "payment"."payment_attempts" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "payment_id" uuid not null, "operation" text not null, "number" int not null, "request_id" varchar(108) not null, "key_expires_at" timestamptz not null, "request_hash" text not null, "outcome" text not null default 'sent', "sends" int not null default 1, "issue" text null, "debug_id" text null, "http_status" int null, "response" jsonb null, "created_at" timestamptz not null default now(), "finished_at" timestamptz null, primary key ("id"));
 alter table "payment"."payment_attempts" add constraint "payment_attempts_request_id_unique" unique ("request_id");
@@ -372,8 +498,50 @@ alter table "payment"."inbox" enable row level security;
 create policy "tenant_isolation" on "payment"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."outbox" enable row level security;
 create policy "tenant_isolation" on "payment"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."streams" enable row level security;
+create policy "tenant_isolation" on "payment"."streams" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."payment_attempts" enable row level security;
 create policy "tenant_isolation" on "payment"."payment_attempts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+
+create or replace function payment.make_event_partitions(ahead int) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  month timestamptz;
+  name text;
+begin
+  for i in 0 .. least(ahead, 24) loop
+    month := date_trunc('month', now()) + i * interval '1 month';
+    name := 'events_' || to_char(month, 'YYYY_MM');
+    continue when exists (select 1 from pg_tables where schemaname = 'payment' and tablename = name);
+    -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+    perform pg_advisory_xact_lock(hashtext('payment event partitions'));
+    continue when exists (select 1 from pg_tables where schemaname = 'payment' and tablename = name);
+    -- Attached rather than made in place: that waits for nobody who reads or writes events.
+    execute format('create table payment.%I (like payment.events including defaults)', name);
+    execute format('create unique index %I on payment.%I (tenant_id, stream, version)', name || '_stream', name);
+    execute format('alter table payment.%I enable row level security', name);
+    execute format('alter table payment.events attach partition payment.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+  end loop;
+end $$;
+revoke all on function payment.make_event_partitions(int) from public;
+
+create or replace function payment.archive_event_partitions(keep int) returns setof text
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  name text;
+begin
+  if keep < 3 then raise exception 'at least 3 months of events are kept, not %', keep using errcode = 'invalid_parameter_value'; end if;
+  for name in
+    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'payment.events'::regclass and c.relname < 'events_' || to_char(date_trunc('month', now()) - keep * interval '1 month', 'YYYY_MM')
+    order by 1
+  loop
+    execute format('alter table payment.events detach partition payment.%I', name);
+    execute format('alter table payment.%I set schema payment_archive', name);
+    return next name;
+  end loop;
+end $$;
+revoke all on function payment.archive_event_partitions(int) from public;
 
 -- notification
 
@@ -388,11 +556,9 @@ create index "notification_actor_messages_waiting" on "notification"."actor_mess
 create table "notification"."dead_letters" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "consumer" text not null, "event" jsonb not null, "attempts" int not null, "error_type" text not null, "error_message" text not null, "created_at" timestamptz not null default now(), "replayed_at" timestamptz null, primary key ("id"));
 create index "dead_letters_tenant_id_created_at_index" on "notification"."dead_letters" ("tenant_id", "created_at");
 
-create table "notification"."events" ("position" bigint generated always as identity not null primary key, "transaction" xid8 not null default pg_current_xact_id(), "id" uuid not null, "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, "created_at" timestamptz not null default now());
-alter table "notification"."events" add constraint "events_id_unique" unique ("id");
+create table "notification"."events" ("created_at" timestamptz not null default now(), "id" uuid not null, "position" bigint generated always as identity not null, "transaction" xid8 not null default pg_current_xact_id(), "tenant_id" uuid not null, "stream" text not null, "version" int not null, "type" text not null, "data" jsonb not null, "actor" text null, primary key ("created_at", "id")) partition by range ("created_at");
 create index "events_transaction_position_index" on "notification"."events" ("transaction", "position");
 create index "events_tenant_id_created_at_index" on "notification"."events" ("tenant_id", "created_at");
-alter table "notification"."events" add constraint "events_tenant_id_stream_version_unique" unique ("tenant_id", "stream", "version");
 create or replace function "notification"."events_notification_events_append_only_fn"() returns trigger as $$ begin raise exception 'events are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
 create trigger "notification_events_append_only" BEFORE UPDATE OR DELETE on "notification"."events" for each ROW execute function "notification"."events_notification_events_append_only_fn"();
 
@@ -405,6 +571,8 @@ create index "inbox_created_at_index" on "notification"."inbox" ("created_at");
 create table "notification"."outbox" ("id" bigint generated always as identity not null primary key, "tenant_id" uuid not null, "subject" text not null, "message_id" text not null, "payload" jsonb null, "created_at" timestamptz not null default now());
 create or replace function "notification"."outbox_notification_outbox_wakes_relay_fn"() returns trigger as $$ begin perform pg_notify('notification_outbox', ''); return null; end; $$ language plpgsql;
 create trigger "notification_outbox_wakes_relay" AFTER INSERT on "notification"."outbox" for each STATEMENT execute function "notification"."outbox_notification_outbox_wakes_relay_fn"();
+
+create table "notification"."streams" ("tenant_id" uuid not null, "stream" text not null, "version" int not null, primary key ("tenant_id", "stream"));
 
 create table "notification"."webhook_deliveries" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "endpoint_id" uuid not null, "event_id" uuid not null, "event_type" text not null, "body" text not null, "status" text not null default 'pending', "attempts" int not null default 0, "next_attempt_at" timestamptz null, "claimed_until" timestamptz null, "last_status" int null, "last_error" text null, "created_at" timestamptz not null default now(), "delivered_at" timestamptz null, primary key ("id"));
 create index "webhook_deliveries_due" on "notification"."webhook_deliveries" ("endpoint_id", "next_attempt_at") where status = 'pending';
@@ -428,7 +596,49 @@ alter table "notification"."inbox" enable row level security;
 create policy "tenant_isolation" on "notification"."inbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "notification"."outbox" enable row level security;
 create policy "tenant_isolation" on "notification"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "notification"."streams" enable row level security;
+create policy "tenant_isolation" on "notification"."streams" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "notification"."webhook_deliveries" enable row level security;
 create policy "tenant_isolation" on "notification"."webhook_deliveries" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "notification"."webhook_endpoints" enable row level security;
 create policy "tenant_isolation" on "notification"."webhook_endpoints" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+
+create or replace function notification.make_event_partitions(ahead int) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  month timestamptz;
+  name text;
+begin
+  for i in 0 .. least(ahead, 24) loop
+    month := date_trunc('month', now()) + i * interval '1 month';
+    name := 'events_' || to_char(month, 'YYYY_MM');
+    continue when exists (select 1 from pg_tables where schemaname = 'notification' and tablename = name);
+    -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+    perform pg_advisory_xact_lock(hashtext('notification event partitions'));
+    continue when exists (select 1 from pg_tables where schemaname = 'notification' and tablename = name);
+    -- Attached rather than made in place: that waits for nobody who reads or writes events.
+    execute format('create table notification.%I (like notification.events including defaults)', name);
+    execute format('create unique index %I on notification.%I (tenant_id, stream, version)', name || '_stream', name);
+    execute format('alter table notification.%I enable row level security', name);
+    execute format('alter table notification.events attach partition notification.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+  end loop;
+end $$;
+revoke all on function notification.make_event_partitions(int) from public;
+
+create or replace function notification.archive_event_partitions(keep int) returns setof text
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  name text;
+begin
+  if keep < 3 then raise exception 'at least 3 months of events are kept, not %', keep using errcode = 'invalid_parameter_value'; end if;
+  for name in
+    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'notification.events'::regclass and c.relname < 'events_' || to_char(date_trunc('month', now()) - keep * interval '1 month', 'YYYY_MM')
+    order by 1
+  loop
+    execute format('alter table notification.events detach partition notification.%I', name);
+    execute format('alter table notification.%I set schema notification_archive', name);
+    return next name;
+  end loop;
+end $$;
+revoke all on function notification.archive_event_partitions(int) from public;

@@ -7,7 +7,7 @@ import { row, type Em } from "./database.ts";
 export interface NewEvent<T extends EventType> {
   tenantId: string;
   type: T;
-  /** The aggregate, e.g. "job:<uuid>". Its row must be locked by this transaction, or a racing writer takes the same version and one of both fails. */
+  /** The aggregate, e.g. "job:<uuid>". Whoever appends to the same stream waits until this transaction ends. */
   stream: string;
   data: EventMap[T];
   /** Who caused it: a principal's subject. */
@@ -22,9 +22,12 @@ export async function appendEvent<T extends EventType>(em: Em, schema: SchemaNam
   const id = uuidv7();
   const appended = await row<{ version: number; at: string }>(
     em,
-    `with appended as (
+    `with next as (
+       insert into ${schema}.streams as s (tenant_id, stream, version) values (?, ?, 1)
+       on conflict (tenant_id, stream) do update set version = s.version + 1 returning tenant_id, stream, version
+     ), appended as (
        insert into ${schema}.events (id, tenant_id, stream, version, type, data, actor)
-       select ?, ?, ?, coalesce(max(version), 0) + 1, ?, ?::jsonb, ? from ${schema}.events where tenant_id = ? and stream = ?
+       select ?, tenant_id, stream, version, ?, ?::jsonb, ? from next
        returning id, tenant_id, type, stream, version, to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, data
      ), ticket as (
        insert into ${schema}.outbox (tenant_id, subject, message_id, payload)
@@ -33,7 +36,7 @@ export async function appendEvent<T extends EventType>(em: Em, schema: SchemaNam
        from appended
      )
      select version, at from appended`,
-    [id, event.tenantId, event.stream, event.type, JSON.stringify(event.data), event.actor ?? null, event.tenantId, event.stream],
+    [event.tenantId, event.stream, id, event.type, JSON.stringify(event.data), event.actor ?? null],
   );
   if (!appended) throw errors.internal("The event was not appended.");
   return {

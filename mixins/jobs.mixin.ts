@@ -5,10 +5,12 @@ import { errors } from "../config/errors.ts";
 import { natsOptions } from "../config/nats.ts";
 import { mixin, type Host } from "../config/service.ts";
 import type { ActorKind } from "./actor.ts";
+import { Chores } from "./chores.ts";
 import { EventConsumer, type Subscription } from "./consumer.ts";
 import { row } from "./database.ts";
 import { deadLetterActions } from "./deadletters.ts";
 import { urlOf, type WithDatabase } from "./orm.mixin.ts";
+import type { Outdated } from "./prune.ts";
 import { Relay } from "./relay.ts";
 import { ActorRunner } from "./runner.ts";
 import { ensureStreams } from "./stream.ts";
@@ -21,12 +23,15 @@ export interface WithJobs extends WithDatabase {
 interface Work {
   subscriptions?: Subscription[];
   actors?: ActorKind[];
+  /** Rows of the service's own tables that nobody will ask for any more. */
+  outdated?: Outdated[];
 }
 
-/** Durable work of one service on one node: the relay of its outbox, its consumers and its actors. */
+/** Durable work of one service on one node: the relay of its outbox, its consumers, its actors and the chores of its tables. */
 class Jobs {
   readonly connection: NatsConnection;
   private readonly relay: Relay;
+  private readonly chores: Chores;
   private readonly consumers = new Map<string, EventConsumer>();
   private readonly runners: ActorRunner[] = [];
   private readonly host: Host<WithDatabase>;
@@ -36,16 +41,19 @@ class Jobs {
     this.host = host;
     this.connection = connection;
     this.relay = new Relay(host.db, connection.jetstream(), host.broker.namespace, urlOf(host.db.schema), host.logger);
+    this.chores = new Chores(host.db, env.EVENT_MONTHS, host.logger);
   }
 
   async start(): Promise<void> {
     await ensureStreams(this.connection, this.host.broker.namespace);
+    await this.chores.start();
     await this.relay.start();
   }
 
   /** Begins to take events and bells; call it at the end of `started`, when the handlers have all they need. */
-  async work({ subscriptions = [], actors = [] }: Work): Promise<void> {
+  async work({ subscriptions = [], actors = [], outdated = [] }: Work): Promise<void> {
     const { db, broker, logger } = this.host;
+    this.chores.also(outdated);
     for (const subscription of subscriptions) {
       const consumer = new EventConsumer(db, subscription, logger);
       this.consumers.set(subscription.name, consumer);
@@ -76,7 +84,7 @@ class Jobs {
     );
   }
 
-  /** Ends consumers, actors, relay and connection, in this order. A second call waits for the first. */
+  /** Ends consumers, actors, relay, chores and connection, in this order. A second call waits for the first. */
   stop(): Promise<void> {
     this.stopping ??= this.end();
     return this.stopping;
@@ -86,6 +94,7 @@ class Jobs {
     await Promise.all([...this.consumers.values()].map((consumer) => consumer.stop()));
     await Promise.all(this.runners.map((runner) => runner.stop()));
     await this.relay.stop();
+    await this.chores.stop();
     await this.connection.close();
   }
 }

@@ -33,30 +33,38 @@ export async function generate(admin: pg.Client, { tenantId, sourceId, uri, from
   ]);
   const each = 250_000;
   for (let first = from; first <= to; first += each) {
-    const values = [tenantId, sourceId, first, Math.min(to, first + each - 1)];
+    const last = Math.min(to, first + each - 1);
     await admin.query(
       `insert into sync.assets (id, tenant_id, source_id, path, name, content_id, size, fingerprint, modified_at, media_type, category, created_at, updated_at, gone_at, version)
        select id, $1::uuid, $2::uuid, path, regexp_replace(path, '^.*/', ''), content_id, size, 'f' || size, modified_at, media_type, category, made,
               coalesce(gone_at, made), gone_at, case when gone_at is null then 1 else 2 end
        from (select ${columns} from generate_series($3::int, $4::int) i) made`,
-      values,
+      [tenantId, sourceId, first, last],
     );
     await admin.query(
       `insert into sync.asset_versions (asset_id, version, tenant_id, change, path, content_id, masked_checksum, size, modified_at, job_id, created_at)
-       select a.id, v.version, a.tenant_id, v.change, a.path, a.content_id, a.content_id, a.size, a.modified_at, $5::uuid,
-              case v.version when 1 then a.created_at else a.gone_at end
-       from (select ${columns} from generate_series($3::int, $4::int) i) made join sync.assets a using (id)
-       cross join (values (1, 'stored'), (2, 'gone')) v(version, change)
-       where a.tenant_id = $1::uuid and a.source_id = $2::uuid and v.version <= a.version`,
-      [...values, jobId],
+       select id, version, $1::uuid, change, path, content_id, content_id, size, modified_at, $4::uuid, case version when 1 then made else gone_at end
+       from (select ${columns} from generate_series($2::int, $3::int) i) made
+       cross join (values (1, 'stored'), (2, 'gone')) v(version, change) where version = 1 or gone_at is not null`,
+      [tenantId, first, last, jobId],
     );
     await admin.query(
-      `insert into sync.asset_words select a.id, a.tenant_id, ${wordsOf("a.path", "a.tenant_id")}
-       from (select ${columns} from generate_series($3::int, $4::int) i) made join sync.assets a using (id)
-       where a.tenant_id = $1::uuid and a.source_id = $2::uuid`,
-      values,
+      `insert into sync.asset_words select id, $1::uuid, ${wordsOf("path", "$1::uuid")} from (select ${columns} from generate_series($2::int, $3::int) i) made`,
+      [tenantId, first, last],
     );
   }
+}
+
+/** Does work while the catalogue has only the indexes of its keys, and makes the others again: loading millions of rows takes a third of the time. */
+export async function withoutIndexes(admin: pg.Client, work: () => Promise<void>): Promise<void> {
+  const { rows } = await admin.query<{ name: string; sql: string }>(
+    `select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as sql from pg_index
+     where indrelid in ('sync.assets'::regclass, 'sync.asset_versions'::regclass, 'sync.asset_words'::regclass) and not indisunique`,
+  );
+  for (const { name } of rows) await admin.query(`drop index ${name}`);
+  await work();
+  await admin.query("set maintenance_work_mem = '512MB'");
+  for (const { sql } of rows) await admin.query(sql);
 }
 
 /** As autovacuum leaves them. */

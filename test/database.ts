@@ -84,10 +84,11 @@ async function ensureTemplate(server: pg.Client): Promise<void> {
   await server.query(`alter database ${template}_new rename to ${template}`);
 }
 
-/** Names of all tables with their schema. */
+/** Names of all tables with their schema; the months of a partitioned one are part of it. */
 export async function tables(admin: pg.Client): Promise<{ schema: SchemaName; table: string }[]> {
   const { rows } = await admin.query<{ schema: SchemaName; table: string }>(
-    `select schemaname as schema, tablename as table from pg_tables where schemaname = any($1) and tablename <> 'migrations' order by 1, 2`,
+    `select n.nspname as schema, c.relname as table from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = any($1) and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> 'migrations' order by 1, 2`,
     [schemas],
   );
   return rows;

@@ -5,6 +5,7 @@ import { tenantPolicy } from "../tenancy.ts";
 /**
  * The append-only record of what happened. `transaction` with `position` is the cursor of projections: positions alone are handed
  * out before commit, so a reader that only remembers the last position loses rows that commit late.
+ * Partitioned by month of `createdAt` (entities/partitions.ts), hence the primary key; see docs/decisions/0011-partitions.md.
  */
 export const eventTable = (schema: SchemaName) =>
   defineEntity({
@@ -12,18 +13,19 @@ export const eventTable = (schema: SchemaName) =>
     tableName: "events",
     schema,
     properties: {
-      position: p.bigint().primary().generated("identity"),
+      createdAt: p.datetime().primary().defaultRaw("now()"),
+      /** A UUIDv7: unique by itself, and within its month by the database. */
+      id: p.uuid().primary(),
+      position: p.bigint().columnType("bigint").autoincrement().generated("identity"),
       transaction: p.string().columnType("xid8").defaultRaw("pg_current_xact_id()"),
-      id: p.uuid().unique(),
       tenantId: p.uuid(),
       stream: p.text(),
+      /** From the stream's row in `streams`, without gaps. */
       version: p.integer(),
       type: p.text(),
       data: p.json(),
       actor: p.text().nullable(),
-      createdAt: p.datetime().defaultRaw("now()"),
     },
-    uniques: [{ properties: ["tenantId", "stream", "version"] }],
     indexes: [{ properties: ["transaction", "position"] }, { properties: ["tenantId", "createdAt"] }],
     policies: tenantPolicy(),
     triggers: [

@@ -6,10 +6,12 @@ import { eventTable } from "./Event.ts";
 import { idempotencyKeyTable } from "./IdempotencyKey.ts";
 import { inboxTable } from "./Inbox.ts";
 import { outboxTable } from "./Outbox.ts";
+import { streamTable } from "./Stream.ts";
 
 /** The tables that durable work needs in every service's schema. */
 export const durableTables = (schema: SchemaName) => [
   eventTable(schema),
+  streamTable(schema),
   outboxTable(schema),
   inboxTable(schema),
   deadLetterTable(schema),

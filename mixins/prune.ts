@@ -1,0 +1,56 @@
+import type { SchemaName } from "../config/contracts.ts";
+import { row, type Database } from "./database.ts";
+
+/** Rows that nobody will ask for any more. */
+export interface Outdated {
+  /** Without its schema. */
+  table: string;
+  /** SQL of a condition on its rows. */
+  where: string;
+}
+
+/** Rows removed per statement, and statements per table and pass: a pass ends, however much there is, and the next goes on. */
+const atOnce = 5_000;
+const statements = 20;
+
+/** Of the tables that every service with durable work has. Inboxes outlive what JetStream may deliver again (seven days), by as much. */
+const durable: Outdated[] = [
+  { table: "inbox", where: "created_at < now() - interval '14 days'" },
+  { table: "idempotency_keys", where: "created_at < now() - interval '7 days'" },
+  { table: "actor_messages", where: "done_at < now() - interval '7 days'" },
+];
+
+/**
+ * Removes outdated rows, a part at a time. One node at a time per schema: the others find the lock taken and leave.
+ * @param more of the service's own tables
+ * @returns rows removed
+ */
+export async function prune(database: Database, more: Outdated[] = []): Promise<number> {
+  let removed = 0;
+  for (const outdated of [...durable, ...more]) {
+    for (let i = 0; i < statements; i++) {
+      const count = await removeSome(database, outdated);
+      removed += count ?? 0;
+      if (count === undefined) return removed;
+      if (count < atOnce) break;
+    }
+  }
+  return removed;
+}
+
+/** @returns undefined when another node is at it */
+function removeSome(database: Database, { table, where }: Outdated): Promise<number | undefined> {
+  const { schema } = database;
+  return database.system(async (em) => {
+    const lock = await row<{ mine: boolean }>(em, `select pg_try_advisory_xact_lock(hashtext(?)) as mine`, [`${schema} prune`]);
+    if (!lock?.mine) return undefined;
+    const done = await row<{ count: number }>(em, removal(schema, table, where));
+    return done?.count ?? 0;
+  });
+}
+
+const removal = (schema: SchemaName, table: string, where: string) =>
+  `with removed as (
+     delete from ${schema}.${table} where ctid = any(array(select ctid from ${schema}.${table} where ${where} limit ${atOnce})) returning 1
+   )
+   select count(*)::int as count from removed`;

@@ -29,7 +29,7 @@ function tree(root: string, count: number): string[] {
 
 it("a job whose node is killed, and killed again, completes with every file stored once, in steps that never go back", async () => {
   const root = join(folder, "tree");
-  const paths = tree(root, 6_000);
+  const paths = tree(root, 15_000);
   const outcome = await hunt({
     world,
     folder,
@@ -40,12 +40,12 @@ it("a job whose node is killed, and killed again, completes with every file stor
     // One thread and slow disks: so that there is something left to be killed.
     variables: { SYNC_THREADS: "1", VAULT_FSYNC: "true" },
   });
-  expect(outcome.job).toMatchObject({ status: "completed", progress: 100, items: { total: 6_000, failed: 0 } });
+  expect(outcome.job).toMatchObject({ status: "completed", progress: 100, items: { total: 15_000, failed: 0 } });
   expect(outcome.killed).toHaveLength(2);
   expect(outcome.longestGapMs).toBeLessThan(5_000);
   expect([...outcome.assets.keys()].sort()).toEqual(paths.sort());
   expect(new Set(outcome.assets.values())).toEqual(new Set([1]));
-  expect(outcome.versions).toBe(6_000);
+  expect(outcome.versions).toBe(15_000);
   expect(outcome.different).toEqual([]);
   for (const measure of ["percent", "items"] as const) {
     const steps = outcome.progress.map((step) => step[measure]);

@@ -2,15 +2,14 @@ import { bulk, row, type Em } from "../../../mixins/database.ts";
 import { unreferred } from "./packs.ts";
 
 /**
- * Which of some contents a catalogue refers to. Every state of an asset stands in asset_versions, which has no index by content: it would cost
- * every new asset. What an asset is now is found by the index of assets instead, and what it was before by going through the assets that
- * have more than one state, once. Arrays, so that this is how it is done whatever the tables' statistics say.
+ * Those contents among $2 (bytea[]) that a catalogue refers to. Every state of an asset stands in asset_versions, which has no index by
+ * content: it would cost every new asset. What an asset is now is found by the index of assets instead, and what it was before by going
+ * through the assets that have more than one state, once. The array has to be a parameter: then it is searched by hash, whatever the tables'
+ * statistics say.
  */
-const now = (contents: string) =>
-  `select a.content_id from sync.assets a where a.tenant_id = $1::uuid and a.content_id = any(array(${contents}))`;
-const before = (contents: string) =>
-  `select v.content_id from sync.assets a join sync.asset_versions v on v.asset_id = a.id
-   where a.tenant_id = $1::uuid and a.version > 1 and v.content_id = any(array(${contents}))`;
+const referredNow = `select content_id from sync.assets where tenant_id = $1::uuid and content_id = any($2::bytea[])`;
+const referredBefore = `select v.content_id from sync.assets a join sync.asset_versions v on v.asset_id = a.id
+   where a.tenant_id = $1::uuid and a.version > 1 and v.content_id = any($2::bytea[])`;
 
 const bytes = (contentIds: string[]) => contentIds.map((id) => `\\x${id}`);
 
@@ -23,34 +22,33 @@ export interface GarbagePage {
 
 const pageSize = 10_000;
 /** Pages that one look goes through at most. */
-const pages = 50;
+const pages = 20;
 
 /** Looks for contents that nothing refers to, from a content id (hexadecimal) on. Locks nothing. */
 export async function findGarbage(em: Em, tenantId: string, after: string): Promise<GarbagePage> {
+  const without = async (ids: string[], referred: string) => {
+    if (!ids.length) return ids;
+    const found = await bulk<{ id: string }>(em, `select distinct encode(content_id, 'hex') as id from (${referred}) r`, [
+      tenantId,
+      bytes(ids),
+    ]);
+    const wanted = new Set(found.map(({ id }) => id));
+    return ids.filter((id) => !wanted.has(id));
+  };
   const candidates: string[] = [];
   let next: string | null = after;
   for (let page = 0; page < pages && next !== null && candidates.length < pageSize; page++) {
-    const [found]: { last: string | null; count: number; candidates: string[] | null }[] = await bulk(
+    const found: { id: string }[] = await bulk(
       em,
-      `with page as materialized (
-         select b.content_id from sync.blobs b where b.tenant_id = $1::uuid and b.part = 0 and b.content_id > decode($2, 'hex')
-         order by b.content_id limit ${pageSize}
-       ), candidates as (select content_id from page except ${now("select content_id from page")})
-       select (select encode(content_id, 'hex') from page order by content_id desc limit 1) as last, (select count(*)::int from page) as count,
-              (select json_agg(encode(content_id, 'hex')) from candidates) as candidates`,
+      `select encode(content_id, 'hex') as id from sync.blobs where tenant_id = $1::uuid and part = 0 and content_id > decode($2, 'hex')
+       order by content_id limit ${pageSize}`,
       [tenantId, next],
     );
-    candidates.push(...(found!.candidates ?? []));
-    next = found!.count < pageSize ? null : found!.last;
+    const ids = found.map(({ id }) => id);
+    candidates.push(...(await without(ids, referredNow)));
+    next = ids.length < pageSize ? null : ids.at(-1)!;
   }
-  if (!candidates.length) return { garbage: [], next };
-  const contents = "select unnest($2::bytea[]) as content_id";
-  const garbage = await bulk<{ id: string }>(
-    em,
-    `select encode(content_id, 'hex') as id from (${contents} except ${before(contents)}) garbage order by content_id`,
-    [tenantId, bytes(candidates)],
-  );
-  return { garbage: garbage.map(({ id }) => id), next };
+  return { garbage: await without(candidates, referredBefore), next };
 }
 
 /**
@@ -65,13 +63,12 @@ export async function removeGarbage(em: Em, tenantId: string, garbage: string[])
      where tenant_id = $1::uuid and part = 0 and content_id = any($2::bytea[]) order by content_id for update skip locked`,
     [tenantId, bytes(garbage)],
   );
-  const contents = "select unnest($2::bytea[]) as content_id";
   // A statement of its own: it sees what was recorded until the locks were there.
   const [removed] = await bulk<{ contents: number; bytes: number }>(
     em,
-    `with removed as (
-       delete from sync.blobs b where b.tenant_id = $1::uuid
-         and b.content_id = any(array(${contents} except ${now(contents)} except ${before(contents)})) returning b.part, b.stored_size
+    `with referred as materialized (${referredNow} union ${referredBefore}), removed as (
+       delete from sync.blobs b where b.tenant_id = $1::uuid and b.content_id = any($2::bytea[])
+         and b.content_id not in (select content_id from referred) returning b.part, b.stored_size
      )
      select count(*) filter (where part = 0)::int as contents, coalesce(sum(stored_size), 0)::float8 as bytes from removed`,
     [tenantId, bytes(held.map(({ id }) => id))],

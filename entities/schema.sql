@@ -314,14 +314,24 @@ end $$;
 revoke all on function sync.archive_event_partitions(int) from public;
 
 create or replace function sync.words_query(wanted text) returns tsquery language sql stable set search_path = pg_catalog, pg_temp as $$
-  select string_agg('''' || word || '''' || case when octet_length(word) > 10 then ':*' else '' end, ' & ')::tsquery
-  from unnest(tsvector_to_array(array_to_tsvector(string_to_array(left((select nullif(current_setting('legendo.tenant', true), '')::uuid)::text, 8) || regexp_replace(lower(right(wanted, 500) collate "und-x-icu"), '[^[:alnum:]]+', ' ' || left((select nullif(current_setting('legendo.tenant', true), '')::uuid)::text, 8), 'g'), ' ')))) as word where length(word) > 8
+  select string_agg('''' || word || '''' || case when octet_length(word) > 10 then ':*' else '' end, ' & ')::tsquery from unnest(tsvector_to_array(array_to_tsvector(string_to_array(left((select nullif(current_setting('legendo.tenant', true), '')::uuid)::text, 8) || regexp_replace(lower(right(wanted, 500) collate "und-x-icu"), '[^[:alnum:]]+', ' ' || left((select nullif(current_setting('legendo.tenant', true), '')::uuid)::text, 8), 'g'), ' ')))) as word where length(word) > 8
 $$;
 
 create or replace function sync.assets_matching(wanted text, most int) returns setof uuid
 language sql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
-  with found as materialized (
-    select w.asset_id, w.tenant_id from sync.asset_words w where w.words @@ (select sync.words_query(wanted)) limit most
+  with frequent as materialized (
+    select f.word, f.share from pg_stats s cross join unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) as f(word, share)
+    where s.schemaname = 'sync' and s.tablename = 'asset_words' and s.attname = 'words'
+  ), estimated as (
+    select word, coalesce((select sum(share) from frequent f where starts_with(f.word, w.word)), 0)
+                 * (select reltuples from pg_class where oid = 'sync.asset_words'::regclass) as assets
+    from (select word from unnest(tsvector_to_array(array_to_tsvector(string_to_array(left((select nullif(current_setting('legendo.tenant', true), '')::uuid)::text, 8) || regexp_replace(lower(right(wanted, 500) collate "und-x-icu"), '[^[:alnum:]]+', ' ' || left((select nullif(current_setting('legendo.tenant', true), '')::uuid)::text, 8), 'g'), ' ')))) as word where length(word) > 8) w
+  ), query as materialized (
+    select string_agg('''' || word || '''' || case when octet_length(word) > 10 then ':*' else '' end, ' & ')::tsquery as words
+    from (select word, row_number() over rarest as number, sum(assets) over rarest as assets from estimated window rarest as (order by assets, word)) e
+    where number = 1 or assets < 1000000
+  ), found as materialized (
+    select w.asset_id, w.tenant_id from sync.asset_words w where w.words @@ (select words from query) limit most
   )
   select asset_id from found where tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid)
 $$;

@@ -11,10 +11,13 @@ export interface Generated {
   to: number;
 }
 
-/** SQL of the asset with number `i`. Paths have about 60 characters; every 50th asset is a video, every 5,003rd rare, every 1,000th gone. */
+/**
+ * SQL of the asset with number `i`. Paths have about 60 characters, and a folder's files are numbered in a row; every 50th asset is a video,
+ * every 5,003rd rare, every 1,000th gone.
+ */
 const columns = `
   md5('asset ' || i)::uuid as id,
-  format('Projects/Customer %s/%s/%s/IMG_%s.%s', lpad((i % 97)::text, 3, '0'), 2012 + i % 13, (array['Raw', 'Final', 'Proofs'])[1 + i % 3],
+  format('Projects/Customer %s/%s/%s/IMG_%s.%s', lpad((i / 1300 % 97)::text, 3, '0'), 2012 + i / 100 % 13, (array['Raw', 'Final', 'Proofs', 'Final'])[1 + i / 25 % 4],
          lpad(i::text, 8, '0'), case when i % 50 = 0 then 'mp4' else 'jpg' end) as path,
   case when i % 50 = 0 then 'video' when i % 5003 = 0 then 'rare' else 'image' end as category,
   case when i % 50 = 0 then 'video/mp4' else 'image/jpeg' end as media_type,

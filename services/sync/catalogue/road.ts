@@ -23,20 +23,19 @@ export type Place = [key: string, id: string];
 export interface Road {
   /** The parts of the filter that the index itself serves: other rows are not looked at. */
   serves: (keyof Parts)[];
-  /** SQL of rows `a`, and the uri of their source among `places`: for each source alone in order, `count` of them. */
-  rows(where: Condition, columns: string, count: Condition): Condition;
+  /**
+   * SQL of rows `a.*` in order with the uri of their source among `places`, each numbered as `n`: so many from the beginning of each of the
+   * streams that the index has, one per source or one for all.
+   */
+  rows(where: Condition, count: string): Condition;
 }
 
 export const orderOf = ({ sort, order }: Order) => `a.${sorts[sort].column} ${order}, a.id ${order}`;
 
-/** Rows after one place of the list, up to another. */
-export function between({ sort, order }: Order, from: Place | undefined, end?: Place): Condition[] {
+/** Rows after a place of the list. */
+export function beyond({ sort, order }: Order, from: Place | undefined): Condition[] {
   const { column, type } = sorts[sort];
-  const [beyond, upTo] = order === "asc" ? [">", "<="] : ["<", ">="];
-  return [
-    ...(from ? [condition(`(a.${column}, a.id) ${beyond} (?::${type}, ?::uuid)`, ...from)] : []),
-    ...(end ? [condition(`(a.${column}, a.id) ${upTo} (?::${type}, ?::uuid)`, ...end)] : []),
-  ];
+  return from ? [condition(`(a.${column}, a.id) ${order === "asc" ? ">" : "<"} (?::${type}, ?::uuid)`, ...from)] : [];
 }
 
 /**
@@ -50,25 +49,31 @@ export function roadOf(tenantId: string, list: Order, parts: Parts): Road {
   return { serves: sort === "path" ? ["prefix"] : sort === "size" ? ["size"] : [], rows: bySource(tenantId, list) };
 }
 
+const numbered = (rows: string, order: Order, count: string) =>
+  `select a.*, row_number() over () as n from (${rows} order by ${orderOf(order)} limit ${count}) a`;
+
 const direct =
   (tenantId: string, list: Order): Road["rows"] =>
-  (where, columns, count) =>
+  (where, count) =>
     condition(
-      `select s.uri, ${columns} from sync.assets a join places s on s.id = a.source_id
-       where a.tenant_id = ? and ${where.sql} order by ${orderOf(list)} ${count.sql}`,
+      numbered(
+        `select s.uri, a.* from sync.assets a join places s on s.id = a.source_id where a.tenant_id = ? and ${where.sql}`,
+        list,
+        count,
+      ),
       tenantId,
       ...where.values,
-      ...count.values,
     );
 
 const bySource =
   (tenantId: string, list: Order): Road["rows"] =>
-  (where, columns, count) =>
+  (where, count) =>
     condition(
-      `select s.uri, a.* from places s cross join lateral (
-         select ${columns} from sync.assets a where a.tenant_id = ? and a.source_id = s.id and ${where.sql} order by ${orderOf(list)} ${count.sql}
-       ) a`,
+      `select s.uri, a.* from places s cross join lateral (${numbered(
+        `select a.* from sync.assets a where a.tenant_id = ? and a.source_id = s.id and ${where.sql}`,
+        list,
+        count,
+      )}) a`,
       tenantId,
       ...where.values,
-      ...count.values,
     );

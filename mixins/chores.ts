@@ -1,7 +1,7 @@
 import { messageOf } from "../config/errors.ts";
 import type { Database } from "./database.ts";
 import { keepPartitions } from "./partitions.ts";
-import { prune, type Outdated } from "./prune.ts";
+import { prune } from "./prune.ts";
 import type { Log } from "./relay.ts";
 
 const hour = 3_600_000;
@@ -11,7 +11,6 @@ export class Chores {
   private readonly database: Database;
   private readonly keepMonths: number;
   private readonly log: Log;
-  private readonly outdated: Outdated[] = [];
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
 
@@ -28,11 +27,6 @@ export class Chores {
     this.timer = setTimeout(() => this.pass(), hour * Math.random());
   }
 
-  /** Rows of the service's own tables that are to be removed too. */
-  also(outdated: Outdated[]): void {
-    this.outdated.push(...outdated);
-  }
-
   async stop(): Promise<void> {
     clearTimeout(this.timer);
     await this.running;
@@ -42,7 +36,7 @@ export class Chores {
     this.timer = setTimeout(() => this.pass(), hour);
     this.running = this.attempt("months of events", () => this.months()).then(() =>
       this.attempt("outdated rows", async () => {
-        const removed = await prune(this.database, this.outdated);
+        const removed = await prune(this.database);
         if (removed) this.log.debug(`${removed} outdated rows of ${this.database.schema} removed`);
       }),
     );

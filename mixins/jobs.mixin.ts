@@ -10,7 +10,6 @@ import { EventConsumer, type Subscription } from "./consumer.ts";
 import { row } from "./database.ts";
 import { deadLetterActions } from "./deadletters.ts";
 import { urlOf, type WithDatabase } from "./orm.mixin.ts";
-import type { Outdated } from "./prune.ts";
 import { Relay } from "./relay.ts";
 import { ActorRunner } from "./runner.ts";
 import { ensureStreams } from "./stream.ts";
@@ -23,8 +22,6 @@ export interface WithJobs extends WithDatabase {
 interface Work {
   subscriptions?: Subscription[];
   actors?: ActorKind[];
-  /** Rows of the service's own tables that nobody will ask for any more. */
-  outdated?: Outdated[];
 }
 
 /** Durable work of one service on one node: the relay of its outbox, its consumers, its actors and the chores of its tables. */
@@ -51,9 +48,8 @@ class Jobs {
   }
 
   /** Begins to take events and bells; call it at the end of `started`, when the handlers have all they need. */
-  async work({ subscriptions = [], actors = [], outdated = [] }: Work): Promise<void> {
+  async work({ subscriptions = [], actors = [] }: Work): Promise<void> {
     const { db, broker, logger } = this.host;
-    this.chores.also(outdated);
     for (const subscription of subscriptions) {
       const consumer = new EventConsumer(db, subscription, logger);
       this.consumers.set(subscription.name, consumer);

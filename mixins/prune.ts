@@ -2,7 +2,7 @@ import type { SchemaName } from "../config/contracts.ts";
 import { row, type Database } from "./database.ts";
 
 /** Rows that nobody will ask for any more. */
-export interface Outdated {
+interface Outdated {
   /** Without its schema. */
   table: string;
   /** SQL of a condition on its rows. */
@@ -22,12 +22,11 @@ const durable: Outdated[] = [
 
 /**
  * Removes outdated rows, a part at a time. One node at a time per schema: the others find the lock taken and leave.
- * @param more of the service's own tables
  * @returns rows removed
  */
-export async function prune(database: Database, more: Outdated[] = []): Promise<number> {
+export async function prune(database: Database): Promise<number> {
   let removed = 0;
-  for (const outdated of [...durable, ...more]) {
+  for (const outdated of durable) {
     for (let i = 0; i < statements; i++) {
       const count = await removeSome(database, outdated);
       removed += count ?? 0;

@@ -91,6 +91,14 @@ describe("Retention", () => {
     for (const id of [lately, marked, theirs]) expect(await versions(id)).toEqual([1, 2]);
     const { rows } = await world.admin.query(`select id from sync.assets where removed_at is not null`);
     expect(rows).toEqual([{ id: gone }]);
+    // Its row follows a day later.
+    await expire();
+    expect((await world.admin.query(`select 1 from sync.assets where id = $1`, [gone])).rows).toHaveLength(1);
+    await world.admin.query(`update sync.assets set removed_at = now() - interval '25 hours' where id = $1`, [gone]);
+    await expire();
+    expect((await world.admin.query(`select 1 from sync.assets where id = any($1)`, [[gone, lately, marked, theirs]])).rows).toHaveLength(
+      3,
+    );
   });
 
   it("removes the item reports of jobs that ended a month ago, and leaves the jobs", async () => {

@@ -7,7 +7,9 @@ const goneDaysKept = 30;
 /** How long the item reports of ended jobs are kept; the jobs themselves stay. */
 const reportDays = 30;
 
-const assetsPerPage = 500;
+const assetsPerPage = 2_000;
+/** How long the row of an asset that was given up stays: jobs that are under way may still name it. */
+const removedDays = 1;
 
 /** What a retention has ended for. */
 export interface Expired {
@@ -20,7 +22,7 @@ export interface Expired {
  * Removes, of a page of a tenant's assets, the versions that have been replaced for longer than their source keeps them and that are more than it
  * keeps in any case, and assets that have been gone for longer than a source that propagates deletions keeps them. The state that an
  * asset is in is never removed while the asset is there. Contents are left to garbage collection.
- * @param after id of the last asset of the page before; empty at the beginning
+ * @param after source and path of the last asset of the page before; empty at the beginning
  * @returns where the next page begins, null at the end
  */
 export async function expirePage(
@@ -28,14 +30,20 @@ export async function expirePage(
   tenantId: string,
   after: string,
 ): Promise<{ expired: Omit<Expired, "reports">; next: string | null }> {
-  const page = await row<{ ids: string[] | null; last: string | null }>(
+  const [sourceId = "", ...path] = (after || "00000000-0000-0000-0000-000000000000 ").split(" ");
+  // By the index of their places: ids of all tenants lie among each other. Most assets have nothing that could end.
+  const page = await row<{ ids: string[] | null; last: string | null; count: number }>(
     em,
-    `select json_agg(id) as ids, max(id::text) as last from (
-       select id from sync.assets where tenant_id = ? and id > ?::uuid order by id limit ${assetsPerPage}
-     ) page`,
-    [tenantId, after || "00000000-0000-0000-0000-000000000000"],
+    `with page as (
+       select id, source_id, path, version > 1 or gone_at is not null or removed_at is not null as due from sync.assets
+       where tenant_id = ? and (source_id, path) > (?::uuid, ?) order by source_id, path limit ${assetsPerPage}
+     )
+     select json_agg(id) filter (where due) as ids, count(*)::int as count,
+            (select source_id || ' ' || path from page order by source_id desc, path desc limit 1) as last from page`,
+    [tenantId, sourceId, path.join(" ")],
   );
-  if (!page?.ids) return { expired: { versions: 0, assets: 0 }, next: null };
+  const next = page && page.count === assetsPerPage ? page.last : null;
+  if (!page?.ids) return { expired: { versions: 0, assets: 0 }, next };
   const [removed] = await bulk<{ versions: number; assets: number }>(
     em,
     `with page as (
@@ -45,6 +53,8 @@ export async function expirePage(
               coalesce((s.settings->'retention'->>'goneDays')::int, ${goneDaysKept}) * interval '1 day' as gone_days
        from sync.assets a join sync.sources s on s.id = a.source_id
        where a.id in (select value::uuid from json_array_elements_text($1::json)) for update of a
+     ), buried as (
+       delete from sync.assets a using page p where a.id = p.id and a.removed_at < now() - interval '${removedDays} days'
      ), lost as (
        update sync.assets a set removed_at = now() from page p
        where a.id = p.id and p.deletions = 'propagate' and p.gone_at < now() - p.gone_days and a.removed_at is null returning a.id
@@ -62,7 +72,7 @@ export async function expirePage(
      select (select count(*) from dead)::int as versions, (select count(*) from lost)::int as assets`,
     [JSON.stringify(page.ids)],
   );
-  return { expired: removed ?? { versions: 0, assets: 0 }, next: page.ids.length < assetsPerPage ? null : page.last };
+  return { expired: removed ?? { versions: 0, assets: 0 }, next };
 }
 
 /** Removes the item reports of some jobs that ended long ago. @returns how many jobs' were removed; 0 when none is left */

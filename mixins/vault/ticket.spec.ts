@@ -1,10 +1,12 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { openFilesLeft } from "../../test/openfiles.ts";
 import { makeDataKey, makeTenantKey, openTenantKey } from "./keys.ts";
 import { localKeyRing } from "./kms/local.ts";
 import { Sealer, SMALL_CHUNK } from "./seal.ts";
@@ -17,15 +19,15 @@ const keys = localKeyRing(`k:${Buffer.alloc(32, 1).toString("base64")}`);
 const blobs = [randomBytes(10), randomBytes(200_000), Buffer.alloc(0), randomBytes(50_000)];
 let vault: Vault;
 
-/** Writes the blobs as one pack of a tenant and answers a ticket for each. */
-async function stored(tenantId: string): Promise<Ticket[]> {
+/** Writes contents as one pack of a tenant and answers a ticket for each. */
+async function stored(tenantId: string, contents = blobs): Promise<Ticket[]> {
   const record = await makeTenantKey(keys, tenantId);
   const packId = randomUUID();
   const { dataKey, wrapped } = makeDataKey(await openTenantKey(keys, tenantId, record), packId);
   const sealer = new Sealer(dataKey, { packId, chunkSize: SMALL_CHUNK });
   const upload = await vault.store.create(storageKey(tenantId, packId));
   const places = await Promise.all(
-    blobs.map(async (blob) => {
+    contents.map(async (blob) => {
       const place = { offset: sealer.plainSize, length: blob.length };
       await upload.write(sealer.update(blob));
       return place;
@@ -127,10 +129,16 @@ describe("A ticket", () => {
     expect(blobs[1]!.subarray(0, sound.length).equals(sound)).toBe(true);
   });
 
-  it("lets go of the object when its reader leaves early", async () => {
-    const stream = await readTicket(tickets[1]!, vault);
-    stream.destroy();
-    await expect(buffer(stream)).rejects.toThrow();
+  it("lets go of the object when its reader leaves early, also before the first byte", async () => {
+    // Larger than what is read ahead: a file read to its end is closed by itself.
+    const [large] = await stored(randomUUID(), [randomBytes(4 * 2 ** 20)]);
+    const unread = await readTicket(large!, vault);
+    unread.destroy();
+    await expect(buffer(unread)).rejects.toThrow();
+    const begun = await readTicket(large!, vault);
+    await once(begun, "data");
+    begun.destroy();
+    expect(await openFilesLeft(folder)).toBe(0);
     expect((await readWhole(tickets[0]!, vault, 100)).equals(blobs[0]!)).toBe(true);
   });
 });

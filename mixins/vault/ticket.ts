@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { errors } from "../../config/errors.ts";
+import { begun } from "../begun.ts";
 import { decode, encodings, type Encoding } from "./encoding.ts";
 import { openDataKey, openTenantKey, type KeyManager, type SealingKeys } from "./keys.ts";
 import { openRange, sealedRange } from "./open.ts";
@@ -75,7 +76,7 @@ export async function readTicket(
   }
   const plain = plainBytes(ticket, vault, range, next);
   const first = await plain.next();
-  return Readable.from(resume(first, plain), { objectMode: false, highWaterMark: 256 * 1024 });
+  return Readable.from(begun(first, plain), { objectMode: false, highWaterMark: 256 * 1024 });
 }
 
 /**
@@ -139,9 +140,4 @@ async function tenantKeys(ticket: Ticket, { tenantKeyId }: Extent, vault: Vault,
   const keys = await openTenantKey(vault.keys, ticket.tenantId, { keyId, masterKeyId, wrapped: Buffer.from(wrapped, "base64") });
   opened.set(tenantKeyId, keys);
   return keys;
-}
-
-async function* resume(first: IteratorResult<Buffer, unknown>, rest: AsyncGenerator<Buffer, unknown>): AsyncGenerator<Buffer> {
-  if (!first.done) yield first.value;
-  yield* rest;
 }

@@ -3,6 +3,7 @@ import Type, { type Static } from "typebox";
 import type { ServiceBroker } from "moleculer";
 import { strict, uuid } from "../../config/action.ts";
 import { env } from "../../config/env.ts";
+import { begun } from "../../mixins/begun.ts";
 import { serviceClaim } from "../../mixins/claim.ts";
 import { readTicket, type Vault } from "../../mixins/vault/ticket.ts";
 import { disposition } from "./download.ts";
@@ -51,9 +52,12 @@ export async function archive(
     return void res.end();
   }
   // Ends the reading when the client leaves, which is no failure, and the connection when the reading fails.
-  await pipeline(inBlocks(pack(resume(first, entries))), res).catch((error: NodeJS.ErrnoException) => {
-    if (!req.gone || error.code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
-  });
+  await pipeline(inBlocks(pack(begun(first, entries))), res)
+    .catch((error: NodeJS.ErrnoException) => {
+      if (!req.gone || error.code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
+    })
+    // A generator that was never asked for anything does not run its `finally`: who left before the first byte would leave the first content open.
+    .finally(() => entries.return());
 }
 
 type Wish = Omit<Static<typeof archiveParams>, "format">;
@@ -77,18 +81,6 @@ async function* entriesOf(
       }
     }
     after = page.next;
-  }
-}
-
-async function* resume(
-  first: IteratorResult<ArchiveEntry, void>,
-  rest: AsyncGenerator<ArchiveEntry, void, void>,
-): AsyncGenerator<ArchiveEntry> {
-  try {
-    if (!first.done) yield first.value;
-    yield* rest;
-  } finally {
-    await rest.return();
   }
 }
 

@@ -34,6 +34,9 @@ const EnvSchema = Type.Object({
   AI_DATABASE_URL: Maybe("Likewise for ai."),
   PAYMENT_DATABASE_URL: Maybe("Likewise for payment."),
   NOTIFICATION_DATABASE_URL: Maybe("Likewise for notification."),
+  SYNC_REPLICA_URL: Maybe(
+    "Streaming replica of sync's database that the catalogue is read from while it keeps up; signs in as sync does unless a user is named.",
+  ),
   DATABASE_POOL: Count("Connections per service and node.", 8, 2),
   EVENT_MONTHS: Count(
     "Months that events stay in their tables, at least 3; older ones go to the archive schemas. 0 keeps all where they are.",

@@ -22,6 +22,13 @@ export function serviceUrl(service: SchemaName, configured: string | undefined, 
   return url.href;
 }
 
+/** Connection URL of a service's replica: with the user and password of the service's own URL, unless it names a user itself. */
+export function replicaUrl(configured: string, own: string): string {
+  const url = new URL(configured);
+  if (!url.username) ({ username: url.username, password: url.password } = new URL(own));
+  return url.href;
+}
+
 /** ORM options of one service's schema, shared by the mixin, the migrations and the tests. */
 export const ormOptions = (service: SchemaName, clientUrl: string, pool = 8): Options =>
   defineConfig({

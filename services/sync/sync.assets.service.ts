@@ -2,20 +2,23 @@ import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
 import { env } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
+import { replicaUrl } from "../../config/orm.ts";
 import { service, type Host } from "../../config/service.ts";
-import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
+import { Database } from "../../mixins/database.ts";
+import { ormMixin, urlOf, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { assetById, type AssetView } from "./catalogue/asset.ts";
 import { differences, type Difference } from "./catalogue/difference.ts";
 import { listAssets } from "./catalogue/list.ts";
 import { sourceAt, type AssetAt } from "./catalogue/past.ts";
+import { CatalogueReader } from "./catalogue/replica.ts";
 import { Remembered } from "./catalogue/remembered.ts";
 import { statistics, type Statistics } from "./catalogue/statistics.ts";
 import { versionsOf, type VersionView } from "./catalogue/versions.ts";
 import { ticketOf, ticketsOf, type AssetTicket } from "./tickets.ts";
 import { TenantKeyring } from "./tenantkey.ts";
 
-type AssetsService = Host<WithDatabase & { keyring: TenantKeyring; statistics: Remembered<Statistics> }>;
+type AssetsService = Host<WithDatabase & { keyring: TenantKeyring; reader: CatalogueReader; statistics: Remembered<Statistics> }>;
 const action = actionOf<AssetsService>();
 const byId = strict({ id: uuid("The asset.") });
 
@@ -67,7 +70,7 @@ export const actions = {
       const { tenantId } = caller(ctx);
       const { limit = 50, state = "present", sort = "created", order = "asc", ...filter } = ctx.params;
       const list = { ...filter, limit, state, sort, order };
-      return await this.db.tenant(tenantId, (em) => listAssets(em, env.CLUSTER_SECRET, tenantId, list));
+      return await this.reader.tenant(tenantId, (em) => listAssets(em, env.CLUSTER_SECRET, tenantId, list));
     },
   }),
 
@@ -111,7 +114,7 @@ export const actions = {
     async handler(ctx): Promise<Page<AssetAt>> {
       const { tenantId } = caller(ctx);
       const { limit = 50, ...wish } = ctx.params;
-      return await this.db.tenant(tenantId, (em) => sourceAt(em, env.CLUSTER_SECRET, tenantId, { ...wish, limit }));
+      return await this.reader.tenant(tenantId, (em) => sourceAt(em, env.CLUSTER_SECRET, tenantId, { ...wish, limit }));
     },
   }),
 
@@ -125,7 +128,7 @@ export const actions = {
     async handler(ctx): Promise<Page<Difference>> {
       const { tenantId } = caller(ctx);
       const { limit = 50, ...wish } = ctx.params;
-      return await this.db.tenant(tenantId, (em) => differences(em, env.CLUSTER_SECRET, tenantId, { ...wish, limit }));
+      return await this.reader.tenant(tenantId, (em) => differences(em, env.CLUSTER_SECRET, tenantId, { ...wish, limit }));
     },
   }),
 
@@ -180,8 +183,14 @@ export default service<AssetsService>()({
   name: "sync.assets",
   mixins: [ormMixin("sync")],
   actions,
-  started() {
+  async started() {
+    const replica =
+      env.SYNC_REPLICA_URL && (await Database.open("sync", replicaUrl(env.SYNC_REPLICA_URL, urlOf("sync")), env.DATABASE_POOL));
+    this.reader = new CatalogueReader(this.db, replica || undefined, this.logger);
     this.keyring = new TenantKeyring(this.db, keyManager(env));
-    this.statistics = new Remembered((tenantId) => this.db.tenant(tenantId, (em) => statistics(em, tenantId)));
+    this.statistics = new Remembered((tenantId) => this.reader.tenant(tenantId, (em) => statistics(em, tenantId)));
+  },
+  async stopped() {
+    await this.reader?.close();
   },
 });

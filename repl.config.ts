@@ -5,6 +5,7 @@ import base from "./moleculer.config.ts";
 import durable from "./mixins/durable.repl.ts";
 import { operatorMiddleware } from "./mixins/operator.middleware.ts";
 import auth from "./services/auth/auth.repl.ts";
+import notification from "./services/notification/notification.repl.ts";
 import vault from "./services/sync/keys.repl.ts";
 import queue from "./services/sync/queue.repl.ts";
 import sync from "./services/sync/sync.repl.ts";
@@ -15,7 +16,7 @@ const options: BrokerOptions = {
   nodeID: `operator-${hostname()}-${process.pid}`,
   logger: { type: "Console", options: { level: "warn", formatter: "short" } },
   middlewares: [...(base.middlewares ?? []), operatorMiddleware(env.CLUSTER_SECRET)],
-  replOptions: { delimiter: "legendo $", customCommands: [...auth, ...durable, ...queue, ...sync, ...vault] } as never,
+  replOptions: { delimiter: "legendo $", customCommands: [...auth, ...durable, ...notification, ...queue, ...sync, ...vault] } as never,
 };
 
 export default options;

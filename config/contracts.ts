@@ -86,6 +86,9 @@ export interface EventMap {
   "payment.captured": PaymentFacts;
   "payment.failed": PaymentFacts;
   "notification.delivered": { deliveryId: string; eventId: string; attempts: number };
+  "notification.mail.sent": { mailId: string; template: string; attempts: number };
+  /** `code` is the mail server's last reply. */
+  "notification.mail.undelivered": { mailId: string; template: string; attempts: number; code: number | null };
   "notification.exhausted": { deliveryId: string; eventId: string; attempts: number; error: string };
 }
 export type EventType = keyof EventMap;
@@ -105,7 +108,13 @@ export interface JobFacts {
   /** Why its plan waits for approval. */
   approval?: { reason: string; message: string }[];
   error?: { type: string; message: string };
+  /** Who made it and wants a mail, and on what. */
+  mail?: { userId: string; on: JobMail[] };
 }
+/** On which of its states whoever made a job gets a mail. */
+export const jobMails = ["completed", "failed", "approval"] as const;
+export type JobMail = (typeof jobMails)[number];
+
 /** What a job does: bring a source or one file in (sync, upload), bring assets out (mirror, restore), or keep the vault itself in order. */
 export const jobKinds = ["sync", "upload", "mirror", "restore", "verify", "repair", "collect", "rekey", "expire"] as const;
 export type JobKind = (typeof jobKinds)[number];

@@ -128,6 +128,19 @@ const EnvSchema = Type.Object({
   PAYPAL_CLIENT_ID: Maybe("PayPal REST client id."),
   PAYPAL_CLIENT_SECRET: Maybe("PayPal REST client secret."),
   PAYPAL_WEBHOOK_ID: Maybe("Id of the webhook subscription, part of what PayPal signs."),
+  SMTP_URL: Type.Optional(
+    Type.String({
+      description: "Mail server: smtp://user:password@host:587 (STARTTLS), or smtps:// for TLS from the first byte.",
+      pattern: "^smtps?://[^/\\s]+/?$",
+    }),
+  ),
+  SMTP_CA_FILE: Maybe("Certificate authority of the mail server's certificate, where the system does not know it."),
+  MAIL_FROM: Type.String({
+    description: "Sender of mails, as an address or Name <address>.",
+    default: "LEGENDO SYNC <legendo@localhost>",
+    pattern: "^([^<>\\r\\n]+<[^\\s<>@]+@[^\\s<>@]+>|[^\\s<>@]+@[^\\s<>@]+)$",
+  }),
+  MAIL_FOLDER: Maybe("Folder that mails are put into, as .eml files, while SMTP_URL is not set."),
   WEBHOOK_PRIVATE_HOSTS: Text("Comma-separated host:port that webhooks may reach although they are not public addresses.", ""),
 });
 
@@ -171,6 +184,10 @@ export function readEnv(source: Record<string, string | undefined>): Env {
 export const variables = EnvSchema.properties;
 
 export const env = readEnv(process.env);
+
+/** Where clients reach the edge, without a slash at its end. */
+export const publicUrl = (of: Pick<Env, "PUBLIC_URL" | "HOST" | "PORT">): string =>
+  (of.PUBLIC_URL ?? `http://${of.HOST}:${of.PORT}`).replace(/\/+$/, "");
 
 /** Splits a comma-separated value, dropping blanks. */
 export const list = (value: string): string[] =>

@@ -8,6 +8,7 @@ import { AssetVersion } from "./AssetVersion.ts";
 import { AssetWords } from "./AssetWords.ts";
 import { Blob } from "./Blob.ts";
 import { durableTables } from "./durable/tables.ts";
+import { Mail } from "./Mail.ts";
 import { MirrorItem } from "./MirrorItem.ts";
 import { Membership } from "./Membership.ts";
 import { Organisation } from "./Organisation.ts";
@@ -54,7 +55,7 @@ const own = {
   ],
   ai: [AiAnalysis, AiAsset, AiThumbnail],
   payment: [Payment, PaymentAttempt],
-  notification: [WebhookEndpoint, WebhookDelivery],
+  notification: [WebhookEndpoint, WebhookDelivery, Mail],
 };
 
 export const entitiesOf = (service: SchemaName) => [...own[service], ...durableTables(service)];

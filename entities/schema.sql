@@ -556,6 +556,12 @@ revoke all on function payment.archive_event_partitions(int) from public;
 -- notification
 
 create schema if not exists "notification";
+create table "notification"."mails" ("id" uuid not null, "tenant_id" uuid not null, "template" text not null, "recipient" text not null, "master_key_id" text null, "wrapped_key" bytea null, "sealed_data" bytea null, "status" text not null default 'pending', "attempts" int not null default 0, "next_attempt_at" timestamptz null, "worth_until" timestamptz not null, "claimed_until" timestamptz null, "last_code" int null, "last_error" text null, "created_at" timestamptz not null default now(), "ended_at" timestamptz null, primary key ("id"));
+create index "mails_due" on "notification"."mails" ("next_attempt_at") where status = 'pending';
+create index "mails_tenant_id_status_created_at_index" on "notification"."mails" ("tenant_id", "status", "created_at");
+create index "mails_ended" on "notification"."mails" ("ended_at") where status <> 'pending';
+alter table "notification"."mails" add constraint "mails_status_check" check ("status" in ('pending', 'sent', 'undelivered'));
+
 create table "notification"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "notification_actors_waiting" on "notification"."actors" ("kind", "lease_until") where pending > 0;
 
@@ -592,6 +598,8 @@ alter table "notification"."webhook_deliveries" add constraint "webhook_deliveri
 create table "notification"."webhook_endpoints" ("id" uuid not null, "tenant_id" uuid not null, "url" text not null, "events" text[] not null, "master_key_id" text not null, "sealed_secret" bytea not null, "enabled" boolean not null default true, "created_at" timestamptz not null default now(), primary key ("id"));
 create index "webhook_endpoints_tenant_id_id_index" on "notification"."webhook_endpoints" ("tenant_id", "id");
 
+alter table "notification"."mails" enable row level security;
+create policy "tenant_isolation" on "notification"."mails" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "notification"."actors" enable row level security;
 create policy "tenant_isolation" on "notification"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "notification"."actor_messages" enable row level security;

@@ -20,13 +20,18 @@ const durable: Outdated[] = [
   { table: "actor_messages", where: "done_at < now() - interval '7 days'" },
 ];
 
+/** Of single services. A dead letter among the mails can be sent again for a month; of others nobody asks. */
+const own: Partial<Record<SchemaName, Outdated[]>> = {
+  notification: [{ table: "mails", where: "status <> 'pending' and ended_at < now() - interval '30 days'" }],
+};
+
 /**
  * Removes outdated rows, a part at a time. One node at a time per schema: the others find the lock taken and leave.
  * @returns rows removed
  */
 export async function prune(database: Database): Promise<number> {
   let removed = 0;
-  for (const outdated of durable) {
+  for (const outdated of [...durable, ...(own[database.schema] ?? [])]) {
     for (let i = 0; i < statements; i++) {
       const count = await removeSome(database, outdated);
       removed += count ?? 0;

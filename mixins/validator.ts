@@ -57,19 +57,22 @@ const hasDefaults = (schema: TSchema) =>
 
 function validate(check: Validator, params: unknown): true {
   if (check.Check(params)) return true;
-  throw errors.invalid(faults(check, params));
+  throw errors.invalid(faultsOf(check, params));
 }
 
-/** Faults with RFC 6901 pointers; the rejected values themselves are left out, for they may be secrets. */
-function faults(check: Validator, params: unknown): Fault[] {
+/**
+ * Faults with RFC 6901 pointers; the rejected values themselves are left out, for they may be secrets.
+ * @param within pointer of what was checked
+ */
+export function faultsOf(check: Validator, params: unknown, within = ""): Fault[] {
   const found = new Map<string, Fault>();
   const add = (pointer: string, detail: string) => found.has(pointer + detail) || found.set(pointer + detail, { pointer, detail });
   for (const fault of check.Errors(params)) {
     if (fault.keyword === "required")
-      for (const name of fault.params.requiredProperties) add(`${fault.instancePath}/${name}`, "is required");
+      for (const name of fault.params.requiredProperties) add(`${within}${fault.instancePath}/${name}`, "is required");
     else if (fault.keyword === "additionalProperties")
-      for (const name of fault.params.additionalProperties) add(`${fault.instancePath}/${name}`, "is not known here");
-    else if (fault.keyword !== "boolean") add(fault.instancePath || "/", fault.message);
+      for (const name of fault.params.additionalProperties) add(`${within}${fault.instancePath}/${name}`, "is not known here");
+    else if (fault.keyword !== "boolean") add(within + fault.instancePath || "/", fault.message);
   }
   return [...found.values()];
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { migrate } from "../config/migrate.ts";
 import { client, untilReadyz, type Client } from "./client.ts";
@@ -21,6 +22,7 @@ const help = `npm start [-- --no-demo]: provides PostgreSQL, Redis and NATS, mig
   LEGENDO_DATA  data folder (.data)
   DATABASE_URL, REDIS_URL, NATS_URL   use these servers instead of own ones
   PAYPAL_CLIENT_ID, PAYPAL_CLIENT_SECRET   use PayPal instead of the simulator
+  SMTP_URL, MAIL_FROM   send mails instead of putting them into .data/mail
 Ctrl-C stops everything; the data stays.`;
 
 const options = readOptions();
@@ -83,6 +85,8 @@ async function start(signal: AbortSignal): Promise<void> {
     simulated.push("paypal");
     say(`no PAYPAL_CLIENT_ID is set: payments go to a simulator on ${paypal["PAYPAL_URL"]}, no money moves`);
   }
+  const mailFolder = process.env["MAIL_FOLDER"] || join(dataDir, "mail");
+  if (!process.env["SMTP_URL"]) say(`no SMTP_URL is set: mails go to files in ${mailFolder}`);
   signal.throwIfAborted();
 
   const receiver = await startReceiver(dataDir);
@@ -98,6 +102,7 @@ async function start(signal: AbortSignal): Promise<void> {
     PORT: id === "edge-1" ? String(edge.port) : "0",
     // Links to the edge are made on other nodes too: where PayPal sends payers back to.
     PUBLIC_URL: process.env["PUBLIC_URL"] || edge.url,
+    MAIL_FOLDER: mailFolder,
     METRICS_PORT: id === "edge-1" ? String(metricsPort) : "0",
   });
   let cluster: Cluster | undefined;

@@ -33,6 +33,8 @@ const things = {
   webhook: "",
   delivery: randomUUID(),
   letter: randomUUID(),
+  mail: randomUUID(),
+  user: "",
 };
 
 beforeAll(async () => {
@@ -66,8 +68,9 @@ async function fill(): Promise<void> {
       email: `${organisation}@example.com`,
       password: "correct horse battery staple",
     });
-  const { tenantId, token } = await signUp("ours");
+  const { tenantId, userId, token } = await signUp("ours");
   ours = tenantId;
+  things.user = userId;
   other = (await signUp("other")).tenantId;
   for (const name of ["a.jpg", "b.jpg"]) copyFileSync(new URL("../samples/photos/forêt.jpg", import.meta.url), join(folder, name));
   things.source = (await as(ours, "sync.sources.create", { name: "spec", input: pathToFileURL(folder).href })).id;
@@ -94,6 +97,16 @@ async function fill(): Promise<void> {
     body: "{}",
     status: "delivered",
     attempts: 1,
+    created_at: at,
+  });
+  await insert("notification.mails", {
+    id: things.mail,
+    tenant_id: ours,
+    template: "password-reset",
+    recipient: "ours@example.com",
+    status: "undelivered",
+    attempts: 1,
+    worth_until: at,
     created_at: at,
   });
   for (const schema of schemas)
@@ -127,6 +140,7 @@ function idFor(action: string): string {
       [/^(sync\.(assets|vault)|ai\.(analyses|thumbnails))\./, things.asset],
       [/^payment\./, things.payment],
       [/^auth\.apikeys\./, things.key],
+      [/^notification\.mail\./, things.mail],
       [/^notification\.webhooks\.resend$/, things.delivery],
       [/^notification\.webhooks\./, things.webhook],
     ] as const
@@ -148,6 +162,7 @@ function thingFor(action: string, param: string): unknown {
     after: () => [things.job],
     from: () => things.job,
     to: () => things.job,
+    userId: () => things.user,
     tenantId: () => ours,
     again: () => ours,
   };

@@ -121,3 +121,16 @@ export async function identityOf(
     return { tenantId, organisation: organisation.name, subject, user: user ?? null, permissions };
   });
 }
+
+/** Where to write to a member. @throws NOT_FOUND for who is none, or whose account is not active */
+export async function contactOf(db: Database, tenantId: string, userId: string): Promise<{ email: string }> {
+  const found = await db.tenant(tenantId, (em) =>
+    row<{ email: string }>(
+      em,
+      `select u.email from auth.users u join auth.memberships m on m.user_id = u.id and m.tenant_id = ? where u.id = ? and u.is_active`,
+      [tenantId, userId],
+    ),
+  );
+  if (!found) throw errors.notFound("This person is no active member of the organisation.", { userId });
+  return found;
+}

@@ -3,7 +3,7 @@ import { actionOf, caller, strict, uuid } from "../../config/action.ts";
 import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
-import { identityOf, logIn, tokenFor, type Identity, type OrganisationOf } from "./account.ts";
+import { contactOf, identityOf, logIn, tokenFor, type Identity, type OrganisationOf } from "./account.ts";
 import { verifyKey, type Verified } from "./apikeys.ts";
 import { emailField, passwordField } from "./fields.ts";
 import { issuerMixin, type WithIssuer } from "./issuer.mixin.ts";
@@ -53,6 +53,16 @@ export const actions = {
     params: strict({}),
     async handler(ctx): Promise<Identity> {
       return await identityOf(this.db, caller(ctx));
+    },
+  }),
+
+  contact: action({
+    description: "The address of a member of the organisation, for mails about what they asked for.",
+    permission: "internal",
+    idempotent: true,
+    params: strict({ userId: uuid("The person.") }),
+    async handler(ctx): Promise<{ email: string }> {
+      return await contactOf(this.db, caller(ctx).tenantId, ctx.params.userId);
     },
   }),
 };

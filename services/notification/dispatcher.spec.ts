@@ -9,13 +9,13 @@ import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { claimDue, record } from "./deliveries.ts";
 import { openSender } from "./deliver.ts";
-import { Dispatcher } from "./dispatcher.ts";
 import { createEndpoint, removeEndpoint } from "./endpoints.ts";
 import { fanOut } from "./fanout.ts";
 import { listDeliveries, resend } from "./history.ts";
 import { Receiver } from "./receiver.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Topic } from "./topics.ts";
+import { webhookDispatcher } from "./webhooks.ts";
 
 const keys = localKeyRing(`test:${Buffer.alloc(32, 7).toString("base64")}`);
 const silent = { info() {}, warn() {}, error() {}, debug() {} };
@@ -61,7 +61,7 @@ const emit = async (type?: EventType, of?: string) => {
 async function node(schedule: Schedule = (attempts) => (attempts < 4 ? 30 : null), allow = [receiver.place], timeoutMs = 1000) {
   const sender = openSender(allow, { timeoutMs });
   const listenUrl = world.adminUrl;
-  const dispatcher = new Dispatcher({ database: db, listenUrl, keys, sender, schedule, log: silent });
+  const dispatcher = webhookDispatcher({ database: db, listenUrl, keys, sender, schedule, log: silent });
   await dispatcher.start();
   const stop = async () => {
     await dispatcher.stop();

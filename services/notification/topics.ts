@@ -28,6 +28,8 @@ const known: Record<EventType, true> = {
   "payment.failed": true,
   "notification.delivered": true,
   "notification.exhausted": true,
+  "notification.mail.sent": true,
+  "notification.mail.undelivered": true,
 };
 
 /** What an endpoint may ask for: types of events, or "*" for all but those about deliveries. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
 import { paymentStatuses } from "../../config/contracts.ts";
-import { env } from "../../config/env.ts";
+import { env, publicUrl } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
@@ -116,8 +116,7 @@ export default service<Payments>()({
   actions,
   started() {
     const gateway = configuredGateway(env);
-    const publicUrl = (env.PUBLIC_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, "");
-    this.till = gateway && { db: this.db, gateway, publicUrl };
+    this.till = gateway && { db: this.db, gateway, publicUrl: publicUrl(env) };
     this.sweeper = this.till && new Sweeper(this.till, this.logger);
     if (gateway?.simulated) this.logger.warn("PAYPAL_URL is not PayPal's: payments are simulated, no money moves.");
     return Promise.resolve();

@@ -28,6 +28,8 @@ export interface JobView {
   groupId: string | null;
   scheduleId: string | null;
   retryOf: string | null;
+  /** Whoever made it, or made the API key or schedule that did; null for the service itself. */
+  userId: string | null;
   createdAt: string;
   startedAt: string | null;
   completedAt: string | null;
@@ -48,7 +50,7 @@ export const jobColumns = `id, kind, input, mode, status, (array['${priorities.j
   end as "secondsLeft",
   approval, approved_by as "approvedBy", result,
   case when error_type is not null then json_build_object('type', error_type, 'message', error_message) end as error,
-  source_id as "sourceId", target_id as "targetId", group_id as "groupId", schedule_id as "scheduleId", retry_of as "retryOf",
+  source_id as "sourceId", target_id as "targetId", group_id as "groupId", schedule_id as "scheduleId", retry_of as "retryOf", user_id as "userId",
   ${isoTime("created_at")} as "createdAt", ${isoTime("started_at")} as "startedAt", ${isoTime("completed_at")} as "completedAt"`;
 
 /** @throws JOB_NOT_FOUND, also for a job of another tenant: it can't be told apart from one that never was. */
@@ -69,6 +71,7 @@ export const factsOf = (job: JobView): JobFacts => ({
   secondsLeft: job.secondsLeft,
   ...(job.status === "awaiting_approval" && job.approval ? { approval: job.approval } : {}),
   ...(job.error ? { error: job.error } : {}),
+  ...(job.userId && job.options.mail?.length ? { mail: { userId: job.userId, on: job.options.mail } } : {}),
 });
 
 export const isFinal = (status: JobStatus): boolean => ["completed", "completed_with_errors", "failed", "cancelled"].includes(status);

@@ -7,7 +7,7 @@ import type { Rewrapped, RewrapWish } from "../../mixins/vault/rewrap.ts";
 const claimFor = (tenant: string) => serviceClaim(env.CLUSTER_SECRET, "repl", tenant, ["keys:read", "keys:write", "internal"]);
 /** Master keys are everybody's: the operator acts for no organisation. */
 const noTenant = "00000000-0000-0000-0000-000000000000";
-const rewraps = ["sync.keys.rewrap", "auth.keys.rewrap", "notification.webhooks.rewrap"] as const;
+const rewraps = ["sync.keys.rewrap", "auth.keys.rewrap", "notification.webhooks.rewrap", "notification.mail.rewrap"] as const;
 
 /** Commands of the operator's prompt, in moleculer-repl's form. */
 export default [
@@ -41,7 +41,8 @@ export default [
   },
   {
     command: "vault:rewrap",
-    description: "Wraps all organisations' keys, signing keys and webhook secrets by the current master key; the others may go afterwards.",
+    description:
+      "Wraps all organisations' keys, signing keys, webhook secrets and waiting mails by the current master key; the others may go afterwards.",
     options: [{ option: "-a, --all", description: "also what it has wrapped itself, after a key of Vault Transit got a new version" }],
     async action(broker: ServiceBroker, args: { options: { all?: boolean } }) {
       for (const name of rewraps) {

@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
 import { strict } from "../../config/action.ts";
+import { jobMails } from "../../config/contracts.ts";
 
 /** What a source's settings and a job's options may hold; a job's win over its source's. Every member has a default: see `defaults`. */
 export const jobOptions = strict({
@@ -58,6 +59,13 @@ export const jobOptions = strict({
     Type.Enum(["auto", "content"], {
       description:
         "How renames are recognised where the source gives no checksum: auto trusts size, time and file name, content reads the file again. auto when left out.",
+    }),
+  ),
+  mail: Type.Optional(
+    Type.Array(Type.Enum([...jobMails]), {
+      maxItems: jobMails.length,
+      uniqueItems: true,
+      description: "On what the person who made the job, or whose API key did, gets an e-mail; none when left out.",
     }),
   ),
   compression: Type.Optional(

@@ -6,6 +6,7 @@ import { natsOptions } from "./config/nats.ts";
 import { OtlpExporter } from "./config/otlp.ts";
 import { MaskingRegenerator } from "./config/regenerator.ts";
 import { FastNats } from "./config/transporter.ts";
+import { auditMiddleware } from "./mixins/audit.middleware.ts";
 import { bulkheadMiddleware } from "./mixins/bulkhead.middleware.ts";
 import { callsMiddleware } from "./mixins/calls.middleware.ts";
 import { idempotentMiddleware } from "./mixins/idempotent.middleware.ts";
@@ -23,14 +24,14 @@ const idempotent = (error: Error) => (error as { retryable?: boolean }).retryabl
 /**
  * Order, inner to outer. Timeout stands inside CircuitBreaker, or the breaker would never see a time-out, and
  * inside ContextTracker, or a call that timed out would hold up every later stop; Permission right outside Cacher,
- * or a cached answer would be given to anybody; Calls in the place of Metrics, which costs more than a call itself.
+ * or a cached answer would be given to anybody; Audit outside of that, or it would not see refusals; Calls in the place of Metrics, which costs more than a call itself.
  */
 function middlewares(): NonNullable<BrokerOptions["middlewares"]> {
   const order: NonNullable<BrokerOptions["middlewares"]> = INTERNAL_MIDDLEWARES.filter((name) => name !== "Timeout");
   order.splice(order.indexOf("Metrics"), 1, callsMiddleware());
   order.splice(order.indexOf("Bulkhead"), 1, bulkheadMiddleware());
   order.splice(order.indexOf("ContextTracker"), 0, "Timeout");
-  order.splice(order.indexOf("Cacher") + 1, 0, permissionMiddleware(env.CLUSTER_SECRET), idempotentMiddleware());
+  order.splice(order.indexOf("Cacher") + 1, 0, permissionMiddleware(env.CLUSTER_SECRET), auditMiddleware(), idempotentMiddleware());
   return order;
 }
 

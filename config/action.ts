@@ -1,7 +1,7 @@
 import type { Context } from "moleculer";
 import type { Static, TSchema } from "typebox";
 import Type from "typebox";
-import type { Meta, Permission, Principal } from "./contracts.ts";
+import type { ActName, Meta, Permission, Principal } from "./contracts.ts";
 
 /** What an action says about itself. Every rule is a flag here; a middleware or the edge honours it. */
 export interface ActionDefinition<Host, P extends TSchema, R> {
@@ -21,6 +21,11 @@ export interface ActionDefinition<Host, P extends TSchema, R> {
   idempotencyKey?: boolean;
   /** The result is `Binary` and leaves the edge as bytes. */
   binary?: boolean;
+  /**
+   * Every call is written to the audit log under this name, a past-tense fact such as "apikey.revoked", whatever its outcome. `object` says what it
+   * is done to, as kind:param: "apikey:id" becomes "apikey:<the param id>".
+   */
+  audit?: ActName | { act: ActName; object: `${string}:${string}` };
   /** Milliseconds, instead of the broker's requestTimeout. */
   timeout?: number;
   handler(this: Host, ctx: Context<Static<P>, Meta>): Promise<R>;
@@ -64,9 +69,15 @@ export const pageParams = {
 
 /** A symbol that nothing outside this file can name or send: what stands under it was put there by `admit`. */
 const admitted = Symbol("principal");
-type Admitted = { [admitted]?: Principal };
+const recognised = Symbol("recognised");
+type Admitted = { [admitted]?: Principal; [recognised]?: Principal };
 /** Only the permission middleware calls this, after it has verified the claim. */
 export const admit = (ctx: object, principal: Principal) => void ((ctx as Admitted)[admitted] = principal);
+
+/** Whose claim was verified, whether or not it carries the permission; undefined for a public action and a claim that does not hold. */
+export const recognisedCaller = (ctx: object): Principal | undefined => (ctx as Admitted)[recognised];
+/** Only the permission middleware calls this. */
+export const recognise = (ctx: object, principal: Principal) => void ((ctx as Admitted)[recognised] = principal);
 
 /** The verified caller. @throws Error when the action is public and nobody was admitted: a programming fault. */
 export function caller(ctx: object): Principal {

@@ -53,7 +53,53 @@ export interface Principal {
 export interface Meta {
   claim?: string;
   idempotencyKey?: string;
+  /** Who asked the edge, as the edge saw it: for records, never for decisions about rights. */
+  client?: Client;
 }
+
+export interface Client {
+  address?: string;
+  userAgent?: string;
+}
+
+/** The tenant of what belongs to none: the operator's acts, and those of strangers. Its chain of the audit log is the platform's. */
+export const platform = "00000000-0000-0000-0000-000000000000";
+
+/** What was done, as a past-tense fact: "apikey.created". */
+export type ActName = `${string}.${string}`;
+
+/** allowed: it was done; refused: it was not to be (4xx); failed: it could not be (5xx), or is half done. */
+export const actOutcomes = ["allowed", "refused", "failed"] as const;
+export type ActOutcome = (typeof actOutcomes)[number];
+
+/** A security-relevant act as it is recorded. No secrets, no whole params; all but the last two members stand in the chain for ever. */
+export interface Act {
+  id: string;
+  /** ISO 8601. */
+  at: string;
+  tenantId: string;
+  /** A principal's subject; null for who could not be recognised. */
+  actor: string | null;
+  /** The person behind it, if there is one. */
+  userId: string | null;
+  action: string;
+  /** What it was done to, e.g. "apikey:<uuid>". */
+  object: string | null;
+  outcome: ActOutcome;
+  /** The failure's type. */
+  code: string | null;
+  /** The broker action in which it was done; null for work that nobody called for. */
+  call: string | null;
+  requestId: string | null;
+  /** The node from which the call came. */
+  node: string | null;
+  details: ActDetails | null;
+  address: string | null;
+  userAgent: string | null;
+}
+
+/** A few facts more: ids, counts, names of permissions. */
+export type ActDetails = Record<string, string | number | boolean | null | string[]>;
 
 /** Type → data of every event. Past-tense facts; ids and counts, never secrets or bytes. */
 export interface EventMap {
@@ -173,8 +219,10 @@ export function subjects(namespace: string) {
   return {
     eventStream: `${stream}_EVENTS`,
     bellStream: `${stream}_BELLS`,
+    actStream: `${stream}_ACTS`,
     allEvents: `${namespace}.ev.>`,
     allBells: `${namespace}.bell.>`,
+    allActs: `${namespace}.act.>`,
     event: (tenantId: string, type: EventType) => `${namespace}.ev.${tenantId}.${type}`,
     eventsOfTenant: (tenantId: string) => `${namespace}.ev.${tenantId}.>`,
     eventsOfType: (type: EventType) => `${namespace}.ev.*.${type}`,

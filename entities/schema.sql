@@ -6,6 +6,8 @@ create schema if not exists "auth";
 create table "auth"."api_keys" ("id" uuid not null, "tenant_id" uuid not null, "created_by" uuid not null, "name" text not null, "secret_hash" bytea not null, "permissions" text[] not null, "expires_at" timestamptz null, "last_used_at" timestamptz null, "revoked_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("id"));
 create index "api_keys_tenant_id_created_at_id_index" on "auth"."api_keys" ("tenant_id", "created_at", "id");
 
+create table "auth"."acts" ("id" uuid not null, "tenant_id" uuid not null, "act" jsonb not null, "created_at" timestamptz not null default now(), primary key ("id"));
+
 create table "auth"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "auth_actors_waiting" on "auth"."actors" ("kind", "lease_until") where pending > 0;
 
@@ -50,6 +52,8 @@ create index "users_created_at_index" on "auth"."users" ("created_at");
 
 alter table "auth"."api_keys" enable row level security;
 create policy "tenant_isolation" on "auth"."api_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."acts" enable row level security;
+create policy "tenant_isolation" on "auth"."acts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."actors" enable row level security;
 create policy "tenant_isolation" on "auth"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."actor_messages" enable row level security;
@@ -146,6 +150,8 @@ create index "packs_tenant_id_index" on "sync"."packs" ("tenant_id");
 create index "packs_tenant_id_tenant_key_id_index" on "sync"."packs" ("tenant_id", "tenant_key_id");
 create index "packs_doomed" on "sync"."packs" ("doomed_at") where doomed_at is not null;
 
+create table "sync"."acts" ("id" uuid not null, "tenant_id" uuid not null, "act" jsonb not null, "created_at" timestamptz not null default now(), primary key ("id"));
+
 create table "sync"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "sync_actors_waiting" on "sync"."actors" ("kind", "lease_until") where pending > 0;
 
@@ -234,6 +240,8 @@ alter table "sync"."mirror_items" enable row level security;
 create policy "tenant_isolation" on "sync"."mirror_items" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."packs" enable row level security;
 create policy "tenant_isolation" on "sync"."packs" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "sync"."acts" enable row level security;
+create policy "tenant_isolation" on "sync"."acts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."actors" enable row level security;
 create policy "tenant_isolation" on "sync"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "sync"."actor_messages" enable row level security;
@@ -340,6 +348,8 @@ revoke all on function sync.assets_matching(text, int) from public;
 -- ai
 
 create schema if not exists "ai";
+create table "ai"."acts" ("id" uuid not null, "tenant_id" uuid not null, "act" jsonb not null, "created_at" timestamptz not null default now(), primary key ("id"));
+
 create table "ai"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "ai_actors_waiting" on "ai"."actors" ("kind", "lease_until") where pending > 0;
 
@@ -377,6 +387,8 @@ create index "assets_tenant_id_content_id_seen_at_asset_id_index" on "ai"."asset
 
 create table "ai"."thumbnails" ("tenant_id" uuid not null, "content_id" bytea not null, "width" smallint not null, "height" smallint not null, "sealed" bytea not null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "content_id"));
 
+alter table "ai"."acts" enable row level security;
+create policy "tenant_isolation" on "ai"."acts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "ai"."actors" enable row level security;
 create policy "tenant_isolation" on "ai"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "ai"."actor_messages" enable row level security;
@@ -456,6 +468,8 @@ alter table "payment"."payments" add constraint "payments_amount_positive" check
 alter table "payment"."payments" add constraint "payments_captured_has_capture" check (status <> 'captured' or (capture_id is not null and executed_at is not null));
 alter table "payment"."payments" add constraint "payments_status_check" check ("status" in ('created', 'pending', 'approved', 'held', 'captured', 'failed'));
 
+create table "payment"."acts" ("id" uuid not null, "tenant_id" uuid not null, "act" jsonb not null, "created_at" timestamptz not null default now(), primary key ("id"));
+
 create table "payment"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "payment_actors_waiting" on "payment"."actors" ("kind", "lease_until") where pending > 0;
 
@@ -494,6 +508,8 @@ alter table "payment"."payment_attempts" add constraint "payment_attempts_outcom
 
 alter table "payment"."payments" enable row level security;
 create policy "tenant_isolation" on "payment"."payments" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."acts" enable row level security;
+create policy "tenant_isolation" on "payment"."acts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."actors" enable row level security;
 create policy "tenant_isolation" on "payment"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."actor_messages" enable row level security;
@@ -562,6 +578,8 @@ create index "mails_tenant_id_status_created_at_index" on "notification"."mails"
 create index "mails_ended" on "notification"."mails" ("ended_at") where status <> 'pending';
 alter table "notification"."mails" add constraint "mails_status_check" check ("status" in ('pending', 'sent', 'undelivered'));
 
+create table "notification"."acts" ("id" uuid not null, "tenant_id" uuid not null, "act" jsonb not null, "created_at" timestamptz not null default now(), primary key ("id"));
+
 create table "notification"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
 create index "notification_actors_waiting" on "notification"."actors" ("kind", "lease_until") where pending > 0;
 
@@ -600,6 +618,8 @@ create index "webhook_endpoints_tenant_id_id_index" on "notification"."webhook_e
 
 alter table "notification"."mails" enable row level security;
 create policy "tenant_isolation" on "notification"."mails" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "notification"."acts" enable row level security;
+create policy "tenant_isolation" on "notification"."acts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "notification"."actors" enable row level security;
 create policy "tenant_isolation" on "notification"."actors" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "notification"."actor_messages" enable row level security;

@@ -3,6 +3,7 @@ import { CompiledQuery, type Kysely } from "kysely";
 import type { SchemaName } from "../config/contracts.ts";
 import { errors } from "../config/errors.ts";
 import { ormOptions } from "../config/orm.ts";
+import { pendingAct, recordPending } from "./act.ts";
 
 export type Em = EntityManager;
 
@@ -49,8 +50,16 @@ export class Database {
   private async transaction<T>(variables: Record<string, string>, work: (em: Em) => Promise<T>): Promise<T> {
     const em = this.orm.em.fork() as Em;
     if (Object.keys(variables).length) em.setSessionContext({ variables });
+    const act = pendingAct(this.schema, variables["legendo.tenant"]);
     try {
-      return await em.transactional((inner) => work(inner));
+      if (!act) return await em.transactional((inner) => work(inner));
+      const [result, recorded] = await em.transactional(async (inner) => {
+        const done = await work(inner);
+        await inner.flush();
+        return [done, await recordPending(inner, act)] as const;
+      });
+      if (recorded) act.recorded = true;
+      return result;
     } catch (error) {
       if (isAway(error)) throw errors.unavailable("The database can't be reached just now.", undefined, error);
       throw error;

@@ -1,5 +1,5 @@
 import type { ActionHandler, Context, Middleware, ServiceBroker } from "moleculer";
-import { admit, type ActionDefinition } from "../config/action.ts";
+import { admit, recognise, type ActionDefinition } from "../config/action.ts";
 import type { Meta, Principal } from "../config/contracts.ts";
 import { errors } from "../config/errors.ts";
 import { ClaimVerifier, type KeySource } from "./claim.ts";
@@ -39,6 +39,7 @@ export function permissionMiddleware(clusterSecret: string): Middleware {
       if (!needed) throw new Error(`Action ${action.name} states no permission; "public" is one.`);
       if (needed === "public") return next;
       const enter = (ctx: Context<unknown, Meta>, principal: Principal): Promise<unknown> => {
+        recognise(ctx, principal);
         if (!principal.permissions.includes(needed)) {
           return Promise.reject(errors.forbidden(`This needs the permission ${needed}.`, { permission: needed }));
         }

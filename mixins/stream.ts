@@ -13,7 +13,7 @@ import { subjects } from "../config/contracts.ts";
 
 const day = 24 * 3600 * 1000;
 
-/** Makes the cluster's two streams when they are missing. Both are bounded: an unbounded stream wedges nats-server when its disk fills up. */
+/** Makes the cluster's three streams when they are missing. All are bounded: an unbounded stream wedges nats-server when its disk fills up. */
 export async function ensureStreams(connection: NatsConnection, namespace: string): Promise<void> {
   const jsm = await connection.jetstreamManager();
   const names = subjects(namespace);
@@ -31,6 +31,15 @@ export async function ensureStreams(connection: NatsConnection, namespace: strin
     retention: RetentionPolicy.Workqueue,
     discard: DiscardPolicy.New,
     max_age: nanos(day),
+    max_bytes: 32 * 1024 * 1024,
+  });
+  // What is pushed out here unread comes again: services keep their acts until the audit log has them.
+  await ensureStream(jsm, {
+    name: names.actStream,
+    subjects: [names.allActs],
+    retention: RetentionPolicy.Workqueue,
+    discard: DiscardPolicy.Old,
+    max_age: nanos(7 * day),
     max_bytes: 32 * 1024 * 1024,
   });
 }

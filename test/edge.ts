@@ -51,8 +51,8 @@ export async function testEdge(services: (tools: { nodeID: string }) => ServiceS
     async stop() {
       await Promise.all([edge, behind].map((broker) => broker.stop()));
       const jsm = await nats.jetstreamManager();
-      const { eventStream, bellStream } = subjects(namespace);
-      await Promise.all([eventStream, bellStream].map((stream) => jsm.streams.delete(stream).catch(() => false)));
+      const { eventStream, bellStream, actStream } = subjects(namespace);
+      await Promise.all([eventStream, bellStream, actStream].map((stream) => jsm.streams.delete(stream).catch(() => false)));
       await nats.close();
       await rm(folder, { recursive: true, force: true });
     },

@@ -1,4 +1,5 @@
 import type { SchemaName } from "../../config/contracts.ts";
+import { actTable } from "./Act.ts";
 import { actorTable } from "./Actor.ts";
 import { actorMessageTable } from "./ActorMessage.ts";
 import { deadLetterTable } from "./DeadLetter.ts";
@@ -18,4 +19,5 @@ export const durableTables = (schema: SchemaName) => [
   idempotencyKeyTable(schema),
   actorTable(schema),
   actorMessageTable(schema),
+  actTable(schema),
 ];

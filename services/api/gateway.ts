@@ -1,4 +1,4 @@
-import type { Permission } from "../../config/contracts.ts";
+import type { Client, Permission } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { ClaimVerifier } from "../../mixins/claim.ts";
 import type { Vault } from "../../mixins/vault/ticket.ts";
@@ -58,6 +58,7 @@ async function beforeCall({ table, credentials, verifier }: Gateway, req: EdgeRe
   const route = table.find(alias.method, `/${alias.path}`)!;
   req.route = route;
   const { permission } = route;
+  req.$ctx.meta.client = clientOf(req);
   if (permission !== "public") {
     req.claim = await credentials.claimOf(req.headers);
     req.$ctx.meta.claim = req.claim;
@@ -74,6 +75,11 @@ async function beforeCall({ table, credentials, verifier }: Gateway, req: EdgeRe
   const body = req.method === "GET" || req.method === "HEAD" || route.stream ? {} : await readBody(req);
   const { params: inPath } = req.$params as { params: Record<string, string> };
   req.$params = mergeParams(route.params, inPath, req.query, body);
+}
+
+function clientOf({ from, headers }: EdgeRequest): Client {
+  const userAgent = headers["user-agent"]?.slice(0, 300);
+  return { ...(from !== undefined && { address: from }), ...(userAgent !== undefined && { userAgent }) };
 }
 
 async function admitted(verifier: ClaimVerifier, claim: string, permission: Permission) {

@@ -1,10 +1,8 @@
 import type { ServiceBroker } from "moleculer";
 import { call } from "../../config/calls.ts";
+import { platform } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
 import { serviceClaim } from "../../mixins/claim.ts";
-
-/** The operator acts for no organisation. */
-const noTenant = "00000000-0000-0000-0000-000000000000";
 
 /** Commands of the operator's prompt, in moleculer-repl's form. */
 export default [
@@ -22,7 +20,7 @@ export default [
     description: "Lets the next signing key sign and retires the active one; tokens signed before stay valid.",
     options: [],
     async action(broker: ServiceBroker) {
-      const claim = await serviceClaim(env.CLUSTER_SECRET, "repl", noTenant);
+      const claim = await serviceClaim(env.CLUSTER_SECRET, "repl", platform);
       const { active, retired } = await call(broker, "auth.keys.rotate", {}, { meta: { claim } });
       console.log(`${active} signs now, on every node within a minute; ${retired} is retired.`);
     },

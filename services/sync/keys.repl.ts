@@ -1,12 +1,11 @@
 import type { ServiceBroker } from "moleculer";
 import { call } from "../../config/calls.ts";
+import { platform } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
 import { serviceClaim } from "../../mixins/claim.ts";
 import type { Rewrapped, RewrapWish } from "../../mixins/vault/rewrap.ts";
 
 const claimFor = (tenant: string) => serviceClaim(env.CLUSTER_SECRET, "repl", tenant, ["keys:read", "keys:write", "internal"]);
-/** Master keys are everybody's: the operator acts for no organisation. */
-const noTenant = "00000000-0000-0000-0000-000000000000";
 const rewraps = ["sync.keys.rewrap", "auth.keys.rewrap", "notification.webhooks.rewrap", "notification.mail.rewrap"] as const;
 
 /** Commands of the operator's prompt, in moleculer-repl's form. */
@@ -49,7 +48,7 @@ export default [
         let rewrapped = 0;
         for (let after: string | null = ""; after !== null;) {
           const wish: RewrapWish = { ...(after && { after }), ...(args.options.all && { all: true }) };
-          const done: Rewrapped = await call(broker, name, wish, { meta: { claim: await claimFor(noTenant) } });
+          const done: Rewrapped = await call(broker, name, wish, { meta: { claim: await claimFor(platform) } });
           rewrapped += done.rewrapped;
           after = done.next;
           console.log(`${name}: ${rewrapped} wrapped anew${after === null ? ", done" : ""}`);

@@ -25,12 +25,17 @@ export const permissions = [
   "notification:read",
   "notification:write",
   "events:read",
+  /** One's own sessions, password and address: in every signed-in person's token, in no key. */
+  "account:manage",
   /** Internal calls between services; never granted to a person or a key. */
   "internal",
 ] as const;
 export type Permission = (typeof permissions)[number];
 
-const granted = permissions.filter((permission) => permission !== "internal");
+/** What an organisation can grant to people and keys. */
+export const granted: readonly Permission[] = permissions.filter(
+  (permission) => permission !== "internal" && permission !== "account:manage",
+);
 export const roles = {
   owner: granted,
   admin: granted.filter((permission) => permission !== "org:write"),
@@ -47,6 +52,16 @@ export interface Principal {
   /** The person behind a token or the creator of a key; null for services. */
   userId: string | null;
   permissions: readonly Permission[];
+  /** Of a person's token: the session that it was issued in. */
+  session?: Session;
+}
+
+export interface Session {
+  id: string;
+  /** How the person proved who they are, in words of RFC 8176: "pwd", "otp", "hwk", … */
+  methods: readonly string[];
+  /** When they did so last; seconds since 1970. */
+  authenticatedAt: number;
 }
 
 /** What travels in ctx.meta. Only `claim` carries authority, and only after the called node has verified it. */
@@ -55,6 +70,16 @@ export interface Meta {
   idempotencyKey?: string;
   /** Who asked the edge, as the edge saw it: for records, never for decisions about rights. */
   client?: Client;
+}
+
+/** Broadcast to every node as "credential.revoked". Claims of that subject issued until `at` are refused from now on. */
+export interface Revocation {
+  /** In one organisation, or in all (null). */
+  tenantId: string | null;
+  /** "session:<uuid>", "key:<uuid>" or "user:<uuid>". */
+  subject: string;
+  /** Milliseconds since 1970. */
+  at: number;
 }
 
 export interface Client {

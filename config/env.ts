@@ -110,6 +110,9 @@ const EnvSchema = Type.Object({
   ),
   AI_THREADS: Count("Worker threads per ai node.", 1, 1),
 
+  SESSION_HOURS: Count("Hours after which a person has to sign in again, however busy the session.", 720, 1),
+  SESSION_IDLE_HOURS: Count("Hours without a refresh after which a session ends.", 168, 1),
+
   HOST: Text("Address the HTTP edge listens on.", "127.0.0.1"),
   PORT: Count("Port of the HTTP edge; 0 picks a free one.", 3000),
   PUBLIC_URL: Maybe("How clients reach the edge, for links; http://HOST:PORT when unset."),

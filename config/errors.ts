@@ -58,6 +58,12 @@ export const errors = {
   emailTaken: refused(409, "EMAIL_TAKEN"),
   permissionNotHeld: refused(403, "PERMISSION_NOT_HELD"),
   apiKeyNotFound: refused(404, "API_KEY_NOT_FOUND"),
+  sessionNotFound: refused(404, "SESSION_NOT_FOUND"),
+  sessionEnded: refused(401, "SESSION_ENDED"),
+  refreshInvalid: refused(401, "REFRESH_TOKEN_INVALID"),
+  refreshReused: refused(401, "REFRESH_TOKEN_REUSED"),
+  signInDelayed: refused(429, "SIGN_IN_DELAYED"),
+  linkInvalid: refused(422, "LINK_INVALID"),
 
   // Sync: requests
   jobNotFound: refused(404, "JOB_NOT_FOUND"),

@@ -15,6 +15,8 @@ import { Organisation } from "./Organisation.ts";
 import { Pack } from "./Pack.ts";
 import { Payment } from "./Payment.ts";
 import { PaymentAttempt } from "./PaymentAttempt.ts";
+import { Revocation } from "./Revocation.ts";
+import { Session } from "./Session.ts";
 import { SigningKey } from "./SigningKey.ts";
 import { SyncBatch } from "./SyncBatch.ts";
 import { SyncChange } from "./SyncChange.ts";
@@ -33,7 +35,7 @@ import { WebhookEndpoint } from "./WebhookEndpoint.ts";
 
 /** Which tables each service owns. */
 const own = {
-  auth: [Organisation, User, Membership, ApiKey, SigningKey],
+  auth: [Organisation, User, Membership, ApiKey, SigningKey, Session, Revocation],
   sync: [
     SyncSource,
     SyncSchedule,

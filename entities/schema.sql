@@ -42,6 +42,15 @@ alter table "auth"."memberships" add constraint "memberships_role_check" check (
 
 create table "auth"."organisations" ("id" uuid not null default gen_random_uuid(), "name" text not null, "created_at" timestamptz not null default now(), primary key ("id"));
 
+create table "auth"."revocations" ("id" uuid not null, "tenant_id" uuid null, "subject" text not null, "at" timestamptz not null, primary key ("id"));
+create index "revocations_at_index" on "auth"."revocations" ("at");
+
+create table "auth"."sessions" ("id" uuid not null, "user_id" uuid not null, "tenant_id" uuid not null, "methods" text[] not null, "authenticated_at" timestamptz not null default now(), "device" text null, "user_agent" text null, "address" text null, "created_at" timestamptz not null default now(), "last_seen_at" timestamptz not null default now(), "expires_at" timestamptz not null, "ended_at" timestamptz null, "end_reason" text null, "generation" int not null default 1, "token_hash" bytea not null, "previous_hash" bytea null, "sealed_child" bytea null, "rotated_at" timestamptz null, "rotated_for" bytea null, primary key ("id"));
+create index "sessions_user_id_expires_at_index" on "auth"."sessions" ("user_id", "expires_at");
+create index "sessions_tenant_id_user_id_index" on "auth"."sessions" ("tenant_id", "user_id");
+create index "sessions_expires_at_index" on "auth"."sessions" ("expires_at");
+alter table "auth"."sessions" add constraint "sessions_end_reason_check" check ("end_reason" in ('signed_out', 'revoked', 'password', 'reuse', 'idle', 'deactivated'));
+
 create table "auth"."signing_keys" ("kid" text not null, "state" text not null, "public_jwk" jsonb not null, "master_key_id" text not null, "sealed_private_jwk" bytea not null, "created_at" timestamptz not null default now(), primary key ("kid"));
 create unique index "signing_keys_one_active" on "auth"."signing_keys" ("state") where state = 'active';
 alter table "auth"."signing_keys" add constraint "signing_keys_state_check" check ("state" in ('next', 'active', 'retired'));
@@ -74,6 +83,10 @@ alter table "auth"."memberships" enable row level security;
 create policy "tenant_isolation" on "auth"."memberships" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."organisations" enable row level security;
 create policy "tenant_isolation" on "auth"."organisations" using (id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."revocations" enable row level security;
+create policy "system_only" on "auth"."revocations" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."sessions" enable row level security;
+create policy "tenant_isolation" on "auth"."sessions" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."signing_keys" enable row level security;
 create policy "system_only" on "auth"."signing_keys" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."users" enable row level security;

@@ -79,6 +79,9 @@ const isAway = (error: unknown): boolean => {
   );
 };
 
+/** SQL of a moment as milliseconds since 1970: what drivers make of a timestamp differs, and a number is compared without a thought. */
+export const epoch = (expression: string) => `(extract(epoch from ${expression}) * 1000)::float8`;
+
 /** Rows of a raw statement. Parameters are `?`; MikroORM writes them into the text as literals, arrays as comma lists: pass arrays as JSON. */
 export async function rows<T>(em: Em, sql: string, params: unknown[] = []): Promise<T[]> {
   return await em.execute<T[] & object>(sql, params);

@@ -1,8 +1,26 @@
 import type { ActionHandler, Context, Middleware, ServiceBroker } from "moleculer";
 import { admit, recognise, type ActionDefinition } from "../config/action.ts";
-import type { Meta, Principal } from "../config/contracts.ts";
+import type { Meta, Principal, Revocation } from "../config/contracts.ts";
 import { errors } from "../config/errors.ts";
 import { ClaimVerifier, type KeySource } from "./claim.ts";
+import { Revocations, type RevocationList } from "./revocations.ts";
+
+/** How long a revocation may stay unknown here when its broadcast was lost. */
+const askEveryMs = 1_000;
+
+const verifiers = new WeakMap<object, Guard>();
+
+interface Guard {
+  verifier: ClaimVerifier;
+  revocations: Revocations;
+}
+
+/** The node's verifier of claims and what it knows to be revoked. */
+export function guardOf(broker: ServiceBroker): Guard {
+  const guard = verifiers.get(broker);
+  if (!guard) throw new Error("This broker has no permission middleware.");
+  return guard;
+}
 
 interface Packet {
   type: string;
@@ -15,12 +33,34 @@ interface Packet {
  */
 export function permissionMiddleware(clusterSecret: string): Middleware {
   let verifier: ClaimVerifier;
+  let asking: NodeJS.Timeout | undefined;
   return {
     name: "Permission",
     created(broker: ServiceBroker) {
       const source: KeySource = async () =>
         (await broker.call<{ keys: Awaited<ReturnType<KeySource>> }, object>("auth.keys.public", {})).keys;
-      verifier = new ClaimVerifier(clusterSecret, source);
+      const revocations = new Revocations((since) => broker.call<RevocationList, object>("auth.keys.revoked", { since }));
+      verifier = new ClaimVerifier(clusterSecret, source, revocations);
+      verifiers.set(broker, { verifier, revocations });
+      broker.createService({
+        name: "$revocations",
+        events: { "credential.revoked": (ctx: Context<Revocation>) => revocations.add(ctx.params) },
+      });
+    },
+    started(broker: ServiceBroker) {
+      const { revocations } = guardOf(broker);
+      const ask = () => {
+        // While the auth service is away nobody can revoke either.
+        void revocations
+          .read()
+          .catch(() => undefined)
+          .then(() => asking && (asking = setTimeout(ask, askEveryMs)));
+      };
+      asking = setTimeout(ask, 0);
+    },
+    stopping() {
+      clearTimeout(asking);
+      asking = undefined;
     },
     /** An answer brings the caller's meta back, and with it the claim that the caller has: twice the bytes of a small call. */
     transitPublish(next: (packet: Packet) => unknown) {

@@ -1,10 +1,11 @@
 import ApiGateway from "moleculer-web";
 import { connect } from "nats";
+import type { Revocation } from "../../config/contracts.ts";
 import { env, list } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
 import { natsOptions } from "../../config/nats.ts";
 import { service, type Host } from "../../config/service.ts";
-import { ClaimVerifier, type KeySource } from "../../mixins/claim.ts";
+import { guardOf } from "../../mixins/permission.middleware.ts";
 import { openVault } from "../../mixins/vault/environment.ts";
 import { logRequest } from "./accesslog.ts";
 import { sendAnswer } from "./answer.ts";
@@ -15,7 +16,7 @@ import { sendJson, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
 import { gatewayRoute, type Gateway } from "./gateway.ts";
 import { Link, readiness } from "./health.ts";
 import { ownRoutes } from "./own.ts";
-import { publicKeys, verifyKey } from "./peers.ts";
+import { verifyKey } from "./peers.ts";
 import { sendProblem } from "./problem.ts";
 import { RouteTable, type PublishedAction } from "./routes.ts";
 import { startServer, type EdgeServer } from "./server.ts";
@@ -117,7 +118,8 @@ export default service<Edge>()({
         this.learnRoutes();
       }, 50);
     },
-    "credential.revoked"({ params }: { params: { subject: string } }) {
+    "credential.revoked"({ params }: { params: Revocation }) {
+      guardOf(this.broker).revocations.add(params);
       this.gateway.credentials.drop(params.subject);
       void this.gateway.hub.recheck();
     },
@@ -126,12 +128,11 @@ export default service<Edge>()({
   created() {
     this.draining = false;
     this.links = { nats: new Link(), events: new Link() };
-    const source: KeySource = async () => await publicKeys(this.broker);
     const own = ownRoutes(this.broker, () => this.gateway);
     this.gateway = {
       table: new RouteTable(own, this.logger),
       credentials: new Credentials((key) => verifyKey(this.broker, key)),
-      verifier: new ClaimVerifier(env.CLUSTER_SECRET, source),
+      verifier: guardOf(this.broker).verifier,
       hub: new EventHub(this.broker.namespace, hubLimits, this.logger),
       vault: undefined,
     };

@@ -66,7 +66,7 @@ async function beforeCall({ table, credentials, verifier }: Gateway, req: EdgeRe
       // What the edge answers itself has no called node that would look at the claim.
       req.admit = async () => await admitted(verifier, await credentials.claimOf(req.headers), permission);
       req.principal = await req.admit();
-    }
+    } else req.principal = verifier.known(req.claim) ?? (await verifier.verify(req.claim));
   }
   if (route.idempotencyKey) {
     const key = idempotencyKey(req.headers["idempotency-key"]);

@@ -82,7 +82,7 @@ export function sendProblem(req: EdgeRequest, res: EdgeResponse, error: unknown)
   res.setHeader("Cache-Control", "no-store");
   if (problem.status === 401) res.setHeader("WWW-Authenticate", challenge(req));
   if (problem.status === 405) res.setHeader("Allow", String(problem["allowed"]));
-  if (problem.status === 503 || problem.status === 429) res.setHeader("Retry-After", retryAfterSeconds);
+  if (problem.status === 503 || problem.status === 429) res.setHeader("Retry-After", Number(problem["retryAfter"]) || retryAfterSeconds);
   // The rest of a body that nobody will read would stand before the next request on this connection.
   if (problem.status === 413 && req.httpVersionMajor === 1) res.setHeader("Connection", "close");
   sendJson(res, problem.status, problem, "application/problem+json; charset=utf-8");

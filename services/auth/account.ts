@@ -1,22 +1,13 @@
 import { v7 as uuidv7 } from "uuid";
-import { roles, type Role } from "../../config/contracts.ts";
+import type { Role } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
-import { row, rows, type Database } from "../../mixins/database.ts";
+import { row, type Database } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
-import type { Issued, Issuer } from "./issuer.ts";
-import { hashPassword, verifyPassword } from "./password.ts";
-
-const tokenSeconds = 600;
+import { hashPassword, verifyPassword } from "./passwords/hash.ts";
 
 export interface Account {
   tenantId: string;
   userId: string;
-}
-
-export interface OrganisationOf {
-  tenantId: string;
-  name: string;
-  role: Role;
 }
 
 interface SignUp {
@@ -40,7 +31,7 @@ export async function signUp(db: Database, { organisation, email, password, firs
   await db.system(async (em) => {
     const user = await row(
       em,
-      `insert into auth.users (id, email, password_hash, first_name, last_name, last_login_at) values (?, ?, ?, ?, ?, now())
+      `insert into auth.users (id, email, password_hash, first_name, last_name) values (?, ?, ?, ?, ?)
        on conflict (email) do nothing returning id`,
       [userId, addressOf(email), passwordHash, firstName ?? null, lastName ?? null],
     );
@@ -59,42 +50,20 @@ export async function signUp(db: Database, { organisation, email, password, firs
 }
 
 /**
- * Checks a person's password and chooses the organisation they sign in to: the asked one, else the one they have belonged to the longest.
- * Which tenant it will be is not known before, hence the system's scope.
- * @throws UNAUTHENTICATED, the same for an unknown address and a wrong password; FORBIDDEN for who proved the password but may not enter
+ * Checks a person's password. The person belongs to no organisation yet, hence the system's scope.
+ * @throws UNAUTHENTICATED, the same for an unknown address and a wrong password
  */
-export async function logIn(
-  db: Database,
-  { email, password, tenantId }: { email: string; password: string; tenantId?: string },
-): Promise<Account & { role: Role; organisations: OrganisationOf[] }> {
+export async function provePassword(db: Database, { email, password }: { email: string; password: string }): Promise<{ userId: string }> {
   const user = await db.system((em) =>
-    row<{ id: string; password_hash: string }>(em, `select id, password_hash from auth.users where email = ?`, [addressOf(email)]),
+    row<{ id: string; hash: string }>(em, `select id, password_hash as hash from auth.users where email = ?`, [addressOf(email)]),
   );
   // Outside of any transaction: a sign-in that waits for its turn would keep a connection.
-  if (!(await verifyPassword(password, user?.password_hash)) || !user) throw errors.unauthenticated("E-mail or password is wrong.");
-  return await db.system(async (em) => {
-    const organisations = await rows<OrganisationOf>(
-      em,
-      `select o.id as "tenantId", o.name, m.role from auth.memberships m join auth.organisations o on o.id = m.tenant_id
-       where m.user_id = ? order by m.created_at, o.id`,
-      [user.id],
-    );
-    const chosen = organisations.find((organisation) => tenantId === undefined || organisation.tenantId === tenantId);
-    if (!chosen) throw errors.forbidden("You are not a member of this organisation.", { organisations });
-    // The condition on the hash: a password changed since it was read above no longer opens the account.
-    const entered = await row(
-      em,
-      `update auth.users set last_login_at = now() where id = ? and is_active and password_hash = ? returning id`,
-      [user.id, user.password_hash],
-    );
-    if (!entered) throw errors.forbidden("This account is not active; ask the owner of your organisation.");
-    return { tenantId: chosen.tenantId, userId: user.id, role: chosen.role, organisations };
-  });
+  if (!(await verifyPassword(password, user?.hash)) || !user) throw errors.unauthenticated("E-mail or password is wrong.");
+  // A password changed since its hash was read no longer opens the account.
+  const unchanged = await db.system((em) => row(em, `select 1 from auth.users where id = ? and password_hash = ?`, [user.id, user.hash]));
+  if (!unchanged) throw errors.unauthenticated("E-mail or password is wrong.");
+  return { userId: user.id };
 }
-
-/** A person's token for one organisation. */
-export const tokenFor = (issuer: Issuer, { tenantId, userId, role }: Account & { role: Role }): Promise<Issued> =>
-  issuer.issue({ tenantId, userId, subject: `user:${userId}`, permissions: roles[role] }, tokenSeconds);
 
 export interface Identity {
   tenantId: string;

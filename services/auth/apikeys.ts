@@ -1,13 +1,14 @@
 import { timingSafeEqual } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
 import type { Page } from "../../config/action.ts";
-import { permissions as known, type Permission, type Principal } from "../../config/contracts.ts";
+import { granted, permissions as known, type Permission, type Principal, type Revocation } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import { ApiKey, type ApiKeyRow } from "../../entities/ApiKey.ts";
 import type { Database } from "../../mixins/database.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../mixins/page.ts";
 import { keyHasher, makeApiKey, parseApiKey } from "./apikey.ts";
 import type { Issuer } from "./issuer.ts";
+import { recordRevocation } from "./revocations.ts";
 
 /** A key as its organisation sees it. Times are ISO 8601. */
 export interface ShownKey {
@@ -39,7 +40,11 @@ export async function createKey(
   db: Database,
   clusterSecret: string,
   by: Principal,
-  { name, permissions = [...by.permissions], expiresAt }: { name: string; permissions?: Permission[]; expiresAt?: string },
+  {
+    name,
+    permissions = by.permissions.filter((permission) => granted.includes(permission)),
+    expiresAt,
+  }: { name: string; permissions?: Permission[]; expiresAt?: string },
 ): Promise<ShownKey & { key: string }> {
   const lacking = permissions.filter((permission) => !by.permissions.includes(permission));
   if (lacking.length)
@@ -85,13 +90,18 @@ export async function listKeys(
 }
 
 /** Revokes a key for good; a repeat changes nothing. @throws API_KEY_NOT_FOUND, also for another organisation's key */
-export async function revokeKey(db: Database, tenantId: string, id: string): Promise<{ id: string; revokedAt: string }> {
-  return await db.tenant(tenantId, async (em) => {
+export async function revokeKey(
+  db: Database,
+  tenantId: string,
+  id: string,
+): Promise<{ id: string; revokedAt: string; revocation: Revocation }> {
+  const revoked = await db.tenant(tenantId, async (em) => {
     await em.nativeUpdate(ApiKey, { tenantId, id, revokedAt: null }, { revokedAt: new Date() });
     const { revokedAt } = (await em.findOne(ApiKey, { tenantId, id })) ?? {};
     if (!revokedAt) throw errors.apiKeyNotFound("There is no such API key.", { id });
     return { id, revokedAt: revokedAt.toISOString() };
   });
+  return { ...revoked, revocation: await db.system((em) => recordRevocation(em, { tenantId, subject: `key:${id}` })) };
 }
 
 export interface Verified {

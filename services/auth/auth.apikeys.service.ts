@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
-import { permissions } from "../../config/contracts.ts";
+import { granted } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
@@ -10,7 +10,7 @@ import { nameField } from "./fields.ts";
 type ApiKeys = Host<WithDatabase>;
 const action = actionOf<ApiKeys>();
 
-const grantable = Type.Enum(permissions.filter((permission) => permission !== "internal"));
+const grantable = Type.Enum(granted);
 
 export const actions = {
   create: action({
@@ -49,8 +49,8 @@ export const actions = {
     params: strict({ id: uuid("The key's id.") }),
     async handler(ctx): Promise<{ id: string; revokedAt: string }> {
       const { tenantId } = caller(ctx);
-      const revoked = await revokeKey(this.db, tenantId, ctx.params.id);
-      await ctx.broadcast("credential.revoked", { tenantId, subject: `key:${revoked.id}` });
+      const { revocation, ...revoked } = await revokeKey(this.db, tenantId, ctx.params.id);
+      await ctx.broadcast("credential.revoked", revocation);
       return revoked;
     },
   }),

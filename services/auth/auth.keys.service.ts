@@ -1,9 +1,12 @@
+import Type from "typebox";
 import { actionOf, strict } from "../../config/action.ts";
 import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
+import type { RevocationList } from "../../mixins/revocations.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { rewrapParams, type Rewrapped } from "../../mixins/vault/rewrap.ts";
+import { revocationsSince } from "./revocations.ts";
 import { publicKeys, rewrapSigningKeys, rotateSigningKey, type PublicKey } from "./signingkeys.ts";
 
 type Keys = Host<WithDatabase>;
@@ -17,6 +20,16 @@ export const actions = {
     params: strict({}),
     async handler(): Promise<{ keys: PublicKey[] }> {
       return { keys: await publicKeys(this.db) };
+    },
+  }),
+
+  revoked: action({
+    description: "Answers with what was revoked after a moment and may still be in anybody's hands.",
+    permission: "public",
+    idempotent: true,
+    params: strict({ since: Type.Number({ minimum: 0, description: "Milliseconds since 1970." }) }),
+    async handler(ctx): Promise<RevocationList> {
+      return await revocationsSince(this.db, ctx.params.since);
     },
   }),
 

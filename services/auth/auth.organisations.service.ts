@@ -3,12 +3,13 @@ import { actionOf, strict } from "../../config/action.ts";
 import { service, type Host } from "../../config/service.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
-import { signUp, tokenFor, type Account } from "./account.ts";
+import { redisMixin, type WithRedis } from "../../mixins/redis.mixin.ts";
+import { signUp, type Account } from "./account.ts";
 import { emailField, nameField, passwordField } from "./fields.ts";
-import type { Issued } from "./issuer.ts";
 import { issuerMixin, type WithIssuer } from "./issuer.mixin.ts";
+import { openSession, type SessionTokens } from "./sessions/session.ts";
 
-type Organisations = Host<WithIssuer & WithJobs>;
+type Organisations = Host<WithIssuer & WithRedis & WithJobs>;
 const action = actionOf<Organisations>();
 
 export const actions = {
@@ -24,9 +25,9 @@ export const actions = {
       firstName: Type.Optional(nameField("The owner's first name.", 100)),
       lastName: Type.Optional(nameField("The owner's last name.", 100)),
     }),
-    async handler(ctx): Promise<Account & Issued> {
+    async handler(ctx): Promise<Account & SessionTokens> {
       const account = await signUp(this.db, ctx.params);
-      return { ...account, ...(await tokenFor(this.issuer, { ...account, role: "owner" })) };
+      return { ...account, ...(await openSession(this, { ...account, methods: ["pwd"], device: ctx.meta.client ?? {} })) };
     },
   }),
 };
@@ -34,6 +35,6 @@ export const actions = {
 /** Carries the schema's relay: what sign-up appends is published from here. */
 export default service<Organisations>()({
   name: "auth.organisations",
-  mixins: [issuerMixin, jobsMixin("auth"), ormMixin("auth")],
+  mixins: [issuerMixin, redisMixin, jobsMixin("auth"), ormMixin("auth")],
   actions,
 });

@@ -3,35 +3,31 @@ import { actionOf, caller, strict, uuid } from "../../config/action.ts";
 import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
-import { contactOf, identityOf, logIn, tokenFor, type Identity, type OrganisationOf } from "./account.ts";
+import { redisMixin, type WithRedis } from "../../mixins/redis.mixin.ts";
+import { contactOf, identityOf, provePassword, type Identity } from "./account.ts";
 import { verifyKey, type Verified } from "./apikeys.ts";
-import { emailField, passwordField } from "./fields.ts";
+import { emailField, nameField, passwordField } from "./fields.ts";
 import { issuerMixin, type WithIssuer } from "./issuer.mixin.ts";
+import { signIn, type SignedIn } from "./signin.ts";
 
-type Auth = Host<WithIssuer>;
+type Auth = Host<WithIssuer & WithRedis>;
 const action = actionOf<Auth>();
-
-export interface SignedIn {
-  token: string;
-  expiresAt: string;
-  tenantId: string;
-  /** All that the person belongs to; signing in again with another `tenantId` changes to it. */
-  organisations: OrganisationOf[];
-}
 
 export const actions = {
   login: action({
-    description: "Signs a person in and answers with a token of ten minutes for one organisation.",
+    description: "Signs a person in: a session with a token of ten minutes for one organisation, and a refresh token that gets the next.",
     permission: "public",
     rest: "POST /auth/login",
     params: strict({
       email: emailField,
       password: passwordField,
       tenantId: Type.Optional(uuid("The organisation to sign in to; the one joined first when left out.")),
+      device: Type.Optional(nameField("What to call this device in the list of sessions.", 100)),
     }),
     async handler(ctx): Promise<SignedIn> {
-      const { organisations, ...account } = await logIn(this.db, ctx.params);
-      return { ...(await tokenFor(this.issuer, account)), tenantId: account.tenantId, organisations };
+      const { tenantId, device: name } = ctx.params;
+      const { userId } = await provePassword(this.db, ctx.params);
+      return await signIn(this, { userId, tenantId, methods: ["pwd"], device: { ...ctx.meta.client, name } });
     },
   }),
 
@@ -67,4 +63,4 @@ export const actions = {
   }),
 };
 
-export default service<Auth>()({ name: "auth", mixins: [issuerMixin, ormMixin("auth")], actions });
+export default service<Auth>()({ name: "auth", mixins: [issuerMixin, redisMixin, ormMixin("auth")], actions });

@@ -58,7 +58,7 @@ describe("sign-up", () => {
       organisation: name,
       subject: `user:${userId}`,
       user: { id: userId, email: "ada.lovelace@example.com", firstName: "Ada", lastName: "Lovelace", role: "owner" },
-      permissions: roles.owner,
+      permissions: [...roles.owner, "account:manage"],
     });
     const events = await database.admin.query(
       "select tenant_id, stream, version, type, data, actor from auth.events where tenant_id = $1",
@@ -128,7 +128,12 @@ describe("login", () => {
     await database.admin.query("update auth.users set last_login_at = null where id = $1", [userId]);
     const answer = await call(broker, "auth.login", { email: email.toUpperCase(), password });
     expect(answer).toMatchObject({ tenantId, organisations: [{ tenantId, role: "owner" }] });
-    expect(decodeJwt(answer.token)).toMatchObject({ sub: `user:${userId}`, uid: userId, tid: tenantId, prm: roles.owner });
+    expect(decodeJwt(answer.token)).toMatchObject({
+      sub: `user:${userId}`,
+      uid: userId,
+      tid: tenantId,
+      prm: [...roles.owner, "account:manage"],
+    });
     expect(Date.parse(answer.expiresAt)).toBe(decodeJwt(answer.token).exp! * 1000);
     const { rows } = await database.admin.query<{ ago: number }>(
       "select extract(epoch from now() - last_login_at)::float as ago from auth.users where id = $1",
@@ -150,7 +155,7 @@ describe("login", () => {
       [first.tenantId, "owner"],
       [second.tenantId, "viewer"],
     ]);
-    expect(decodeJwt(there.token)).toMatchObject({ tid: second.tenantId, prm: roles.viewer });
+    expect(decodeJwt(there.token)).toMatchObject({ tid: second.tenantId, prm: [...roles.viewer, "account:manage"] });
     const stranger = await organisation();
     await expect(call(broker, "auth.login", { email, password, tenantId: stranger.tenantId })).rejects.toMatchObject({ type: "FORBIDDEN" });
   });

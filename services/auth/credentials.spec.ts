@@ -202,7 +202,7 @@ describe("an API key", () => {
       data: { permissions: ["payment:write", "org:write"] },
     });
     expect(await create(claim, { name: "same" })).toMatchObject({ permissions: ["keys:write", "sync:read"] });
-    await expect(create(token, { name: "inside", permissions: ["internal" as never] })).rejects.toMatchObject({
+    await expect(create(token, { name: "inside", permissions: ["internal"] })).rejects.toMatchObject({
       type: "VALIDATION_FAILED",
     });
   });
@@ -259,7 +259,7 @@ describe("an API key", () => {
     const first = await as(token, "auth.apikeys.revoke", { id });
     await expect(verify(key)).rejects.toMatchObject(refused);
     await sleep(50);
-    expect(revoked).toContainEqual({ tenantId, subject: `key:${id}` });
+    expect(revoked).toContainEqual({ tenantId, subject: `key:${id}`, at: expect.any(Number) });
     expect(await as(token, "auth.apikeys.revoke", { id })).toEqual(first);
     expect((await as(token, "auth.apikeys.list", {})).data).toEqual([]);
   });

@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
+import { v7 as uuidv7 } from "uuid";
 import type { Principal } from "../../config/contracts.ts";
 import { tokenAudience, tokenIssuer } from "../../mixins/claim.ts";
 import type { Database } from "../../mixins/database.ts";
@@ -26,18 +26,23 @@ export class Issuer {
     this.ring = ring;
   }
 
-  /** @param seconds how long the claim holds; claims carry whole seconds */
-  async issue(principal: Principal, seconds: number): Promise<Issued> {
+  /**
+   * @param seconds how long the claim holds; claims carry whole seconds
+   * @param at when what it says was true, in milliseconds since 1970: what is revoked later covers it
+   */
+  async issue(principal: Principal, seconds: number, at = Date.now()): Promise<Issued> {
     const { kid, privateKey } = await this.pair();
     const now = Math.floor(Date.now() / 1000);
-    const token = await new SignJWT({ uid: principal.userId, tid: principal.tenantId, prm: principal.permissions })
+    const { userId: uid, tenantId: tid, permissions: prm, session } = principal;
+    const signedIn = session && { sid: session.id, amr: session.methods, auth_time: session.authenticatedAt };
+    const token = await new SignJWT({ uid, tid, prm, ...signedIn })
       .setProtectedHeader({ alg: "EdDSA", typ: "at+jwt", kid })
       .setIssuer(tokenIssuer)
       .setAudience(tokenAudience)
       .setSubject(principal.subject)
       .setIssuedAt(now)
       .setExpirationTime(now + seconds)
-      .setJti(randomUUID())
+      .setJti(uuidv7({ msecs: Math.floor(at) }))
       .sign(privateKey);
     return { token, expiresAt: new Date((now + seconds) * 1000).toISOString() };
   }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { decodeProtectedHeader } from "jose";
 import type { Principal } from "../../config/contracts.ts";
 import { ClaimVerifier } from "../../mixins/claim.ts";
+import { Revocations } from "../../mixins/revocations.ts";
 import type { Database } from "../../mixins/database.ts";
 import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
@@ -44,7 +45,11 @@ test("rotation hands signing to a key that verifiers knew before, and tokens of 
   const db = nodes[0]!;
   const before = await new Issuer(db, ring).issue(somebody, 60);
   const known = await publicKeys(db);
-  const verifier = new ClaimVerifier("x".repeat(32), () => Promise.resolve(known));
+  const verifier = new ClaimVerifier(
+    "x".repeat(32),
+    () => Promise.resolve(known),
+    new Revocations(() => Promise.resolve({ at: 1, revocations: [] })),
+  );
   const { active, retired } = await rotateSigningKey(db, ring);
   const after = await new Issuer(db, ring).issue(somebody, 60);
   expect([decodeProtectedHeader(before.token).kid, decodeProtectedHeader(after.token).kid]).toEqual([retired, active]);

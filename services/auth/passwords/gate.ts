@@ -1,4 +1,4 @@
-import { errors } from "../../config/errors.ts";
+import { errors } from "../../../config/errors.ts";
 
 /** Lets `limit` works run at the same time and `queue` more wait in order; what comes beyond is refused at once. */
 export class Gate {

@@ -1,5 +1,5 @@
 import bcrypt from "bcrypt";
-import { errors } from "../../config/errors.ts";
+import { errors } from "../../../config/errors.ts";
 import { Gate } from "./gate.ts";
 
 export const passwordBytes = { minimum: 12, maximum: 72 };

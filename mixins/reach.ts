@@ -68,7 +68,7 @@ export function dial(to: Dialling): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const { host, port, lookup, proxy, timeout, signal } = to;
     signal?.throwIfAborted();
-    const patience = setTimeout(() => fail(new Error(`no connection within ${timeout} ms`)), timeout);
+    const patience = setTimeout(() => fail(Object.assign(new Error(`no connection within ${timeout} ms`), { code: "ETIMEDOUT" })), timeout);
     const leave = () => fail(signal!.reason as Error);
     signal?.addEventListener("abort", leave, { once: true });
     const over = () => {

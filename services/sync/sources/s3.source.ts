@@ -1,6 +1,6 @@
-import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
 import { Readable } from "node:stream";
 import { errors } from "../../../config/errors.ts";
+import { bodyOf, type ObjectAnswer } from "./s3/answer.ts";
 import { connectBucket, type Connection } from "./s3/connection.ts";
 import { s3Destination } from "./s3/destination.ts";
 import { tagOf } from "./s3/fingerprint.ts";
@@ -69,25 +69,16 @@ async function getObject(
   signal: AbortSignal | undefined,
   from: number,
   { etag, versionId }: { etag?: string; versionId?: string },
-): Promise<GetObjectCommandOutput> {
+): Promise<ObjectAnswer> {
   const request = { ...connection.target, Key: key, ...(versionId && { VersionId: versionId }), ...(etag && { IfMatch: etag }) };
-  return await connection.ask(path, signal, async ({ sdk, client }) => {
-    const command = new sdk.GetObjectCommand({ ...request, ...(from && { Range: `bytes=${from}-` }) });
-    // Asked for past the SDK, which would compare by itself, in JavaScript, and fail where a range goes on.
-    command.middlewareStack.add(
-      (next) => (args) => {
-        (args.request as { headers: Record<string, string> }).headers["x-amz-checksum-mode"] = "ENABLED";
-        return next(args);
-      },
-      { step: "build" },
-    );
+  return await connection.ask(path, signal, async ({ sdk, client, direct }) => {
     try {
-      return await client.send(command, { abortSignal: signal });
+      return await (await direct()).get({ ...request, ...(from && { Range: `bytes=${from}-` }) }, signal);
     } catch (error) {
       if ((error as Error).name !== "InvalidRange") throw error;
       // The end of the object, or past it: there is nothing to send, but its size.
       const head = await client.send(new sdk.HeadObjectCommand(request), { abortSignal: signal });
-      return { ...head, Body: Readable.from([]) as GetObjectCommandOutput["Body"] };
+      return { ...head, body: bodyOf(Readable.from([]), signal) };
     }
   });
 }

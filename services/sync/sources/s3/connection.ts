@@ -1,7 +1,15 @@
 import { errors, failureType } from "../../../../config/errors.ts";
 import { bucketFault, bucketRegion, bucketSays, openBucket, type Bucket } from "../../../../mixins/vault/bucket.ts";
 import { lookupOf } from "../reach.ts";
+import type { Direct } from "./direct.ts";
 import type { S3Spec } from "./place.ts";
+
+/** A bucket in the region that it is asked in. */
+export interface Reached extends Bucket {
+  /** The short way to its objects, made when it is first taken. */
+  direct(): Promise<Direct>;
+  close(): void;
+}
 
 /** A bucket to send requests to. */
 export interface Connection {
@@ -12,18 +20,13 @@ export interface Connection {
    * @param path for messages
    * @throws errors of the sources' vocabulary, the signal's reason
    */
-  ask<T>(path: string, signal: AbortSignal | undefined, work: (bucket: Bucket) => Promise<T>): Promise<T>;
+  ask<T>(path: string, signal: AbortSignal | undefined, work: (bucket: Reached) => Promise<T>): Promise<T>;
   close(): void;
 }
 
 export function connectBucket(spec: S3Spec): Connection {
-  const { bucket, endpoint, pathStyle, silence, proxy, ca } = spec;
-  const lookup = lookupOf(spec);
-  const credentials = spec.credentials ?? "anonymous";
-  const openIn = (region: string) => ({
-    region,
-    opening: openBucket({ region, endpoint, pathStyle, credentials, silence, lookup, proxy, ca }),
-  });
+  const { bucket } = spec;
+  const openIn = (region: string) => ({ region, opening: reach(spec, region) });
   let first: ReturnType<typeof openIn> | undefined;
   let moved: ReturnType<typeof openIn> | undefined;
 
@@ -52,7 +55,21 @@ export function connectBucket(spec: S3Spec): Connection {
     },
 
     close() {
-      for (const each of [first, moved]) each?.opening.then(({ client }) => client.destroy()).catch(() => {});
+      for (const each of [first, moved]) each?.opening.then((reached) => reached.close()).catch(() => {});
+    },
+  };
+}
+
+async function reach(spec: S3Spec, region: string): Promise<Reached> {
+  const { endpoint, pathStyle, credentials = "anonymous", silence, proxy, ca } = spec;
+  const bucket = await openBucket({ region, endpoint, pathStyle, credentials, silence, lookup: lookupOf(spec), proxy, ca });
+  let direct: Promise<Direct> | undefined;
+  return {
+    ...bucket,
+    direct: () => (direct ??= import("./direct.ts").then(({ openDirect }) => openDirect(bucket, spec))),
+    close() {
+      bucket.client.destroy();
+      direct?.then((way) => way.close()).catch(() => {});
     },
   };
 }

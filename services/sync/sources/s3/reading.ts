@@ -1,13 +1,12 @@
-import { addAbortSignal, type Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
-import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
 import { errors, messageOf } from "../../../../config/errors.ts";
 import type { Opened } from "../source.ts";
+import type { ObjectAnswer } from "./answer.ts";
 import { expectedSums } from "./checksum.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 
 /** One request for an object's bytes from `from` to its end. `same` names the object that a former one was answered with. */
-export type Get = (from: number, same?: { etag?: string; versionId?: string }) => Promise<GetObjectCommandOutput>;
+export type Get = (from: number, same?: { etag?: string; versionId?: string }) => Promise<ObjectAnswer>;
 
 /** Times a broken download goes on from where it broke, without `PROGRESS` bytes in between; the wait before grows from 0.1 s. */
 const RESUMES = 3;
@@ -18,13 +17,12 @@ const BACKOFF = 100;
  * An object being read. What is read is one state of it: a download that broke goes on with the version that it began with (in a bucket
  * that keeps versions, also when a newer one has come), or with the same ETag.
  */
-export function openedObject(path: string, get: Get, answer: GetObjectCommandOutput, begin: number, signal?: AbortSignal): Opened {
+export function openedObject(path: string, get: Get, answer: ObjectAnswer, begin: number, signal?: AbortSignal): Opened {
   const { size, at } = extent(path, answer);
   if (at > begin) throw errors.sourceUnsupported(`The server answers ${path} from byte ${at} on; byte ${begin} was asked for.`);
   const fingerprint = fingerprintOf(size, answer.LastModified, answer.ETag);
   const sums = begin === 0 ? expectedSums(answer) : undefined;
-  let body = bodyOf(answer, signal);
-  let iterator = body.iterator({ destroyOnReturn: true }) as AsyncIterator<Buffer>;
+  let { body } = answer;
   let rest: Buffer = Buffer.alloc(0);
   /** Where in the object what comes next lies, and up to where it was handed out. */
   let received = at;
@@ -35,8 +33,8 @@ export function openedObject(path: string, get: Get, answer: GetObjectCommandOut
   async function next(): Promise<Buffer | undefined> {
     for (;;) {
       try {
-        const step = await iterator.next();
-        if (!step.done) return step.value;
+        const bytes = await body.next();
+        if (bytes) return bytes;
         if (received >= size) return undefined;
         throw new Error("the answer ended early");
       } catch (error) {
@@ -55,13 +53,12 @@ export function openedObject(path: string, get: Get, answer: GetObjectCommandOut
   async function resume(): Promise<void> {
     const again = await get(received, { etag: answer.ETag, versionId: answer.VersionId });
     const found = extent(path, again);
-    body = bodyOf(again, signal);
+    body = again.body;
     if (again.ETag !== answer.ETag || found.size !== size || found.at > received) {
       body.destroy();
       throw errors.sourceChanged(`${path} changed while it was read: another object answers from byte ${received} on.`);
     }
     received = found.at;
-    iterator = body.iterator({ destroyOnReturn: true }) as AsyncIterator<Buffer>;
   }
 
   /** The next bytes that are wanted. A server that knows no ranges sends all from the start: what comes before is passed over. */
@@ -102,14 +99,14 @@ export function openedObject(path: string, get: Get, answer: GetObjectCommandOut
     },
     close() {
       // Read to the end: the connection is free for the next request as soon as that is seen. Otherwise it is cut off.
-      if (received >= size && !rest.length) void iterator.next().catch(() => {});
+      if (received >= size && !rest.length) void body.next().catch(() => {});
       else body.destroy();
     },
   };
 }
 
 /** Of an answer: the object's size, and where in it the body begins. */
-function extent(path: string, { ContentRange, ContentLength }: GetObjectCommandOutput): { size: number; at: number } {
+function extent(path: string, { ContentRange, ContentLength }: ObjectAnswer): { size: number; at: number } {
   if (ContentRange === undefined) {
     if (ContentLength === undefined) throw errors.sourceUnsupported(`The server does not say how large ${path} is.`);
     return { size: ContentLength, at: 0 };
@@ -117,11 +114,4 @@ function extent(path: string, { ContentRange, ContentLength }: GetObjectCommandO
   const [, at, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange) ?? [];
   if (at === undefined) throw errors.sourceUnsupported(`The server answers a range of ${path} that can't be understood: ${ContentRange}.`);
   return { size: Number(size), at: Number(at) };
-}
-
-function bodyOf(answer: GetObjectCommandOutput, signal: AbortSignal | undefined): Readable {
-  const body = answer.Body as Readable;
-  // What is destroyed between two reads has no listener.
-  body.on("error", () => {});
-  return signal ? addAbortSignal(signal, body) : body;
 }

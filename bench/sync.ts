@@ -27,6 +27,8 @@ const memoryAim = 300;
 
 const base = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "legendo-bench-"));
 const source = (name: string) => join(base, "source", name);
+const files = { small: size.small, large: size.large.count, tiny: size.tiny };
+const origin = (name: keyof typeof files): Origin => ({ path: source(name), files: files[name] });
 let fresh = 0;
 const destination = () => join(base, `destination-${++fresh}`);
 
@@ -88,8 +90,8 @@ try {
   if (wanted.has("large")) largeFiles(source("large"), size.large);
   if (wanted.has("nothing")) tinyFiles(source("tiny"), size.tiny);
   const servers = {
-    ...(wanted.has("sftp") && { sftp: await sftpServer(source("small")) }),
-    ...(wanted.has("s3") && { s3: await s3Server(source("small")) }),
+    ...(wanted.has("sftp") && { sftp: await sftpServer(origin("small")) }),
+    ...(wanted.has("s3") && { s3: await s3Server(origin("small")) }),
   };
   closing.push(...Object.values(servers).map(({ close }) => close));
   process.env["SYNC_PRIVATE_HOSTS"] = Object.values(servers)
@@ -106,33 +108,33 @@ try {
       title: `${size.small} small files`,
       aims: { "rclone crypt": 0.8, restic: 0.6 },
       ours: ingest(folder("small")),
-      peers: copying(encrypting, { path: source("small") }),
+      peers: copying(encrypting, origin("small")),
     });
   if (wanted.has("large"))
     await contest({
       title: `${size.large.count} files of ${size.large.mebibytes} MiB`,
       aims: { "rclone crypt": 0.5 },
       ours: ingest(folder("large")),
-      peers: copying(encrypting, { path: source("large") }),
+      peers: copying(encrypting, origin("large")),
     });
-  for (const [name, { title, aim, request, origin }] of Object.entries(servers))
+  for (const [name, { title, aim, request, origin: served }] of Object.entries(servers))
     if (wanted.has(name))
       await contest({
         title: `${size.small} small files ${title}`,
         aims: { "rclone crypt": aim },
         ours: ingest(request),
-        peers: copying(encrypting.slice(0, 1), origin),
+        peers: copying(encrypting.slice(0, 1), served),
       });
   if (wanted.has("nothing")) {
     const tenant = await running.organisation();
     await tenant.sync(folder("tiny"));
     const again = [...plainPeers(), ...encrypting.slice(1)].map((peer) => ({ peer, into: destination() }));
-    for (const { peer, into } of again) await peer.copy({ path: source("tiny") }, into);
+    for (const { peer, into } of again) await peer.copy(origin("tiny"), into);
     await contest({
       title: `${size.tiny} files, nothing changed`,
       aims: { "rclone plain": 1, restic: 0.25 },
       ours: () => tenant.sync(folder("tiny")),
-      peers: again.map(({ peer, into }) => ({ name: peer.name, run: () => peer.copy({ path: source("tiny") }, into) })),
+      peers: again.map(({ peer, into }) => ({ name: peer.name, run: () => peer.copy(origin("tiny"), into) })),
     });
   }
 } finally {

@@ -1,11 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { installed, timed, type Cost } from "./processes.ts";
 
 /** Where a tool copies from: a folder, or what rclone has to be told of a server. */
 export interface Origin {
   path: string;
+  /** So many are there. */
+  files: number;
   remote?: Record<string, string>;
 }
 
@@ -24,7 +26,7 @@ function rclone(name: string, crypt: boolean): Peer {
   const key = crypt ? obscured(password) : "";
   return {
     name,
-    async copy({ path, remote = {} }, destination) {
+    async copy({ path, files, remote = {} }, destination) {
       mkdirSync(destination, { recursive: true });
       const vault = { RCLONE_CONFIG_VAULT_TYPE: "crypt", RCLONE_CONFIG_VAULT_REMOTE: destination, RCLONE_CONFIG_VAULT_PASSWORD: key };
       const from = Object.fromEntries(
@@ -32,7 +34,11 @@ function rclone(name: string, crypt: boolean): Peer {
       );
       const quiet = ["--config", join(destination, "..", "rclone.conf"), "--quiet"];
       const source = Object.keys(remote).length ? `from:${path}` : path;
-      return await timed(["rclone", "copy", ...quiet, source, crypt ? "vault:" : destination], { ...from, ...(crypt ? vault : {}) });
+      const cost = await timed(["rclone", "copy", ...quiet, source, crypt ? "vault:" : destination], { ...from, ...(crypt ? vault : {}) });
+      // It passes over what it does not understand of a listing, and ends well.
+      const copied = readdirSync(destination, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length;
+      if (copied !== files) throw new Error(`rclone copied ${copied} of ${files} files.`);
+      return cost;
     },
   };
 }

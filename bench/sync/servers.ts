@@ -16,7 +16,7 @@ export interface Served {
 }
 
 /** A real OpenSSH server. */
-export async function sftpServer(folder: string): Promise<Served> {
+export async function sftpServer({ path: folder, files }: Origin): Promise<Served> {
   const server = await startOpenSsh();
   cpSync(folder, join(server.home, "files"), { recursive: true, preserveTimestamps: true });
   server.give(server.home);
@@ -27,13 +27,17 @@ export async function sftpServer(folder: string): Promise<Served> {
     host: `${host}:${port}`,
     aim: 0.7,
     request: { input: `sftp://${host}:${port}/~/files`, sftp: access } as { input: string },
-    origin: { path: "files", remote: { type: "sftp", host, port: String(port), user, pass: obscured(password), shell_type: "none" } },
+    origin: {
+      path: "files",
+      files,
+      remote: { type: "sftp", host, port: String(port), user, pass: obscured(password), shell_type: "none" },
+    },
     close: () => server.close(),
   };
 }
 
 /** Our double of S3: what it costs is the same for both sides. */
-export async function s3Server(folder: string): Promise<Served> {
+export async function s3Server({ path: folder, files }: Origin): Promise<Served> {
   const server = await startS3({ buckets: ["bucket"] });
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
@@ -48,6 +52,7 @@ export async function s3Server(folder: string): Promise<Served> {
     request: { input: "s3://bucket", s3: { endpoint, accessKeyId, secretAccessKey } } as { input: string },
     origin: {
       path: "bucket",
+      files,
       remote: {
         type: "s3",
         provider: "Other",
@@ -55,6 +60,7 @@ export async function s3Server(folder: string): Promise<Served> {
         access_key_id: accessKeyId,
         secret_access_key: secretAccessKey,
         force_path_style: "true",
+        list_version: "2",
       },
     },
     close: () => server.close(),

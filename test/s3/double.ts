@@ -4,7 +4,17 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { listObjects, listVersions, xml } from "./listing.ts";
-import { deleteObject, etagOf, etagOfParts, findObject, putObject, type BucketTraits, type Stored, type StoredBucket } from "./objects.ts";
+import {
+  deleteObject,
+  etagOf,
+  etagOfParts,
+  findObject,
+  Objects,
+  putObject,
+  type BucketTraits,
+  type Stored,
+  type StoredBucket,
+} from "./objects.ts";
 import { regionOf, signatureFault } from "./signature.ts";
 
 /**
@@ -113,7 +123,7 @@ export async function startS3({ buckets, pageSize = 1000, domains = [], tls }: S
     ? Object.fromEntries(buckets.map((name: string) => [name, {}]))
     : (buckets as Record<string, BucketTraits>);
   const all = new Map(
-    Object.entries(traits).map(([name, each]): [string, StoredBucket] => [name, { ...each, objects: new Map(), versions: new Map() }]),
+    Object.entries(traits).map(([name, each]): [string, StoredBucket] => [name, { ...each, objects: new Objects(), versions: new Map() }]),
   );
   const uploads: S3Double["uploads"] = new Map();
   const requests: string[] = [];

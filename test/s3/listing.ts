@@ -1,25 +1,40 @@
-import type { Stored, StoredBucket } from "./objects.ts";
+import { byBytes, type Stored, type StoredBucket } from "./objects.ts";
 
 export const xml = (text: string): string => text.replace(/[<>&"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 const keyText = (query: URLSearchParams) => (key: string) =>
   query.get("encoding-type") === "url" ? encodeURIComponent(key).replaceAll("%2F", "/").replaceAll("%20", "+") : xml(key);
 
 const described = ({ bytes, etag, modified, storageClass = "STANDARD" }: Stored): string =>
   `<LastModified>${modified.toISOString()}</LastModified><ETag>${xml(etag)}</ETag><Size>${bytes.length}</Size><StorageClass>${storageClass}</StorageClass>`;
 
-/** ListObjectsV2. */
+/** ListObjectsV2. With a delimiter, keys that have it after the prefix show as what they begin with, once. */
 export function listObjects({ objects }: StoredBucket, query: URLSearchParams, pageSize: number): string {
   const prefix = query.get("prefix") ?? "";
+  const delimiter = query.get("delimiter") ?? "";
   const token = Buffer.from(query.get("continuation-token") ?? "", "base64url").toString();
   const after = token || (query.get("start-after") ?? "");
   const limit = Math.min(pageSize, Number(query.get("max-keys") ?? 1000));
   const text = keyText(query);
-  const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && (!after || byBytes(key, after) > 0)).sort(byBytes);
-  const page = keys.slice(0, limit).map((key) => `<Contents><Key>${text(key)}</Key>${described(objects.get(key)!)}</Contents>`);
-  const more = keys.length > limit;
-  const next = more ? `<NextContinuationToken>${Buffer.from(keys[limit - 1]!).toString("base64url")}</NextContinuationToken>` : "";
-  return `<ListBucketResult><IsTruncated>${more}</IsTruncated>${next}${page.join("")}</ListBucketResult>`;
+  const rows: string[] = [];
+  let last = after;
+  let more = false;
+  for (const key of objects.from(after && byBytes(after, prefix) > 0 ? after : prefix)) {
+    if (!key.startsWith(prefix)) break;
+    if (key === after) continue;
+    const cut = delimiter ? key.indexOf(delimiter, prefix.length) : -1;
+    const group = cut < 0 ? undefined : key.slice(0, cut + delimiter.length);
+    if (group !== undefined && group === last) continue;
+    more = rows.length === limit;
+    if (more) break;
+    last = group ?? key;
+    rows.push(
+      group === undefined
+        ? `<Contents><Key>${text(key)}</Key>${described(objects.get(key)!)}</Contents>`
+        : `<CommonPrefixes><Prefix>${text(group)}</Prefix></CommonPrefixes>`,
+    );
+  }
+  const next = more ? `<NextContinuationToken>${Buffer.from(last).toString("base64url")}</NextContinuationToken>` : "";
+  return `<ListBucketResult><IsTruncated>${more}</IsTruncated>${next}${rows.join("")}</ListBucketResult>`;
 }
 
 /** ListObjectVersions: a bucket without versions lists its objects with the version "null". */

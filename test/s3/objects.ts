@@ -27,9 +27,44 @@ export interface BucketTraits {
 
 export interface StoredBucket extends BucketTraits {
   /** Key → what is there now. */
-  objects: Map<string, Stored>;
+  objects: Objects;
   /** Key → all versions, newest first; of versioned buckets. */
   versions: Map<string, Stored[]>;
+}
+
+/** Byte order, in which S3 lists. */
+export const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+/** Objects by key. Their order is kept from page to page: a bucket of the bench has 20,000. */
+export class Objects extends Map<string, Stored> {
+  private sorted: string[] | undefined;
+
+  /** Keys from this one on. */
+  *from(key: string): Generator<string> {
+    this.sorted ??= [...this.keys()].sort(byBytes);
+    let [low, high] = [0, this.sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (byBytes(this.sorted[middle]!, key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    yield* this.sorted.slice(low);
+  }
+
+  override set(key: string, stored: Stored): this {
+    if (!this.has(key)) this.sorted = undefined;
+    return super.set(key, stored);
+  }
+
+  override delete(key: string): boolean {
+    this.sorted = undefined;
+    return super.delete(key);
+  }
+
+  override clear(): void {
+    this.sorted = undefined;
+    super.clear();
+  }
 }
 
 const md5 = (bytes: Buffer) => createHash("md5").update(bytes).digest();

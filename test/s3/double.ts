@@ -15,7 +15,7 @@ import {
   type Stored,
   type StoredBucket,
 } from "./objects.ts";
-import { regionOf, signatureFault } from "./signature.ts";
+import { regionOf, signatureFault, timeOf } from "./signature.ts";
 
 /**
  * A double of S3 for tests: path and virtual-hosted style, signatures checked, objects in memory. What it answers follows the Amazon S3
@@ -58,6 +58,8 @@ export interface Faults {
   full: boolean;
   /** The end of an upload in parts is answered with an empty ETag, as Ceph 16 does. */
   etagless: boolean;
+  /** Milliseconds that the server's clock is ahead; who is more than 15 minutes off is refused. */
+  clock: number;
 }
 
 export interface S3DoubleOptions {
@@ -88,6 +90,7 @@ const statuses: Record<string, number> = {
   InvalidAccessKeyId: 403,
   SignatureDoesNotMatch: 403,
   InvalidObjectState: 403,
+  RequestTimeTooSkewed: 403,
   ExpiredToken: 400,
   KeyTooLongError: 400,
   XAmzContentSHA256Mismatch: 400,
@@ -113,6 +116,7 @@ const none: Faults = {
   denied: false,
   full: false,
   etagless: false,
+  clock: 0,
 };
 
 export async function startS3({ buckets, pageSize = 1000, domains = [], tls }: S3DoubleOptions): Promise<S3Double> {
@@ -162,6 +166,9 @@ export async function startS3({ buckets, pageSize = 1000, domains = [], tls }: S
     const unsigned = bucket?.open && request.method === "GET" && !request.headers.authorization;
     const fault = unsigned ? null : signatureFault(request, url, body, accessKeyId, secretAccessKey);
     if (fault) throw new Refusal(fault);
+    const there = new Date(Date.now() + faults.clock);
+    response.setHeader("date", there.toUTCString());
+    if (!unsigned && Math.abs(there.getTime() - timeOf(request)) > 900_000) throw new Refusal("RequestTimeTooSkewed");
     if (!bucket) throw new Refusal("NoSuchBucket");
     if (bucket.requesterPays && request.headers["x-amz-request-payer"] !== "requester") throw new Refusal("AccessDenied");
     if (faults.full && request.method !== "GET" && request.method !== "DELETE") throw new Refusal("QuotaExceeded");

@@ -6,10 +6,24 @@ const hmac = (key: string | Buffer, data: string) => createHmac("sha256", key).u
 const encode = (text: string) =>
   encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 
+const keys = new Map<string, Buffer>();
+
+/** The same for a day of requests; making it anew costs more than the rest of an answer. */
+function signingKey(secret: string, day: string, region: string, service: string): Buffer {
+  const scope = [secret, day, region, service].join("/");
+  const key = keys.get(scope) ?? hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), service), "aws4_request");
+  keys.set(scope, key);
+  return key;
+}
+
 const credential = /^AWS4-HMAC-SHA256 Credential=[^/]+\/\d{8}\/([^/]+)\//;
 
 /** The region that a request is signed for. */
 export const regionOf = ({ headers }: IncomingMessage): string | undefined => credential.exec(headers.authorization ?? "")?.[1];
+
+/** When a request was signed, by its sender's clock; milliseconds since 1970. */
+export const timeOf = ({ headers }: IncomingMessage): number =>
+  Date.parse(String(headers["x-amz-date"]).replace(/^(....)(..)(..T..)(..)/, "$1-$2-$3:$4:"));
 
 /**
  * Checks an AWS Signature Version 4 in the Authorization header ("Authenticating Requests: Using the Authorization Header").
@@ -44,6 +58,5 @@ export function signatureFault(
   const path = url.pathname.split("/").map((part) => encode(decodeURIComponent(part)));
   const canonical = [request.method, path.join("/"), query.join("&"), headers.join(""), signed, payload].join("\n");
   const toSign = ["AWS4-HMAC-SHA256", time, `${day}/${region}/${service}/aws4_request`, sha256(canonical)].join("\n");
-  const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), service), "aws4_request");
-  return hmac(key, toSign).toString("hex") === signature ? null : "SignatureDoesNotMatch";
+  return hmac(signingKey(secret, day, region, service), toSign).toString("hex") === signature ? null : "SignatureDoesNotMatch";
 }

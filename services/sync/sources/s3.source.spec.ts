@@ -94,6 +94,16 @@ describe("A bucket", () => {
     await expect(drained(await source.open("file"), 70_000)).rejects.toMatchObject({ type: "SOURCE_UNREACHABLE", retryable: true });
   });
 
+  it("waits and tries again when an object is asked for too fast, and goes on with it so", async () => {
+    s3.faults.slowDown = 2;
+    expect((await drained(await source.open("file"), 70_000)).equals(bytes)).toBe(true);
+    expect(s3.requests).toHaveLength(3);
+    Object.assign(s3.faults, { truncate: 1, slowDown: 0 });
+    const opened = await source.open("file");
+    s3.faults.slowDown = 2;
+    expect((await drained(opened, 70_000)).equals(bytes)).toBe(true);
+  });
+
   it("refuses to go on with an object that was replaced meanwhile", async () => {
     s3.faults.truncate = 1;
     const opened = await source.open("file");
@@ -209,6 +219,13 @@ describe("A bucket", () => {
     Object.assign(s3.faults, { expired: 1, truncate: 1 });
     await expect(drained(await source.open("file"), 70_000)).rejects.toMatchObject(expired);
     expect(s3.requests).toHaveLength(5);
+  });
+
+  it("whose clock runs hours ahead is asked by its time, after one refusal", async () => {
+    s3.faults.clock = 5 * 3_600_000;
+    for (let i = 0; i < 3; i++) expect((await drained(await source.open("file"), 70_000)).equals(bytes)).toBe(true);
+    expect(s3.requests).toHaveLength(4);
+    expect((await listed(source)).map(({ path }) => path)).toEqual(["file"]);
   });
 
   it("in another region is found there, once for all requests", async () => {

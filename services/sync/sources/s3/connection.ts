@@ -7,7 +7,7 @@ import type { S3Spec } from "./place.ts";
 /** A bucket in the region that it is asked in. */
 export interface Reached extends Bucket {
   /** The short way to its objects, made when it is first taken. */
-  direct(): Promise<Direct>;
+  direct: () => Promise<Direct>;
   close(): void;
 }
 

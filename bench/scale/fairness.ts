@@ -7,8 +7,9 @@ import { sharesIn, type Shares, type Turn } from "./shares.ts";
 export interface Crowd {
   tenants: number;
   jobsEach: number;
-  /** Files of a job; of every tenth tenant's jobs ten times as many. */
+  /** Files of a job; of every tenth tenant's jobs `large`. */
   files: number;
+  large: number;
   /** After the last was queued it is left alone for so long, and then watched for so long, milliseconds. */
   settleMs: number;
   watchMs: number;
@@ -40,7 +41,7 @@ export async function fairness(cluster: ScaleCluster, world: TestDatabase, crowd
   await world.admin.query(log);
   const tenants = Array.from({ length: crowd.tenants }, () => randomUUID());
   const fill = async (tenant: string, i: number) => {
-    const jobs = Array.from({ length: crowd.jobsEach }, () => cluster.folder(crowd.files * (i % 10 ? 1 : 10), 2048));
+    const jobs = Array.from({ length: crowd.jobsEach }, () => cluster.folder(i % 10 ? crowd.files : crowd.large, 2048));
     await cluster.ask(tenant, "sync.jobs.createMany", { jobs });
   };
   for (const [i, tenant] of tenants.entries()) await fill(tenant, i);

@@ -6,7 +6,7 @@ import type { ScaleCluster } from "./cluster.ts";
 
 export interface Throughput {
   filesPerSecond: number;
-  /** Part of the machine's CPU time that was used meanwhile, by whomever: 1 when all cores were full. */
+  /** Cores that were used meanwhile, by whomever. */
   busy: number;
 }
 
@@ -43,7 +43,10 @@ export async function throughput(
     if (rows.every(({ status }) => status === "completed")) {
       const after = cpuTimes();
       const stored = rows.reduce((sum, job) => sum + job.stored, 0);
-      return { filesPerSecond: stored / rows[0]!.seconds, busy: 1 - (after.idle - before.idle) / (after.all - before.all) };
+      return {
+        filesPerSecond: stored / rows[0]!.seconds,
+        busy: cpus().length * (1 - (after.idle - before.idle) / (after.all - before.all)),
+      };
     }
     await sleep(50);
   }

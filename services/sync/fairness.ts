@@ -42,7 +42,7 @@ const patienceMs = 300;
 /** Every tenant that waits should have had its turn within this. */
 const roundMs = 5_000;
 export const shortestTurnMs = 400;
-const longestTurnMs = 2_000;
+export const longestTurnMs = 2_000;
 const classOf = (job: Contender & { waitedMs?: number }) =>
   Math.min(urgent, job.priority + Math.floor((job.waitedMs ?? 0) / (1000 * agingSeconds)));
 

@@ -1,6 +1,16 @@
 import type { Held, Queue } from "../../mixins/actor.ts";
 import { row, rows, type Em } from "../../mixins/database.ts";
-import { agingSeconds, inOrder, leaving, shortestTurnMs, turnMs, type Contender, type Contest, type Waiting } from "./fairness.ts";
+import {
+  agingSeconds,
+  inOrder,
+  leaving,
+  longestTurnMs,
+  shortestTurnMs,
+  turnMs,
+  type Contender,
+  type Contest,
+  type Waiting,
+} from "./fairness.ts";
 import { jobKind } from "./creating.ts";
 
 /** Jobs that may run at the same time in the whole cluster. */
@@ -18,13 +28,11 @@ const mostChargedMs = 5_000;
 
 /**
  * The queue of jobs: fairness.ts says in which order they deserve a slot, PostgreSQL knows who waits and runs. A tenant's use of slots is
- * counted in virtual time, as in start-time fair queueing: seconds by weight, from the level of the least served to a turn above it.
+ * counted in virtual time, as in start-time fair queueing: seconds by weight, from the level of the least served to a long turn above it.
  */
 export function jobQueue(limits: JobLimits): Queue {
   /** Until when the jobs that this node holds have been charged. */
   const charged = new Map<string, number>();
-  /** How long a turn was when it was last asked, milliseconds. */
-  let turn = 0;
 
   const charge = (em: Em, held: readonly Held[]): Promise<Map<string, number>> => {
     const now = Date.now();
@@ -34,7 +42,7 @@ export function jobQueue(limits: JobLimits): Queue {
       charged.set(key, now);
       seconds.set(tenantId, (seconds.get(tenantId) ?? 0) + ms / 1000);
     }
-    return bill(em, seconds, turn / 1000);
+    return bill(em, seconds);
   };
 
   return {
@@ -43,7 +51,6 @@ export function jobQueue(limits: JobLimits): Queue {
       await em.execute(`set local idle_in_transaction_session_timeout = ${frozenMs}`, [], "run");
       await em.execute(`select pg_advisory_xact_lock(hashtext('sync queue'))`);
       const contest = await contestOf(em, limits);
-      turn = turnMs(contest);
       const order = inOrder(contest);
       await serve(em, contest, order);
       return order.map(({ key }) => key);
@@ -53,7 +60,6 @@ export function jobQueue(limits: JobLimits): Queue {
       // Even an urgent job waits a moment: with many short jobs nobody needs to be told to leave.
       if (held.every(({ since }) => Date.now() - since < shortestTurnMs)) return new Set();
       const contest = await contestOf(em, limits);
-      turn = turnMs(contest);
       if (!contest.waiting.length) {
         // Nobody is charged for a slot that nobody else wants.
         for (const { key } of held) charged.set(key, Date.now());
@@ -64,6 +70,7 @@ export function jobQueue(limits: JobLimits): Queue {
         if (share) share.used = Math.max(used, contest.level);
       }
       const leavers = leaving(contest);
+      const turn = turnMs(contest);
       const over = ({ key, since }: Held) => leavers.get(key) === "at once" || (leavers.has(key) && Date.now() - since >= turn);
       return new Set(held.filter(over).map(({ key }) => key));
     },
@@ -125,12 +132,14 @@ export const contestSql = `
          coalesce((select max(level) from sync.turns), 0) as level`;
 
 /**
- * Adds seconds of slots to what tenants have used.
- * @param ahead how far above the level of the least served a tenant comes at most: who had all the slots because nobody else wanted them,
- * or could not leave them, waits for its next turn, and not until all others have had as much
- * @returns what each has used now
+ * How far above the level of the least served a tenant comes at most, seconds: who had all the slots because nobody else wanted them, or
+ * could not leave them, waits for a turn of everybody, and not until all others have had as much. Never less than the longest turn: jobs
+ * whose batches take longer than a turn is just now would have more than others, for all of it would not be counted.
  */
-async function bill(em: Em, seconds: Map<string, number>, ahead: number): Promise<Map<string, number>> {
+const mostAhead = longestTurnMs / 1000;
+
+/** Adds seconds of slots to what tenants have used. @returns what each has used now */
+async function bill(em: Em, seconds: Map<string, number>): Promise<Map<string, number>> {
   // In one order everywhere: two nodes may charge the same tenants at the same time.
   const bills = [...seconds].map(([tenant, used]) => ({ tenant, used })).sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
   const used = await rows<{ tenant: string; used: number }>(
@@ -140,7 +149,7 @@ async function bill(em: Em, seconds: Map<string, number>, ahead: number): Promis
      from json_to_recordset(?::json) as b(tenant uuid, used float8) left join sync.tenant_limits l on l.tenant_id = b.tenant
      on conflict (tenant_id) do update set used = least(t.used + excluded.used, (select max(level) from sync.turns) + ?)
      returning tenant_id as tenant, used`,
-    [JSON.stringify(bills), ahead],
+    [JSON.stringify(bills), mostAhead],
   );
   return new Map(used.map(({ tenant, used }) => [tenant, used]));
 }

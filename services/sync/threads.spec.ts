@@ -140,6 +140,27 @@ describe("Worker threads", () => {
     expect(await Promise.all(running)).toHaveLength(4);
   });
 
+  it("take the first batch of a job at once, however many of another wait", async () => {
+    const one = openThreads({ threads: 1 });
+    const batch = request(10);
+    const [many, few] = [new AbortController(), new AbortController()];
+    let asked = 0;
+    const freed = Promise.withResolvers<ReadonlySet<string>>();
+    const blocked = () => {
+      asked++;
+      return freed.promise;
+    };
+    try {
+      const running = Array.from({ length: 4 }, () => pulling(batch, blocked, many.signal, one));
+      expect((await pulling(batch, nothing, few.signal, one)).items).toHaveLength(1);
+      expect(asked).toBe(2);
+      freed.resolve(new Set());
+      expect(await Promise.all(running)).toHaveLength(4);
+    } finally {
+      await one.close();
+    }
+  });
+
   it("reject a crashed thread's work as retryable, and go on with a new thread", async () => {
     const crashes: Error[] = [];
     const small = openThreads({ threads: 1, heap: 16, onCrash: (error) => crashes.push(error) });

@@ -65,7 +65,7 @@ export interface ThreadOptions {
 
 /**
  * Works of a thread at the same time: while one waits for an answer or for the disk, the other reads and hashes. A batch holds an arena
- * of 9 MiB.
+ * of 9 MiB. A job that has none under way need not wait for the batches of another: there is one place more for its first.
  */
 const PER_THREAD = 2;
 
@@ -91,6 +91,8 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
   const threads = new Set<Thread>();
   const tasks = new Map<number, Task>();
   const waiting = new Set<() => void>();
+  /** How many works are under way for whom: a job gives all of its works the signal of its lease. */
+  const worksOf = new Map<AbortSignal | undefined, number>();
   let lastId = 0;
   let closed = false;
   for (let i = 0; i < limit; i++) spawn();
@@ -128,9 +130,11 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
   async function take(what: "works" | "lists", signal: AbortSignal | undefined): Promise<Thread> {
     for (;;) {
       signal?.throwIfAborted();
-      const thread = leastBusy(what === "works" ? PER_THREAD : Infinity);
+      const works = worksOf.get(signal) ?? 0;
+      const thread = leastBusy(what === "lists" ? Infinity : works ? PER_THREAD : PER_THREAD + 1);
       if (thread) {
         thread[what]++;
+        if (what === "works") worksOf.set(signal, works + 1);
         // Only a busy thread keeps the process alive.
         thread.worker.ref();
         return thread;
@@ -147,11 +151,16 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
     }
   }
 
-  function release(thread: Thread, what: "works" | "lists"): void {
+  function release(thread: Thread, what: "works" | "lists", signal: AbortSignal | undefined): void {
     thread[what]--;
     if (!thread.works && !thread.lists) thread.worker.unref();
-    const [next] = waiting;
-    next?.();
+    if (what === "works") {
+      const works = worksOf.get(signal)! - 1;
+      if (works) worksOf.set(signal, works);
+      else worksOf.delete(signal);
+    }
+    // Not every one of them may use the place that is free now.
+    for (const wake of [...waiting]) wake();
   }
 
   /** Starts a task on a thread; `hear` and `fail` are called until `end` is. */
@@ -211,7 +220,7 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
       } finally {
         if (!ended && !broken) task.abort();
         task.end();
-        release(thread, "lists");
+        release(thread, "lists", signal);
       }
     },
 
@@ -240,7 +249,7 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
         });
       } finally {
         task?.end();
-        release(thread, "works");
+        release(thread, "works", signal);
       }
     },
 

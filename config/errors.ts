@@ -84,6 +84,7 @@ export const errors = {
   sourceUnreachable: retryable(502, "SOURCE_UNREACHABLE"),
   sourceUnsupported: refused(422, "SOURCE_ITEM_UNSUPPORTED"),
   sourceFull: retryable(507, "SOURCE_FULL"),
+  destinationExists: refused(409, "DESTINATION_EXISTS"),
 
   // Vault
   vaultDamaged: refused(500, "VAULT_DAMAGED"),

@@ -143,8 +143,11 @@ export function directoryStore(url: URL, { fsync = true }: DirectoryOptions): St
 
     async check() {
       const probe = await this.create("check");
-      await probe.write([Buffer.from("check")]);
-      await probe.abort();
+      try {
+        await probe.write([Buffer.from("check")]);
+      } finally {
+        await probe.abort();
+      }
       await removeStale(incoming);
     },
 

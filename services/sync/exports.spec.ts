@@ -194,4 +194,94 @@ describe("A restore", () => {
       type: "ASSET_NOT_FOUND",
     });
   });
+
+  describe("where files are there already", () => {
+    /** Restores three files over a place that holds one with the same content and one with another. */
+    async function restored(existing?: "refuse" | "skip" | "both" | "overwrite") {
+      write("same.txt", "same");
+      write("in/report.csv", "from the vault");
+      write("new.txt", "new");
+      await sync();
+      const output = join(to, existing ?? "default");
+      mkdirSync(join(output, "in"), { recursive: true });
+      writeFileSync(join(output, "same.txt"), "same");
+      writeFileSync(join(output, "in/report.csv"), "somebody's work");
+      utimesSync(join(output, "same.txt"), 1_600_000_000, 1_600_000_000);
+      const asked = { source: uri(from), output: uri(output), ...(existing && { existing }) };
+      const job = await rested(await as(tenant, "sync.exports.restore", asked));
+      const { data } = await as(tenant, "sync.jobs.report", { id: job.id });
+      expect(statSync(join(output, "same.txt")).mtimeMs).toBe(1_600_000_000_000);
+      return { job, asked, output, report: Object.fromEntries(data.map(({ path, outcome }) => [path, outcome])) };
+    }
+    const rest = { "new.txt": "new", "same.txt": "same" };
+
+    it("leaves them alone and says which, unless it is told otherwise", async () => {
+      const { job, output, report } = await restored();
+      expect(job).toMatchObject({ status: "completed_with_errors", items: { total: 3, stored: 1, unchanged: 1, failed: 1 } });
+      expect(tree(output)).toEqual({ ...rest, "in/report.csv": "somebody's work" });
+      expect(report).toEqual({ "same.txt": "unchanged", "new.txt": "stored" });
+      const { data } = await as(tenant, "sync.jobs.failures", { id: job.id });
+      expect(data).toMatchObject([{ path: "in/report.csv", type: "DESTINATION_EXISTS" }]);
+    });
+
+    it("skips them", async () => {
+      const { job, output, report } = await restored("skip");
+      expect(job).toMatchObject({ status: "completed", items: { stored: 1, unchanged: 2, failed: 0 } });
+      expect(tree(output)).toEqual({ ...rest, "in/report.csv": "somebody's work" });
+      expect(report).toMatchObject({ "in/report.csv": "kept" });
+    });
+
+    it("writes beside them, once, however often it is asked", async () => {
+      const { job, asked, output, report } = await restored("both");
+      expect(job).toMatchObject({ status: "completed", items: { stored: 2, unchanged: 1, failed: 0 } });
+      const there = { ...rest, "in/report.csv": "somebody's work", "in/report (restored).csv": "from the vault" };
+      expect(tree(output)).toEqual(there);
+      expect(report).toMatchObject({ "in/report.csv": "beside" });
+      expect(await rested(await as(tenant, "sync.exports.restore", asked))).toMatchObject({ items: { stored: 0, unchanged: 3 } });
+      expect(tree(output)).toEqual(there);
+      writeFileSync(join(output, "in/report (restored).csv"), "more work");
+      await rested(await as(tenant, "sync.exports.restore", asked));
+      expect(tree(output)).toMatchObject({ "in/report (restored).csv": "more work", "in/report (restored 2).csv": "from the vault" });
+    });
+
+    it("overwrites them", async () => {
+      write("same.txt", "same");
+      write("in/report.csv", "from the vault");
+      await sync();
+      mkdirSync(join(to, "in"));
+      writeFileSync(join(to, "in/report.csv"), "somebody's work");
+      const asked = { source: uri(from), output: uri(to), existing: "overwrite" as const };
+      expect(await rested(await as(tenant, "sync.exports.restore", asked))).toMatchObject({ status: "completed", items: { stored: 2 } });
+      expect(tree(to)).toEqual({ "same.txt": "same", "in/report.csv": "from the vault" });
+    });
+
+    it("does the same in a bucket", async () => {
+      const access = { endpoint: s3.endpoint, accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
+      write("a.txt", "from the vault");
+      write("b.txt", "b");
+      await sync();
+      s3.put("bucket", "back/a.txt", Buffer.from("somebody's work"));
+      const asked = { source: uri(from), output: "s3://bucket/back", s3: access };
+      expect(await rested(await as(tenant, "sync.exports.restore", asked))).toMatchObject({
+        status: "completed_with_errors",
+        items: { stored: 1, failed: 1 },
+      });
+      await rested(await as(tenant, "sync.exports.restore", { ...asked, existing: "both" }));
+      expect([...s3.buckets.get("bucket")!.keys()].sort()).toEqual(["back/a (restored).txt", "back/a.txt", "back/b.txt"]);
+    });
+  });
+
+  it("is no mirror: what it has brought back to a mirror's place is not removed from there by it", async () => {
+    write("a.txt", "a");
+    write("b.txt", "b");
+    await sync();
+    const at = new Date().toISOString();
+    await sleep(20);
+    rmSync(join(from, "b.txt"));
+    await sync();
+    await rested(await as(tenant, "sync.exports.mirror", { source: uri(from), output: uri(to) }));
+    await rested(await as(tenant, "sync.exports.restore", { source: uri(from), at, prefix: "b", output: uri(to) }));
+    await rested(await as(tenant, "sync.exports.mirror", { source: uri(from), output: uri(to), thresholds: { deleteShare: 1 } }));
+    expect(tree(to)).toEqual({ "a.txt": "a", "b.txt": "b" });
+  });
 });

@@ -2,7 +2,8 @@ import type { PulledItem } from "./pull.ts";
 
 /**
  * What became of an item of a batch, one letter each in `batches.outcomes`:
- * s stored, d stored already under another name (deduplicated), m moved, t touched (another time alone), r returned, u unchanged, f failed.
+ * s stored, d stored already under another name (deduplicated), m moved, t touched (another time alone), r returned, u unchanged, f failed;
+ * of restores also k: what was there was kept, b: written beside it.
  */
 export const outcomeNames = {
   s: "stored",
@@ -12,6 +13,8 @@ export const outcomeNames = {
   r: "returned",
   u: "unchanged",
   f: "failed",
+  k: "kept",
+  b: "beside",
 } as const;
 export type OutcomeLetter = keyof typeof outcomeNames;
 

@@ -9,6 +9,7 @@ import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { statesAfter } from "./catalogue/moment.ts";
 import { createJob, type NewJob } from "./creating.ts";
+import { existingPolicies } from "./existing.ts";
 import { originOf, originOfAsset, outputOf } from "./export.ts";
 import { checkFilters } from "./filters.ts";
 import type { JobView } from "./job.ts";
@@ -111,7 +112,7 @@ export const actions = {
 
   restore: action({
     description:
-      "Writes assets back to a place: one, a folder, or a whole source, as they are or as they were at a moment. Nothing there is removed.",
+      "Writes assets back to a place: one, a folder, or a whole source, as they are or as they were at a moment. Nothing there is removed, and nothing overwritten unless that is asked for.",
     rest: "POST /sync/restores",
     permission: "sync:write",
     status: 201,
@@ -121,18 +122,25 @@ export const actions = {
       ...ofSource,
       assetId: Type.Optional(uuid("Only this asset; then no source is named.")),
       at,
+      existing: Type.Optional(
+        Type.Enum([...existingPolicies], {
+          default: "refuse",
+          description:
+            "What is done where a file with another content is there already: refuse leaves it alone and counts the file as failed, skip leaves it alone, both writes beside it as 'name (restored).ext', overwrite replaces it. A file with the same content is always left as it is.",
+        }),
+      ),
     }),
     async handler(ctx): Promise<JobView> {
       const principal = caller(ctx);
       const { tenantId } = principal;
-      const { output, targetId, source, sourceId, assetId, at, prefix, filters, dryRun, priority, after, ...access } = ctx.params;
+      const { output, targetId, source, sourceId, assetId, at, existing, prefix, filters, dryRun, priority, after, ...access } = ctx.params;
       checkFilters(filters, "/filters");
       if (assetId && (source ?? sourceId ?? prefix) !== undefined)
         throw errors.invalid([
           { pointer: "/assetId", detail: "must stand alone: a single asset has no source, sourceId or prefix beside it" },
         ]);
       const target = await outputOf(this.db, this.keyring, tenantId, { output, targetId, access });
-      const push = { ...(prefix && { prefix }), ...(at && { at }), ...(assetId && { assetId }) };
+      const push = { ...(prefix && { prefix }), ...(at && { at }), ...(assetId && { assetId }), ...(existing && { existing }) };
       const options = { push, ...(filters && { filters }), ...(dryRun && { dryRun }) };
       const keys = await this.keyring.of(tenantId);
       const asked = { tenantId, action: "sync.exports.restore", key: ctx.meta.idempotencyKey, params: ctx.params };

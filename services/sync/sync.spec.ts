@@ -8,11 +8,13 @@ import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from
 import type { ServiceBroker } from "moleculer";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
 import type { Permission } from "../../config/contracts.ts";
+import { errors } from "../../config/errors.ts";
 import type { Vault } from "../../mixins/vault/ticket.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { testNode, type TestNode } from "../../test/node.ts";
 import type { AssetView } from "./catalogue/asset.ts";
 import type { JobView } from "./job.ts";
+import type { Threads } from "./threads.ts";
 
 const tenant = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
 const other = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";
@@ -89,6 +91,31 @@ async function content(id: string, version?: number): Promise<Buffer> {
   const { ticket } = await as(tenant, "sync.assets.ticket", { id, ...(version && { version }) });
   return await readWhole(ticket, vault, 64 * 1024 * 1024);
 }
+
+describe("a job whose worker threads die while it lists", () => {
+  const threads = () => (broker.getLocalService("sync.worker") as unknown as { threads: Threads }).threads;
+  /** The next listings end as those of a thread that died. */
+  const dying = (times: number) => {
+    const pool = threads();
+    const whole = { ...pool };
+    let left = times;
+    pool.list = (...args) => {
+      if (left-- > 0) throw errors.threadLost("The worker thread of this work died.");
+      return whole.list(...args);
+    };
+    return () => Object.assign(pool, whole);
+  };
+
+  it("starts again, and is failed when each new one dies too", async () => {
+    write("a.txt", "of a job that lost its threads");
+    let mend = dying(3);
+    expect(await sync()).toMatchObject({ status: "completed", items: { stored: 1 } });
+    mend();
+    mend = dying(1_000);
+    expect(await sync()).toMatchObject({ status: "failed", error: { type: "WORKER_THREAD_LOST" } });
+    mend();
+  });
+});
 
 describe("a sync of a folder", () => {
   it("stores every file, byte for byte, and tells its checksum", async () => {

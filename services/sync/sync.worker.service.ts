@@ -1,5 +1,6 @@
 import type { DomainEvent } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
+import { failureType } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";
 import type { Em } from "../../mixins/database.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
@@ -25,8 +26,12 @@ export default service<Host<WithJobs & { threads: Threads; scheduler: Scheduler;
   name: "sync.worker",
   mixins: [jobsMixin("sync"), ormMixin("sync")],
   async started() {
-    // Says at once that the vault can't be written to, and clears what writers that were killed long ago left half done.
-    await checkStore(storeOptions(env));
+    // Says at once that the vault can't be written to, and clears what writers that were killed long ago left half done. A full one is
+    // still read from, and collected.
+    await checkStore(storeOptions(env)).catch((error: unknown) => {
+      if (failureType(error) !== "VAULT_FULL") throw error;
+      this.logger.warn("The vault is full", error);
+    });
     const copy = copyOptions(env);
     // The vault works without it; collections fail until it is back.
     if (copy) await checkStore(copy).catch((error: unknown) => this.logger.warn("The vault's second copy can't be written to", error));

@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import { startProcess } from "../processes.ts";
 import { testVault, type TestVault } from "../vault.ts";
 
 const MIB = 2 ** 20;
@@ -87,6 +89,28 @@ describe("A vault", () => {
       expect(await vault.upkeep(tenant, "collect")).toMatchObject({ status: "completed", result: { packsRewritten: 1, full: false } });
       await nothingHalfDone(tenant);
       clear(tenant);
+    },
+    120_000,
+  );
+
+  claim(
+    `that is full does not keep a node from starting: what is in it can be read, and collected${trouble}`,
+    async () => {
+      writeFileSync(join(folder, "ballast"), Buffer.alloc(7 * MIB));
+      expect(() => appendFileSync(join(folder, "ballast"), Buffer.alloc(2 * MIB))).toThrow(/ENOSPC/);
+      const node = startProcess("late", home, "scripts/node.ts", { SERVICES: "sync", LOG_LEVEL: "info" });
+      const over = node.ended.then((how) => `ended with ${how}`);
+      const said = async () => {
+        while (!/The vault is full[^]*started successfully/.test(readFileSync(node.log, "utf8"))) await sleep(50);
+        return "started";
+      };
+      try {
+        expect(await Promise.race([said(), over])).toBe("started");
+      } finally {
+        await node.stop(10_000);
+        rmSync(join(folder, "ballast"));
+      }
+      expect(readdirSync(join(folder, ".incoming"))).toEqual([]);
     },
     120_000,
   );

@@ -2,6 +2,7 @@ import { errors } from "../../../config/errors.ts";
 import { bulk, type Em } from "../../../mixins/database.ts";
 import type { JobRef } from "../changes.ts";
 import { assetPages } from "../contents.ts";
+import type { ExistingPolicy } from "../existing.ts";
 import { filterOf, type Filter } from "../filters.ts";
 import type { Job } from "../load.ts";
 import { writtenItems } from "../mirror.ts";
@@ -18,9 +19,14 @@ export interface PushOptions {
   at?: string;
   /** Only this asset. */
   assetId?: string;
+  /** Of a restore: what is done with files that are there already. */
+  existing?: ExistingPolicy;
 }
 
 export const pushOptions = (job: Job): PushOptions => job.options["push"] ?? {};
+
+/** A mirror makes its target what the source is. */
+export const existingOf = (job: Job): ExistingPolicy => (job.kind === "mirror" ? "overwrite" : (pushOptions(job).existing ?? "refuse"));
 
 /** The catalogue beside what was written to the target and is still there as it was written. */
 export const mirrorPlanner: Planner = {
@@ -35,7 +41,7 @@ export const mirrorPlanner: Planner = {
   keepsGone: (job) => job.options.deletions === "keep",
 };
 
-/** Everything that is asked for is written: whoever restores wants it there, whatever is known. */
+/** Everything that is asked for: what stands at the target is looked at file by file, when it is written. */
 export const restorePlanner: Planner = {
   decide: ({ database }, _lease, job) => fetchAll(assetPages(database, job, pushOptions(job)), filterOf(job.options.filters)),
   writeGone: () => Promise.resolve(),

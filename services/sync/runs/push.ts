@@ -9,10 +9,13 @@ import { inLanes, waitingBatches } from "../lanes.ts";
 import { interrupts, type Job, type Runner, type Workshop } from "../load.ts";
 import { recordWritten } from "../mirror.ts";
 import { planJob } from "../planning.ts";
+import { existingOf } from "../planners/push.ts";
 import { recordFailures } from "../record.ts";
+import type { OutcomeLetter } from "../report.ts";
 import { announce } from "../state.ts";
 import { progressOf, type Progress } from "../tally.ts";
 import { contentTickets } from "../tickets.ts";
+import { insisting } from "../vault/place.ts";
 import type { PushResult } from "../work/push.ts";
 
 /** A mirror or a restore: assets of the vault to a destination, then away with what is no more. */
@@ -41,18 +44,20 @@ async function pushBatch(workshop: Workshop, lease: Lease, job: Job, number: num
       items.map(({ contentId }) => contentId),
     ),
   );
-  const request = { target: job.target!, store, keys: await keyring.all(job.tenantId), items };
+  const request = { target: job.target!, store, keys: await keyring.all(job.tenantId), items, existing: existingOf(job) };
   let result: PushResult;
   try {
-    result = await threads.work("push", request, lease.signal, async ({ contentId, from }) => {
-      const first = tickets.get(contentId);
-      if (from === 0 && first) return first;
-      return (await database.tenant(job.tenantId, (em) => contentTickets(em, job.tenantId, [contentId], from))).get(contentId);
-    });
+    result = await insisting(lease.signal, () =>
+      threads.work("push", request, lease.signal, async ({ contentId, from }) => {
+        const first = tickets.get(contentId);
+        if (from === 0 && first) return first;
+        return (await database.tenant(job.tenantId, (em) => contentTickets(em, job.tenantId, [contentId], from))).get(contentId);
+      }),
+    );
   } catch (error) {
     if (lease.signal.aborted || !isJobFault(error)) throw error;
     const failure = { type: failureType(error), message: messageOf(error), retryable: false, attempts: 1 };
-    result = { written: [], failures: items.map(({ path }) => ({ path, ...failure })) };
+    result = { written: [], left: [], failures: items.map(({ path }) => ({ path, ...failure })) };
   }
   return await lease.commit(async (em) => {
     await recordPushed(em, job, number, items, result, progress);
@@ -65,7 +70,7 @@ async function recordPushed(
   job: Job,
   number: number,
   items: { path: string; size: number; contentId: string }[],
-  { written, failures }: PushResult,
+  { written, left, failures }: PushResult,
   progress: Progress,
 ): Promise<void> {
   const open = await rows(em, `select 1 from sync.batches where job_id = ? and number = ? and done_at is null for update`, [
@@ -74,19 +79,31 @@ async function recordPushed(
   ]);
   if (!open.length) return;
   const prints = new Map(written.map(({ path, fingerprint }) => [path, fingerprint]));
-  const there = items.flatMap(({ path, size, contentId }) => {
-    const fingerprint = prints.get(path);
-    return fingerprint === undefined ? [] : [{ path, size, contentId, fingerprint }];
-  });
-  await recordWritten(em, job, there);
+  // Only a mirror goes on from what it has written, and removes it one day.
+  if (job.kind === "mirror") {
+    const there = items.flatMap(({ path, size, contentId }) => {
+      const fingerprint = prints.get(path);
+      return fingerprint === undefined ? [] : [{ path, size, contentId, fingerprint }];
+    });
+    await recordWritten(em, job, there);
+  }
   await recordFailures(em, job, failures);
-  const outcomes = items.map(({ path }) => (prints.has(path) ? "s" : "f")).join("");
+  const letters = new Map<string, OutcomeLetter>([
+    ...written.map(({ path, to }) => [path, to === undefined ? "s" : "b"] as const),
+    ...left.map(({ path, why }) => [path, why === "kept" ? "k" : "u"] as const),
+  ]);
+  const outcomes = items.map(({ path }) => letters.get(path) ?? "f").join("");
   await bulk(em, `update sync.batches set done_at = now(), outcomes = $3 where job_id = $1::uuid and number = $2`, [
     job.id,
     number,
     outcomes,
   ]);
-  await progress.add(em, { stored: there.length, failed: failures.length, bytes: items.reduce((sum, { size }) => sum + size, 0) });
+  await progress.add(em, {
+    stored: written.length,
+    unchanged: left.length,
+    failed: failures.length,
+    bytes: items.reduce((sum, { size }) => sum + size, 0),
+  });
 }
 
 const removedAtOnce = 500;

@@ -3,6 +3,7 @@ import { errors, failureOf } from "../../../config/errors.ts";
 import { contentId, type TenantKeys } from "../../../mixins/vault/keys.ts";
 import type { Store, StoreOptions } from "../../../mixins/vault/store.ts";
 import { readExtent, type Extent } from "../../../mixins/vault/ticket.ts";
+import { placeFor, type ExistingPolicy } from "../existing.ts";
 import type { PullFailure } from "../pull.ts";
 import type { Destination, Spec } from "../sources/source.ts";
 import type { Work } from "./work.ts";
@@ -21,6 +22,8 @@ export interface PushRequest {
   /** The keys that data keys are wrapped by, the current one first. */
   keys: TenantKeys[];
   items: PushItem[];
+  /** What is done with a file that is there already. */
+  existing: ExistingPolicy;
 }
 
 /** Asks where a content lies from a byte of it on. */
@@ -32,7 +35,10 @@ export interface PushQuestion {
 export type PushAnswer = { from: number; extents: Extent[] } | undefined;
 
 export interface PushResult {
-  written: { path: string; fingerprint: string }[];
+  /** `to` where it was written beside what was there. */
+  written: { path: string; fingerprint: string; to?: string }[];
+  /** Paths where nothing was written: the same content was there, or another that is not to be touched. */
+  left: { path: string; why: "unchanged" | "kept" }[];
   failures: PullFailure[];
 }
 
@@ -40,20 +46,29 @@ export interface PushResult {
  * Contents of the vault to a destination. Each is hashed on its way and compared with the id it was stored under before it is put in place: what
  * arrives is what once was read from the source.
  */
-const push: Work<PushRequest, PushResult, PushQuestion, PushAnswer> = async ({ target, store: options, keys, items }, door) => {
+const push: Work<PushRequest, PushResult, PushQuestion, PushAnswer> = async (request, door) => {
+  const { target, store: options, keys, items, existing } = request;
   const destination = await door.destination(target);
   const store = await door.store(options);
-  const result: PushResult = { written: [], failures: [] };
+  const result: PushResult = { written: [], left: [], failures: [] };
   const queue = items.values();
+  const there = existing === "overwrite" ? undefined : await door.source(target);
+  const taken = new Set(items.map(({ path }) => path));
   const lane = async () => {
     for (const item of queue) {
       door.signal.throwIfAborted();
       try {
-        result.written.push({ path: item.path, ...(await write(item, destination, store, keys, door)) });
+        const place =
+          there && existing !== "overwrite" ? await placeFor(item, existing, there, keys[0]!, taken, door.signal) : { path: item.path };
+        if (typeof place === "string") result.left.push({ path: item.path, why: place });
+        else {
+          const { fingerprint } = await write(item, place.path, destination, store, keys, door);
+          result.written.push({ path: item.path, fingerprint, ...(place.path !== item.path && { to: place.path }) });
+        }
       } catch (error) {
         door.signal.throwIfAborted();
         const { type, message, retryable } = failureOf(error);
-        if (!/^(SOURCE|VAULT)_/.test(type)) throw error;
+        if (!/^(SOURCE|DESTINATION|VAULT)_/.test(type)) throw error;
         result.failures.push({ path: item.path, type, message, retryable, attempts: 1 });
       }
     }
@@ -68,12 +83,13 @@ type PushDoor = Parameters<typeof push>[1];
 
 async function write(
   item: PushItem,
+  path: string,
   destination: Destination,
   store: Store,
   keys: TenantKeys[],
   door: PushDoor,
 ): Promise<{ fingerprint: string }> {
-  const { path, size, modifiedAt } = item;
+  const { size, modifiedAt } = item;
   return await destination.write({ path, size, modifiedAt, bytes: contentOf(item, store, keys, door) }, door.signal);
 }
 

@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { provideBinaries } from "../../scripts/servers/binaries.ts";
 import { freePort } from "../../scripts/servers/memory.ts";
 import { natsUrl, startNats } from "../../scripts/servers/nats.ts";
@@ -39,10 +40,16 @@ export async function startVictims(dataDir: string): Promise<Victims> {
     secrets,
     async kill(name) {
       const victim = running.get(name)!;
-      // The whole session: PostgreSQL's children would keep its memory and its port.
       process.kill(-victim.pid, "SIGKILL");
       await victim.ended;
-      running.set(name, await starters[name]());
+      // PostgreSQL's children are in sessions of their own; until they have noticed, none other can be started.
+      for (let tries = 1; ; tries++) {
+        const started = await starters[name]().catch((error: unknown) => {
+          if (tries === 20) throw error;
+        });
+        if (started) return void running.set(name, started);
+        await sleep(250);
+      }
     },
     async stop() {
       await Promise.all([...running.values()].map((server) => server.stop(10_000)));

@@ -6,6 +6,7 @@ import durable from "./mixins/durable.repl.ts";
 import { operatorMiddleware } from "./mixins/operator.middleware.ts";
 import auth from "./services/auth/auth.repl.ts";
 import notification from "./services/notification/notification.repl.ts";
+import roles from "./services/auth/roles.repl.ts";
 import vault from "./services/sync/keys.repl.ts";
 import queue from "./services/sync/queue.repl.ts";
 import sync from "./services/sync/sync.repl.ts";
@@ -16,7 +17,10 @@ const options: BrokerOptions = {
   nodeID: `operator-${hostname()}-${process.pid}`,
   logger: { type: "Console", options: { level: "warn", formatter: "short" } },
   middlewares: [...(base.middlewares ?? []), operatorMiddleware(env.CLUSTER_SECRET)],
-  replOptions: { delimiter: "legendo $", customCommands: [...auth, ...durable, ...notification, ...queue, ...sync, ...vault] } as never,
+  replOptions: {
+    delimiter: "legendo $",
+    customCommands: [...auth, ...durable, ...notification, ...queue, ...roles, ...sync, ...vault],
+  } as never,
 };
 
 export default options;

@@ -2,6 +2,21 @@ import type { Context } from "moleculer";
 import type { Static, TSchema } from "typebox";
 import Type from "typebox";
 import type { ActName, Meta, Permission, Principal } from "./contracts.ts";
+import type { Kind, Things } from "./rules.ts";
+
+/** How the things can be known that an action is done to, for rules of roles that look at them. */
+export type Concern<Params> = {
+  [K in Kind]: { kind: K } & (
+    | {
+        /** The param that is the thing's id; the service's method `attributesOf` tells what the rules look at. */ id: keyof Params &
+          string;
+      }
+    /** What it would make or look into, by params that are not checked yet. */
+    | { of(params: Partial<Params>, principal: Principal): Things[K] | Things[K][] }
+    /** The handler shows only what `visible(ctx, …)` lets through. */
+    | { filtered: true }
+  );
+}[Kind];
 
 /** What an action says about itself. Every rule is a flag here; a middleware or the edge honours it. */
 export interface ActionDefinition<Host, P extends TSchema, R> {
@@ -9,6 +24,8 @@ export interface ActionDefinition<Host, P extends TSchema, R> {
   description: string;
   /** What the caller must be allowed to do. "public" needs no claim; `caller(ctx)` then refuses. */
   permission: Permission | "public";
+  /** Without it, who has the permission under a rule about things is refused. */
+  concerns?: Concern<Static<P>>;
   /** TypeBox object; unknown members are refused. */
   params: P;
   /** "METHOD /path" below /api/v1; without it the action can't be reached over HTTP. */

@@ -6,6 +6,7 @@ import type { actions as authKeys } from "../services/auth/auth.keys.service.ts"
 import type { actions as authOrganisations } from "../services/auth/auth.organisations.service.ts";
 import type { actions as mails } from "../services/notification/notification.mail.service.ts";
 import type { actions as authSessions } from "../services/auth/auth.sessions.service.ts";
+import type { actions as authRoles } from "../services/auth/auth.roles.service.ts";
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as syncAssets } from "../services/sync/sync.assets.service.ts";
@@ -32,6 +33,7 @@ export interface ActionMap
     ActionTypes<"auth.organisations", typeof authOrganisations>,
     ActionTypes<"notification.mail", typeof mails>,
     ActionTypes<"auth.sessions", typeof authSessions>,
+    ActionTypes<"auth.roles", typeof authRoles>,
     ActionTypes<"notification.webhooks", typeof webhooks>,
     ActionTypes<"payment", typeof payment>,
     ActionTypes<"sync.assets", typeof syncAssets>,

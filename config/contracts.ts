@@ -13,6 +13,12 @@ export type SchemaName = (typeof schemas)[number];
 export const permissions = [
   "org:read",
   "org:write",
+  "members:read",
+  "members:write",
+  "roles:read",
+  "roles:write",
+  "accounts:read",
+  "accounts:write",
   "keys:read",
   "keys:write",
   "sync:read",
@@ -22,9 +28,11 @@ export const permissions = [
   "ai:write",
   "payment:read",
   "payment:write",
+  "payment:refund",
   "notification:read",
   "notification:write",
   "events:read",
+  "audit:read",
   /** One's own sessions, password and address: in every signed-in person's token, in no key. */
   "account:manage",
   /** Internal calls between services; never granted to a person or a key. */
@@ -36,22 +44,34 @@ export type Permission = (typeof permissions)[number];
 export const granted: readonly Permission[] = permissions.filter(
   (permission) => permission !== "internal" && permission !== "account:manage",
 );
+const reading = granted.filter((permission) => permission.endsWith(":read") && permission !== "audit:read");
+const family = (...names: string[]) => granted.filter((permission) => names.includes(permission.split(":")[0]!));
+/** The roles that every organisation has; it may define more. */
 export const roles = {
   owner: granted,
+  /** All but what concerns the organisation as a whole. */
   admin: granted.filter((permission) => permission !== "org:write"),
-  member: granted.filter((permission) => permission.endsWith(":read") || permission === "sync:write"),
-  viewer: granted.filter((permission) => permission.endsWith(":read") && permission !== "keys:read"),
+  member: [...reading, "sync:write"],
+  viewer: reading.filter((permission) => permission !== "keys:read"),
+  /** Pays, refunds, sees the money and nothing of the assets. */
+  billing: ["org:read", "members:read", ...family("payment")],
+  /** Keeps syncs and notifications going, and sees no money. */
+  operator: ["org:read", "members:read", "keys:read", "events:read", ...family("sync", "assets", "ai", "notification")],
 } as const satisfies Record<string, readonly Permission[]>;
+/** A role that every organisation has. */
 export type Role = keyof typeof roles;
+export const isBuiltIn = (role: string): role is Role => Object.hasOwn(roles, role);
 
 /** Who calls, as proved by the claim. Read it with `caller(ctx)`; nothing else is authority. */
 export interface Principal {
   tenantId: string;
   /** "user:<uuid>", "key:<uuid>" or "service:<name>". */
   subject: string;
-  /** The person behind a token or the creator of a key; null for services. */
+  /** The person behind a token, the maker of an organisation's key, or the service account of a key; null for services. */
   userId: string | null;
   permissions: readonly Permission[];
+  /** Of the organisation's policy when the claim was made: what the subject may do is then asked of the policy. Without it, the claim says so itself. */
+  policyVersion?: number;
   /** Of a person's token: the session that it was issued in. */
   session?: Session;
 }

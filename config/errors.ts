@@ -64,6 +64,11 @@ export const errors = {
   refreshReused: refused(401, "REFRESH_TOKEN_REUSED"),
   signInDelayed: refused(429, "SIGN_IN_DELAYED"),
   linkInvalid: refused(422, "LINK_INVALID"),
+  roleNotFound: refused(404, "ROLE_NOT_FOUND"),
+  memberNotFound: refused(404, "MEMBER_NOT_FOUND"),
+  lastOwner: refused(409, "LAST_OWNER"),
+  invitationNotFound: refused(404, "INVITATION_NOT_FOUND"),
+  accountNotFound: refused(404, "SERVICE_ACCOUNT_NOT_FOUND"),
 
   // Sync: requests
   jobNotFound: refused(404, "JOB_NOT_FOUND"),

@@ -9,9 +9,10 @@ export const Membership = defineEntity({
   properties: {
     tenantId: p.uuid().primary(),
     userId: p.uuid().primary(),
-    role: p.enum(["owner", "admin", "member", "viewer"] as const),
+    /** One that every organisation has, or one of `roles`. */
+    role: p.text(),
     createdAt: p.datetime().defaultRaw("now()"),
   },
-  indexes: [{ properties: ["userId"] }],
+  indexes: [{ properties: ["userId"] }, { properties: ["tenantId", "role"] }],
   policies: tenantPolicy(),
 });

@@ -9,6 +9,8 @@ export const Organisation = defineEntity({
   properties: {
     id: p.uuid().primary().defaultRaw("gen_random_uuid()"),
     name: p.text(),
+    /** Grows with every change of roles, members, service accounts and keys; whoever changes those renews it first, so they wait for each other. */
+    policyVersion: p.integer().default(1),
     createdAt: p.datetime().defaultRaw("now()"),
   },
   policies: tenantPolicy("id"),

@@ -9,6 +9,7 @@ import { AssetWords } from "./AssetWords.ts";
 import { Blob } from "./Blob.ts";
 import { durableTables } from "./durable/tables.ts";
 import { Mail } from "./Mail.ts";
+import { Invitation } from "./Invitation.ts";
 import { MirrorItem } from "./MirrorItem.ts";
 import { Membership } from "./Membership.ts";
 import { Organisation } from "./Organisation.ts";
@@ -16,6 +17,7 @@ import { Pack } from "./Pack.ts";
 import { Payment } from "./Payment.ts";
 import { PaymentAttempt } from "./PaymentAttempt.ts";
 import { Revocation } from "./Revocation.ts";
+import { ServiceAccount } from "./ServiceAccount.ts";
 import { Session } from "./Session.ts";
 import { SigningKey } from "./SigningKey.ts";
 import { SyncBatch } from "./SyncBatch.ts";
@@ -29,13 +31,14 @@ import { SyncSchedule } from "./SyncSchedule.ts";
 import { SyncSource } from "./SyncSource.ts";
 import { SyncTurn } from "./SyncTurn.ts";
 import { TenantKey } from "./TenantKey.ts";
+import { TenantRole } from "./TenantRole.ts";
 import { User } from "./User.ts";
 import { WebhookDelivery } from "./WebhookDelivery.ts";
 import { WebhookEndpoint } from "./WebhookEndpoint.ts";
 
 /** Which tables each service owns. */
 const own = {
-  auth: [Organisation, User, Membership, ApiKey, SigningKey, Session, Revocation],
+  auth: [Organisation, User, Membership, Invitation, TenantRole, ServiceAccount, ApiKey, SigningKey, Session, Revocation],
   sync: [
     SyncSource,
     SyncSchedule,

@@ -3,8 +3,9 @@
 -- auth
 
 create schema if not exists "auth";
-create table "auth"."api_keys" ("id" uuid not null, "tenant_id" uuid not null, "created_by" uuid not null, "name" text not null, "secret_hash" bytea not null, "permissions" text[] not null, "expires_at" timestamptz null, "last_used_at" timestamptz null, "revoked_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("id"));
+create table "auth"."api_keys" ("id" uuid not null, "tenant_id" uuid not null, "created_by" uuid not null, "account_id" uuid null, "name" text not null, "secret_hash" bytea not null, "permissions" text[] not null, "networks" text[] null, "replaced_by" uuid null, "expires_at" timestamptz null, "last_used_at" timestamptz null, "revoked_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("id"));
 create index "api_keys_tenant_id_created_at_id_index" on "auth"."api_keys" ("tenant_id", "created_at", "id");
+create index "api_keys_of_account" on "auth"."api_keys" ("account_id") where account_id is not null;
 
 create table "auth"."acts" ("id" uuid not null, "tenant_id" uuid not null, "act" jsonb not null, "created_at" timestamptz not null default now(), primary key ("id"));
 
@@ -36,14 +37,23 @@ create trigger "auth_outbox_wakes_relay" AFTER INSERT on "auth"."outbox" for eac
 
 create table "auth"."streams" ("tenant_id" uuid not null, "stream" text not null, "version" int not null, primary key ("tenant_id", "stream"));
 
+create table "auth"."invitations" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "email" varchar(255) not null, "role" text not null, "token_hash" bytea not null, "invited_by" uuid null, "sent" int not null default 0, "sent_at" timestamptz null, "created_at" timestamptz not null default now(), "expires_at" timestamptz not null, "accepted_at" timestamptz null, "revoked_at" timestamptz null, primary key ("id"));
+alter table "auth"."invitations" add constraint "invitations_token_hash_unique" unique ("token_hash");
+create index "invitations_tenant_id_created_at_id_index" on "auth"."invitations" ("tenant_id", "created_at", "id");
+create unique index "invitations_open" on "auth"."invitations" ("tenant_id", "email") where accepted_at is null and revoked_at is null;
+
 create table "auth"."memberships" ("tenant_id" uuid not null, "user_id" uuid not null, "role" text not null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "user_id"));
 create index "memberships_user_id_index" on "auth"."memberships" ("user_id");
-alter table "auth"."memberships" add constraint "memberships_role_check" check ("role" in ('owner', 'admin', 'member', 'viewer'));
+create index "memberships_tenant_id_role_index" on "auth"."memberships" ("tenant_id", "role");
 
-create table "auth"."organisations" ("id" uuid not null default gen_random_uuid(), "name" text not null, "created_at" timestamptz not null default now(), primary key ("id"));
+create table "auth"."organisations" ("id" uuid not null default gen_random_uuid(), "name" text not null, "policy_version" int not null default 1, "created_at" timestamptz not null default now(), primary key ("id"));
 
 create table "auth"."revocations" ("id" uuid not null, "tenant_id" uuid null, "subject" text not null, "at" timestamptz not null, primary key ("id"));
 create index "revocations_at_index" on "auth"."revocations" ("at");
+
+create table "auth"."service_accounts" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "name" text not null, "description" text not null default '', "role" text not null, "created_by" uuid null, "created_at" timestamptz not null default now(), "disabled_at" timestamptz null, primary key ("id"));
+create index "service_accounts_tenant_id_role_index" on "auth"."service_accounts" ("tenant_id", "role");
+alter table "auth"."service_accounts" add constraint "service_accounts_tenant_id_name_unique" unique ("tenant_id", "name");
 
 create table "auth"."sessions" ("id" uuid not null, "user_id" uuid not null, "tenant_id" uuid not null, "methods" text[] not null, "authenticated_at" timestamptz not null default now(), "device" text null, "user_agent" text null, "address" text null, "created_at" timestamptz not null default now(), "last_seen_at" timestamptz not null default now(), "expires_at" timestamptz not null, "ended_at" timestamptz null, "end_reason" text null, "generation" int not null default 1, "token_hash" bytea not null, "previous_hash" bytea null, "sealed_child" bytea null, "rotated_at" timestamptz null, "rotated_for" bytea null, primary key ("id"));
 create index "sessions_user_id_expires_at_index" on "auth"."sessions" ("user_id", "expires_at");
@@ -54,6 +64,8 @@ alter table "auth"."sessions" add constraint "sessions_end_reason_check" check (
 create table "auth"."signing_keys" ("kid" text not null, "state" text not null, "public_jwk" jsonb not null, "master_key_id" text not null, "sealed_private_jwk" bytea not null, "created_at" timestamptz not null default now(), primary key ("kid"));
 create unique index "signing_keys_one_active" on "auth"."signing_keys" ("state") where state = 'active';
 alter table "auth"."signing_keys" add constraint "signing_keys_state_check" check ("state" in ('next', 'active', 'retired'));
+
+create table "auth"."roles" ("tenant_id" uuid not null, "name" text not null, "description" text not null default '', "permissions" text[] not null, "rules" jsonb not null default '[]', "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), primary key ("tenant_id", "name"));
 
 create table "auth"."users" ("id" uuid not null default gen_random_uuid(), "email" varchar(255) not null, "password_hash" varchar(255) not null, "first_name" varchar(100) null, "last_name" varchar(100) null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), "last_login_at" timestamptz null, "is_active" boolean not null default true, primary key ("id"));
 alter table "auth"."users" add constraint "users_email_unique" unique ("email");
@@ -79,16 +91,22 @@ alter table "auth"."outbox" enable row level security;
 create policy "tenant_isolation" on "auth"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."streams" enable row level security;
 create policy "tenant_isolation" on "auth"."streams" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."invitations" enable row level security;
+create policy "tenant_isolation" on "auth"."invitations" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."memberships" enable row level security;
 create policy "tenant_isolation" on "auth"."memberships" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."organisations" enable row level security;
 create policy "tenant_isolation" on "auth"."organisations" using (id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."revocations" enable row level security;
 create policy "system_only" on "auth"."revocations" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."service_accounts" enable row level security;
+create policy "tenant_isolation" on "auth"."service_accounts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."sessions" enable row level security;
 create policy "tenant_isolation" on "auth"."sessions" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."signing_keys" enable row level security;
 create policy "system_only" on "auth"."signing_keys" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."roles" enable row level security;
+create policy "tenant_isolation" on "auth"."roles" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."users" enable row level security;
 create policy "tenant_isolation" on "auth"."users" using (exists (select 1 from auth.memberships m where m.user_id = users.id and m.tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid)) or (select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 

@@ -163,7 +163,14 @@ const digestOf = (claim: string): string => hash("sha256", claim, "base64");
 function principalOf(payload: JWTPayload): Principal {
   const subject = String(payload.sub);
   const userId = typeof payload["uid"] === "string" ? payload["uid"] : null;
-  const principal = { tenantId: String(payload["tid"]), subject, userId, permissions: payload["prm"] as Permission[] };
+  const policyVersion = payload["pv"];
+  const principal = {
+    tenantId: String(payload["tid"]),
+    subject,
+    userId,
+    permissions: payload["prm"] as Permission[],
+    ...(typeof policyVersion === "number" && { policyVersion }),
+  };
   if (typeof payload["sid"] !== "string") return principal;
   const session = {
     id: payload["sid"],

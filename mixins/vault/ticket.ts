@@ -105,7 +105,7 @@ export async function* readExtent(extent: Extent, keys: SealingKeys, store: Stor
   yield decode(extent.encoding, parts.length === 1 ? parts[0]! : Buffer.concat(parts), extent.length).subarray(start, end);
 }
 
-async function* plainBytes(ticket: Ticket, vault: Vault, range: Range, next: NextTicket | undefined): AsyncGenerator<Buffer> {
+async function* plainBytes(ticket: Ticket, vault: Vault, range: Range, next: NextTicket | undefined): AsyncGenerator<Buffer, void, void> {
   const opened = new Map<string, SealingKeys>();
   let current = ticket;
   let at = current.from;

@@ -5,7 +5,7 @@ import { env, list } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
 import { natsOptions } from "../../config/nats.ts";
 import { service, type Host } from "../../config/service.ts";
-import { guardOf } from "../../mixins/permission.middleware.ts";
+import { guardOf, type PolicyChanged } from "../../mixins/permission.middleware.ts";
 import { openVault } from "../../mixins/vault/environment.ts";
 import { logRequest } from "./accesslog.ts";
 import { sendAnswer } from "./answer.ts";
@@ -123,6 +123,10 @@ export default service<Edge>()({
       this.gateway.credentials.drop(params.subject);
       void this.gateway.hub.recheck();
     },
+    "policy.changed"({ params }: { params: PolicyChanged }) {
+      this.gateway.policies.changed(params.tenantId, params.version);
+      void this.gateway.hub.recheck();
+    },
   },
 
   created() {
@@ -133,6 +137,7 @@ export default service<Edge>()({
       table: new RouteTable(own, this.logger),
       credentials: new Credentials((key) => verifyKey(this.broker, key)),
       verifier: guardOf(this.broker).verifier,
+      policies: guardOf(this.broker).policies,
       hub: new EventHub(this.broker.namespace, hubLimits, this.logger),
       vault: undefined,
     };

@@ -1,6 +1,7 @@
 import type { Client, Permission } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { ClaimVerifier } from "../../mixins/claim.ts";
+import type { Policies } from "../../mixins/policy/policies.ts";
 import type { Vault } from "../../mixins/vault/ticket.ts";
 import { readBody } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
@@ -14,6 +15,8 @@ export interface Gateway {
   table: RouteTable;
   credentials: Credentials;
   verifier: ClaimVerifier;
+  /** What this node's callers may do. */
+  policies: Policies;
   hub: EventHub;
   /** From `started` on. */
   vault: Vault | undefined;
@@ -54,7 +57,8 @@ function aliases(routes: Route[]): Record<string, AliasTarget> {
 }
 
 /** Recognises the caller, then reads what it sent; in this order, so that strangers' bodies are not parsed. */
-async function beforeCall({ table, credentials, verifier }: Gateway, req: EdgeRequest, alias: Alias): Promise<void> {
+async function beforeCall(gateway: Gateway, req: EdgeRequest, alias: Alias): Promise<void> {
+  const { table, credentials, verifier } = gateway;
   const route = table.find(alias.method, `/${alias.path}`)!;
   req.route = route;
   const { permission } = route;
@@ -64,7 +68,7 @@ async function beforeCall({ table, credentials, verifier }: Gateway, req: EdgeRe
     req.$ctx.meta.claim = req.claim;
     if (route.handler) {
       // What the edge answers itself has no called node that would look at the claim.
-      req.admit = async () => await admitted(verifier, await credentials.claimOf(req.headers), permission);
+      req.admit = async () => await admitted(gateway, await credentials.claimOf(req.headers), permission);
       req.principal = await req.admit();
     } else req.principal = verifier.known(req.claim) ?? (await verifier.verify(req.claim));
   }
@@ -82,9 +86,12 @@ function clientOf({ from, headers }: EdgeRequest): Client {
   return { ...(from !== undefined && { address: from }), ...(userAgent !== undefined && { userAgent }) };
 }
 
-async function admitted(verifier: ClaimVerifier, claim: string, permission: Permission) {
+/** By its permission alone: what the edge answers itself it gets from actions, which hold rules about things against their part of it. */
+async function admitted({ verifier, policies }: Gateway, claim: string, permission: Permission) {
   const principal = await verifier.verify(claim);
-  if (!principal.permissions.includes(permission)) throw errors.forbidden(`This needs the permission ${permission}.`, { permission });
+  const policy = await policies.of(principal);
+  const refusal = policy.refusal(permission);
+  if (refusal) throw policy.error(refusal);
   return principal;
 }
 

@@ -1,5 +1,4 @@
 import { v7 as uuidv7 } from "uuid";
-import type { Role } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import { row, type Database } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
@@ -69,7 +68,7 @@ export interface Identity {
   tenantId: string;
   organisation: string;
   subject: string;
-  user: { id: string; email: string; firstName: string | null; lastName: string | null; role: Role } | null;
+  user: { id: string; email: string; firstName: string | null; lastName: string | null; role: string } | null;
   permissions: readonly string[];
 }
 

@@ -1,14 +1,16 @@
 import { timingSafeEqual } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
 import type { Page } from "../../config/action.ts";
-import { granted, permissions as known, type Permission, type Principal, type Revocation } from "../../config/contracts.ts";
+import { granted, type Permission, type Principal } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import { ApiKey, type ApiKeyRow } from "../../entities/ApiKey.ts";
-import type { Database } from "../../mixins/database.ts";
+import type { Database, Em } from "../../mixins/database.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../mixins/page.ts";
+import type { Policy } from "../../mixins/policy/policy.ts";
 import { keyHasher, makeApiKey, parseApiKey } from "./apikey.ts";
 import type { Issuer } from "./issuer.ts";
-import { recordRevocation } from "./revocations.ts";
+import { grantOf } from "./roles/grant.ts";
+import { mustHold } from "./roles/hold.ts";
 
 /** A key as its organisation sees it. Times are ISO 8601. */
 export interface ShownKey {
@@ -32,7 +34,7 @@ const shown = (key: ApiKeyRow): ShownKey => ({
 });
 
 /**
- * Makes a key for the caller's organisation. Without `permissions` it gets all of the caller's own.
+ * Makes a key for the caller's organisation. Without `permissions` it gets all that the caller has, but for what a rule limits.
  * @returns the key with `key`, its only appearance in clear
  * @throws PERMISSION_NOT_HELD naming what the caller lacks, VALIDATION_FAILED for an expiry that is not in the future
  */
@@ -40,15 +42,14 @@ export async function createKey(
   db: Database,
   clusterSecret: string,
   by: Principal,
+  policy: Policy,
   {
     name,
-    permissions = by.permissions.filter((permission) => granted.includes(permission)),
+    permissions = granted.filter((permission) => policy.holdsFully(permission)),
     expiresAt,
   }: { name: string; permissions?: Permission[]; expiresAt?: string },
 ): Promise<ShownKey & { key: string }> {
-  const lacking = permissions.filter((permission) => !by.permissions.includes(permission));
-  if (lacking.length)
-    throw errors.permissionNotHeld(`A key can't be given what its maker lacks: ${lacking.join(", ")}.`, { permissions: lacking });
+  mustHold(policy, permissions, "A key can't be given");
   if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now())
     throw errors.invalid([{ pointer: "/expiresAt", detail: "must be in the future" }]);
   if (!by.userId) throw errors.forbidden("Only a person, or a key that a person made, can make keys.");
@@ -90,18 +91,11 @@ export async function listKeys(
 }
 
 /** Revokes a key for good; a repeat changes nothing. @throws API_KEY_NOT_FOUND, also for another organisation's key */
-export async function revokeKey(
-  db: Database,
-  tenantId: string,
-  id: string,
-): Promise<{ id: string; revokedAt: string; revocation: Revocation }> {
-  const revoked = await db.tenant(tenantId, async (em) => {
-    await em.nativeUpdate(ApiKey, { tenantId, id, revokedAt: null }, { revokedAt: new Date() });
-    const { revokedAt } = (await em.findOne(ApiKey, { tenantId, id })) ?? {};
-    if (!revokedAt) throw errors.apiKeyNotFound("There is no such API key.", { id });
-    return { id, revokedAt: revokedAt.toISOString() };
-  });
-  return { ...revoked, revocation: await db.system((em) => recordRevocation(em, { tenantId, subject: `key:${id}` })) };
+export async function revokeKey(em: Em, tenantId: string, id: string): Promise<{ id: string; revokedAt: string }> {
+  await em.nativeUpdate(ApiKey, { tenantId, id, revokedAt: null }, { revokedAt: new Date() });
+  const { revokedAt } = (await em.findOne(ApiKey, { tenantId, id })) ?? {};
+  if (!revokedAt) throw errors.apiKeyNotFound("There is no such API key.", { id });
+  return { id, revokedAt: revokedAt.toISOString() };
 }
 
 export interface Verified {
@@ -129,15 +123,11 @@ export async function verifyKey(db: Database, clusterSecret: string, issuer: Iss
     if (!found || !timingSafeEqual(found.secretHash, keyHasher(clusterSecret)(parsed))) return undefined;
     // Once a minute: a busy key would otherwise rewrite its row with every look-up.
     if (now.getTime() - (found.lastUsedAt?.getTime() ?? 0) > 60_000) found.lastUsedAt = now;
-    return found;
+    return { ...found, grant: await grantOf(em, found.tenantId, `key:${found.id}`) };
   });
   if (!key) throw errors.unauthenticated("The API key is not valid: it is unknown, revoked or expired.");
-  const principal: Principal = {
-    tenantId: key.tenantId,
-    subject: `key:${key.id}`,
-    userId: key.createdBy,
-    permissions: key.permissions.filter((permission) => known.includes(permission)),
-  };
+  const { userId, permissions, version } = key.grant;
+  const principal: Principal = { tenantId: key.tenantId, subject: `key:${key.id}`, userId, permissions, policyVersion: version };
   const left = key.expiresAt ? Math.ceil((key.expiresAt.getTime() - Date.now()) / 1000) : Infinity;
   const { token, expiresAt } = await issuer.issue(principal, Math.max(1, Math.min(60, left)));
   return { claim: token, expiresAt, principal };

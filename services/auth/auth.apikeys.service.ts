@@ -4,13 +4,16 @@ import { granted } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
+import { policyOf } from "../../mixins/policy/admitted.ts";
 import { createKey, listKeys, revokeKey, type ShownKey } from "./apikeys.ts";
 import { nameField } from "./fields.ts";
+import { recordRevocation } from "./revocations.ts";
+import { changePolicy } from "./roles/change.ts";
 
 type ApiKeys = Host<WithDatabase>;
 const action = actionOf<ApiKeys>();
 
-const grantable = Type.Enum(granted);
+const scope = Type.Enum([...granted]);
 
 export const actions = {
   create: action({
@@ -21,12 +24,16 @@ export const actions = {
     params: strict({
       name: nameField("What the key is for.", 200),
       permissions: Type.Optional(
-        Type.Array(grantable, { minItems: 1, maxItems: 50, description: "What the key may do; all that its maker may when left out." }),
+        Type.Array(scope, {
+          minItems: 1,
+          maxItems: 50,
+          description: "What the key may do; all that its maker may, but for what rules limit, when left out.",
+        }),
       ),
       expiresAt: Type.Optional(Type.String({ format: "date-time", description: "When it stops working; never when left out." })),
     }),
     async handler(ctx): Promise<ShownKey & { key: string }> {
-      return await createKey(this.db, env.CLUSTER_SECRET, caller(ctx), ctx.params);
+      return await createKey(this.db, env.CLUSTER_SECRET, caller(ctx), policyOf(ctx), ctx.params);
     },
   }),
 
@@ -49,7 +56,9 @@ export const actions = {
     params: strict({ id: uuid("The key's id.") }),
     async handler(ctx): Promise<{ id: string; revokedAt: string }> {
       const { tenantId } = caller(ctx);
-      const { revocation, ...revoked } = await revokeKey(this.db, tenantId, ctx.params.id);
+      const { id } = ctx.params;
+      const revoked = await changePolicy(this.db, ctx, tenantId, (em) => revokeKey(em, tenantId, id));
+      const revocation = await this.db.system((em) => recordRevocation(em, { tenantId, subject: `key:${id}` }));
       await ctx.broadcast("credential.revoked", revocation);
       return revoked;
     },

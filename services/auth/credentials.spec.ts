@@ -168,7 +168,7 @@ describe("an API key", () => {
       lastUsedAt: null,
     });
     const { claim, expiresAt, principal } = await verify(key);
-    const expected: Principal = { tenantId, subject: `key:${id}`, userId, permissions: ["sync:write", "org:read"] };
+    const expected: Principal = { tenantId, subject: `key:${id}`, userId, permissions: ["sync:write", "org:read"], policyVersion: 1 };
     expect(principal).toEqual(expected);
     expect(Date.parse(expiresAt) - Date.now()).toBeLessThanOrEqual(60_000);
     await expect(open(claim, "sync")).resolves.toBe("opened");

@@ -33,9 +33,9 @@ export class Issuer {
   async issue(principal: Principal, seconds: number, at = Date.now()): Promise<Issued> {
     const { kid, privateKey } = await this.pair();
     const now = Math.floor(Date.now() / 1000);
-    const { userId: uid, tenantId: tid, permissions: prm, session } = principal;
+    const { userId: uid, tenantId: tid, permissions: prm, policyVersion: pv, session } = principal;
     const signedIn = session && { sid: session.id, amr: session.methods, auth_time: session.authenticatedAt };
-    const token = await new SignJWT({ uid, tid, prm, ...signedIn })
+    const token = await new SignJWT({ uid, tid, prm, ...(pv !== undefined && { pv }), ...signedIn })
       .setProtectedHeader({ alg: "EdDSA", typ: "at+jwt", kid })
       .setIssuer(tokenIssuer)
       .setAudience(tokenAudience)

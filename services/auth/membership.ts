@@ -1,10 +1,11 @@
-import { roles, type Permission, type Role } from "../../config/contracts.ts";
+import type { Grant } from "../../config/rules.ts";
 import { row, rows, type Em } from "../../mixins/database.ts";
+import { grantOf } from "./roles/grant.ts";
 
 export interface OrganisationOf {
   tenantId: string;
   name: string;
-  role: Role;
+  role: string;
 }
 
 /** All organisations that a person belongs to, the one joined first before the others. Needs the system's scope. */
@@ -20,12 +21,12 @@ export const organisationsOf = (em: Em, userId: string): Promise<OrganisationOf[
  * What a person may do in an organisation; undefined for who is no member or not active. The row is held until the transaction ends: who takes
  * the membership away meanwhile waits, and their revocation then covers the token that is made of this.
  */
-export async function permissionsOf(em: Em, { tenantId, userId }: { tenantId: string; userId: string }): Promise<Permission[] | undefined> {
-  const found = await row<{ role: Role }>(
+export async function grantToPerson(em: Em, { tenantId, userId }: { tenantId: string; userId: string }): Promise<Grant | undefined> {
+  const found = await row(
     em,
-    `select m.role from auth.memberships m join auth.users u on u.id = m.user_id
+    `select 1 from auth.memberships m join auth.users u on u.id = m.user_id
      where m.tenant_id = ? and m.user_id = ? and u.is_active for share of m, u`,
     [tenantId, userId],
   );
-  return found && [...roles[found.role]];
+  return found ? await grantOf(em, tenantId, `user:${userId}`) : undefined;
 }

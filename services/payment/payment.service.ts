@@ -4,13 +4,23 @@ import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } fr
 import { paymentStatuses } from "../../config/contracts.ts";
 import { env, publicUrl } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
+import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
+import { visible } from "../../mixins/policy/admitted.ts";
 import { configuredGateway } from "./gateway/configured.ts";
 import { landingPage } from "./landing.ts";
 import { createPayment } from "./orders.ts";
-import { listPayments, readPayment, readReturned, showPayment, type ShownPayment } from "./payments.ts";
+import {
+  attributesOfPayment,
+  listPayments,
+  paymentAttributes,
+  readPayment,
+  readReturned,
+  showPayment,
+  type ShownPayment,
+} from "./payments.ts";
 import { settle } from "./settle.ts";
 import { Sweeper } from "./sweeper.ts";
 import type { Till } from "./till.ts";
@@ -35,6 +45,10 @@ export const actions = {
   create: action({
     description: "Creates a payment and answers where the payer approves it.",
     permission: "payment:write",
+    concerns: {
+      kind: "payment",
+      of: ({ amount, currency }, by) => ({ owner: by.userId, amount: Number(amount), currency: String(currency) }),
+    },
     rest: ["POST /payments", "POST /payments/create"],
     status: 201,
     idempotencyKey: true,
@@ -54,6 +68,7 @@ export const actions = {
   get: action({
     description: "Shows a payment.",
     permission: "payment:read",
+    concerns: { kind: "payment", id: "id" },
     rest: "GET /payments/:id",
     idempotent: true,
     params: strict({ id }),
@@ -65,17 +80,20 @@ export const actions = {
   list: action({
     description: "Lists the organisation's payments, newest first.",
     permission: "payment:read",
+    concerns: { kind: "payment", filtered: true },
     rest: "GET /payments",
     idempotent: true,
     params: strict({ ...pageParams, status: Type.Optional(Type.Enum(paymentStatuses, { description: "Only payments in this state." })) }),
     async handler(ctx): Promise<Page<ShownPayment>> {
-      return await listPayments(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params);
+      const seen = visible(ctx, "payment", paymentAttributes);
+      return await listPayments(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params, seen);
     },
   }),
 
   settle: action({
     description: "Looks at PayPal how a payment stands and captures it when the payer has approved.",
     permission: "payment:write",
+    concerns: { kind: "payment", id: "id" },
     rest: "POST /payments/:id/settle",
     idempotent: true,
     timeout: settleMs,
@@ -114,6 +132,11 @@ export default service<Payments>()({
   name: "payment",
   mixins: [jobsMixin("payment"), ormMixin("payment")],
   actions,
+  methods: {
+    async attributesOf(_kind: "payment", tenantId: string, id: string): Promise<Things["payment"] | undefined> {
+      return await this.db.tenant(tenantId, (em) => attributesOfPayment(em, id));
+    },
+  },
   started() {
     const gateway = configuredGateway(env);
     this.till = gateway && { db: this.db, gateway, publicUrl: publicUrl(env) };

@@ -1,8 +1,11 @@
+import { raw } from "@mikro-orm/postgresql";
 import type { Page } from "../../config/action.ts";
 import type { PaymentStatus } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
+import type { Things } from "../../config/rules.ts";
 import { Payment, type PaymentRow } from "../../entities/Payment.ts";
-import type { Database } from "../../mixins/database.ts";
+import { row, type Database, type Em } from "../../mixins/database.ts";
+import type { Condition } from "../../mixins/policy/sql.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../mixins/page.ts";
 import { formatAmount, type Currency } from "./money.ts";
 
@@ -67,12 +70,19 @@ export async function readReturned(db: Database, id: string, token: string): Pro
   return payment;
 }
 
-/** The organisation's payments, newest first. */
+/** The columns that rules of roles look at. */
+export const paymentAttributes = { owner: "user_id", amount: "amount", currency: "currency" };
+
+export const attributesOfPayment = (em: Em, id: string): Promise<Things["payment"] | undefined> =>
+  row(em, `select user_id as owner, amount::float8 as amount, currency from payment.payments where id = ?`, [id]);
+
+/** The organisation's payments, newest first. @param seen those that the caller may see */
 export async function listPayments(
   db: Database,
   clusterSecret: string,
   tenantId: string,
   { limit = 50, cursor, status }: { limit?: number; cursor?: string; status?: PaymentStatus },
+  seen: Condition,
 ): Promise<Page<ShownPayment>> {
   const scope = ["payments", tenantId, status ?? null];
   const from = decodeCursor(clusterSecret, scope, cursor);
@@ -80,7 +90,12 @@ export async function listPayments(
   const found = await db.tenant(tenantId, (em) =>
     em.find(
       Payment,
-      { tenantId, ...(status && { status }), ...(at && id && { $or: [{ createdAt: { $lt: at } }, { createdAt: at, id: { $lt: id } }] }) },
+      {
+        tenantId,
+        [raw(seen.sql, seen.values)]: [],
+        ...(status && { status }),
+        ...(at && id && { $or: [{ createdAt: { $lt: at } }, { createdAt: at, id: { $lt: id } }] }),
+      },
       { orderBy: { createdAt: "desc", id: "desc" }, limit: limit + 1 },
     ),
   );

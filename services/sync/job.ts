@@ -1,5 +1,6 @@
 import { priorities, type JobFacts, type JobKind, type JobStatus, type Priority } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
+import type { Things } from "../../config/rules.ts";
 import { row, type Em } from "../../mixins/database.ts";
 import { isoTime } from "../../mixins/page.ts";
 import type { JobOptions } from "./options.ts";
@@ -59,6 +60,12 @@ export async function jobById(em: Em, id: string): Promise<JobView> {
   if (!found) throw errors.jobNotFound("There is no such job.", { id });
   return found;
 }
+
+/** The columns that rules of roles look at. */
+export const jobAttributes = { owner: "user_id", source: "source_id" };
+
+export const attributesOfJob = (em: Em, id: string): Promise<Things["job"] | undefined> =>
+  row(em, `select user_id as owner, source_id as source from sync.sync_jobs where id = ?`, [id]);
 
 export const factsOf = (job: JobView): JobFacts => ({
   jobId: job.id,

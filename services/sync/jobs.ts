@@ -3,6 +3,7 @@ import type { JobKind, JobStatus, Principal } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import { rows, type Database, type Em } from "../../mixins/database.ts";
 import { tell } from "../../mixins/mailbox.ts";
+import type { Condition } from "../../mixins/policy/sql.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../mixins/page.ts";
 import { jobKind } from "./creating.ts";
 import { isFinal, jobById, jobColumns, type JobView } from "./job.ts";
@@ -46,8 +47,8 @@ export interface JobFilter {
 
 const filterColumns = { status: "status", kind: "kind", groupId: "group_id", scheduleId: "schedule_id", sourceId: "source_id" } as const;
 
-/** A page of a tenant's jobs. */
-export async function listJobs(em: Em, secret: string, tenantId: string, filter: JobFilter): Promise<Page<JobView>> {
+/** A page of a tenant's jobs. @param seen those that the caller may see */
+export async function listJobs(em: Em, secret: string, tenantId: string, filter: JobFilter, seen: Condition): Promise<Page<JobView>> {
   const { sort, order, limit, cursor: _cursor, ...wanted } = filter;
   const scope = ["sync.jobs", tenantId, wanted, sort, order];
   const conditions = Object.entries(filterColumns).flatMap(([name, column]): [string, unknown][] => {
@@ -60,9 +61,9 @@ export async function listJobs(em: Em, secret: string, tenantId: string, filter:
   const found = await rows<JobView & { sorted: string }>(
     em,
     `select ${jobColumns}, ${sort}::text as sorted from sync.sync_jobs
-     where tenant_id = ? ${conditions.map(([sql]) => sql).join(" ")} ${cursor ? `and (${sort}, id) ${than} (?::${sortType}, ?::uuid)` : ""}
+     where tenant_id = ? and ${seen.sql} ${conditions.map(([sql]) => sql).join(" ")} ${cursor ? `and (${sort}, id) ${than} (?::${sortType}, ?::uuid)` : ""}
      order by ${sort} ${order}, id ${order} limit ${limit + 1}`,
-    [tenantId, ...conditions.map(([, value]) => value), ...(cursor?.after ?? [])],
+    [tenantId, ...seen.values, ...conditions.map(([, value]) => value), ...(cursor?.after ?? [])],
   );
   return pageOf(
     found,

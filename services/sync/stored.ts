@@ -1,6 +1,7 @@
 import { errors } from "../../config/errors.ts";
 import { row, rows, type Database, type Em } from "../../mixins/database.ts";
 import type { Page } from "../../config/action.ts";
+import type { Condition } from "../../mixins/policy/sql.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../mixins/page.ts";
 import { sealSmall, type TenantKeys } from "../../mixins/vault/keys.ts";
 import type { JobOptions } from "./options.ts";
@@ -104,19 +105,20 @@ async function write(em: Em, keys: TenantKeys, id: string, { name, spec, setting
   );
 }
 
-/** A page of a tenant's stored sources, by name. */
+/** A page of a tenant's stored sources, by name. @param seen those that the caller may see */
 export async function listSources(
   em: Em,
   secret: string,
   tenantId: string,
   page: { limit: number; cursor?: string | undefined },
+  seen: Condition,
 ): Promise<Page<StoredSource>> {
   const scope = ["sync.sources", tenantId];
   const cursor = decodeCursor(secret, scope, page.cursor);
   const found = await rows<StoredSource>(
     em,
-    `select ${columns} from sync.sources where tenant_id = ? and name is not null ${cursor ? "and name > ?" : ""} order by name limit ${page.limit + 1}`,
-    [tenantId, ...(cursor?.after ?? [])],
+    `select ${columns} from sync.sources where tenant_id = ? and ${seen.sql} and name is not null ${cursor ? "and name > ?" : ""} order by name limit ${page.limit + 1}`,
+    [tenantId, ...seen.values, ...(cursor?.after ?? [])],
   );
   return pageOf(
     found,

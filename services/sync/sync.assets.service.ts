@@ -3,11 +3,13 @@ import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../con
 import { env } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
 import { replicaUrl } from "../../config/orm.ts";
+import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
 import { Database } from "../../mixins/database.ts";
 import { ormMixin, urlOf, type WithDatabase } from "../../mixins/orm.mixin.ts";
+import { visible } from "../../mixins/policy/admitted.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
-import { assetById, type AssetView } from "./catalogue/asset.ts";
+import { assetById, attributesOfAsset, type AssetView } from "./catalogue/asset.ts";
 import { differences, type Difference } from "./catalogue/difference.ts";
 import { listAssets } from "./catalogue/list.ts";
 import { sourceAt, type AssetAt } from "./catalogue/past.ts";
@@ -40,6 +42,7 @@ export const actions = {
       "Lists and searches the organisation's assets. A page for which very many assets had to be looked at may hold fewer than its limit, or none, and still have a next one.",
     rest: "GET /assets",
     permission: "assets:read",
+    concerns: { kind: "asset", filtered: true },
     idempotent: true,
     params: strict({
       ...longPageParams,
@@ -70,7 +73,8 @@ export const actions = {
       const { tenantId } = caller(ctx);
       const { limit = 50, state = "present", sort = "created", order = "asc", ...filter } = ctx.params;
       const list = { ...filter, limit, state, sort, order };
-      return await this.reader.tenant(tenantId, (em) => listAssets(em, env.CLUSTER_SECRET, tenantId, list));
+      const seen = visible(ctx, "asset", { source: "id" });
+      return await this.reader.tenant(tenantId, (em) => listAssets(em, env.CLUSTER_SECRET, tenantId, list, seen));
     },
   }),
 
@@ -78,6 +82,7 @@ export const actions = {
     description: "Shows an asset.",
     rest: "GET /assets/:id",
     permission: "assets:read",
+    concerns: { kind: "asset", id: "id" },
     idempotent: true,
     params: byId,
     async handler(ctx): Promise<AssetView> {
@@ -89,6 +94,7 @@ export const actions = {
     description: "Lists the states an asset has had, with what changed and the content's checksum, newest first.",
     rest: "GET /assets/:id/versions",
     permission: "assets:read",
+    concerns: { kind: "asset", id: "id" },
     idempotent: true,
     params: strict({ ...pageParams, ...byId.properties }),
     async handler(ctx): Promise<Page<VersionView>> {
@@ -104,6 +110,7 @@ export const actions = {
       "Lists what a source held at a moment, in no order to rely on. A page may hold fewer than its limit, or none, and still have a next one.",
     rest: "GET /sync/sources/:id/at",
     permission: "assets:read",
+    concerns: { kind: "asset", of: ({ id }) => ({ source: id ?? null }) },
     idempotent: true,
     params: strict({
       ...longPageParams,
@@ -123,6 +130,7 @@ export const actions = {
       "Lists what differs between two moments of a source, or between the ends of two of its jobs: added, changed, moved, touched (another time alone), gone. A page may hold fewer than its limit, or none, and still have a next one.",
     rest: "GET /sync/sources/:id/differences",
     permission: "assets:read",
+    concerns: { kind: "asset", of: ({ id }) => ({ source: id ?? null }) },
     idempotent: true,
     params: strict({ ...pageParams, id: uuid("The source."), from: moment("The earlier one"), to: moment("The later one") }),
     async handler(ctx): Promise<Page<Difference>> {
@@ -147,6 +155,7 @@ export const actions = {
   ticket: action({
     description: "Says where an asset's content lies in the vault, keys wrapped; the edge streams it from there.",
     permission: "assets:read",
+    concerns: { kind: "asset", id: "id" },
     idempotent: true,
     params: strict({
       ...byId.properties,
@@ -183,6 +192,11 @@ export default service<AssetsService>()({
   name: "sync.assets",
   mixins: [ormMixin("sync")],
   actions,
+  methods: {
+    async attributesOf(_kind: "asset", tenantId: string, id: string): Promise<Things["asset"] | undefined> {
+      return await this.db.tenant(tenantId, (em) => attributesOfAsset(em, id));
+    },
+  },
   async started() {
     const replica =
       env.SYNC_REPLICA_URL && (await Database.open("sync", replicaUrl(env.SYNC_REPLICA_URL, urlOf("sync")), env.DATABASE_POOL));

@@ -1,13 +1,15 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
-import { jobKinds, jobStatuses } from "../../config/contracts.ts";
+import { jobKinds, jobStatuses, type Principal } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
+import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
 import { once } from "../../mixins/events.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
+import { visible } from "../../mixins/policy/admitted.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { createJob } from "./creating.ts";
-import { jobById, type JobView } from "./job.ts";
+import { attributesOfJob, jobAttributes, jobById, type JobView } from "./job.ts";
 import { control, jobSorts, listFailures, listJobs, type FailureView } from "./jobs.ts";
 import { itemReport, planActions, planItems, type PlanItem, type ReportItem } from "./listings.ts";
 import { checkRequest, newJobOf, syncRequest } from "./request.ts";
@@ -19,11 +21,18 @@ const action = actionOf<JobsService>();
 
 const byId = strict({ id: uuid("The job.") });
 
+/** What is known of a job before it is made. A place that is not a stored source counts as none. */
+const madeBy = (params: { sourceId?: string | undefined } | null, by: Principal): Things["job"] => ({
+  owner: by.userId,
+  source: params?.sourceId ?? null,
+});
+
 export const actions = {
   create: action({
     description: "Starts a sync of a place into the vault and answers at once; the work goes on in the background.",
     rest: ["POST /sync/jobs", "POST /trigger"],
     permission: "sync:write",
+    concerns: { kind: "job", of: madeBy },
     status: 201,
     idempotencyKey: true,
     params: strict(syncRequest),
@@ -43,6 +52,7 @@ export const actions = {
     description: "Starts several syncs, all or none; the answer's jobs have one groupId.",
     rest: "POST /sync/jobs/batch",
     permission: "sync:write",
+    concerns: { kind: "job", of: ({ jobs }, by) => [jobs ?? []].flat().map((job) => madeBy(job, by)) },
     status: 201,
     idempotencyKey: true,
     params: strict({ jobs: Type.Array(strict(syncRequest), { minItems: 1, maxItems: 100, description: "As for a single job." }) }),
@@ -67,6 +77,7 @@ export const actions = {
     description: "Lists the organisation's sync jobs.",
     rest: "GET /sync/jobs",
     permission: "sync:read",
+    concerns: { kind: "job", filtered: true },
     idempotent: true,
     params: strict({
       ...pageParams,
@@ -81,7 +92,9 @@ export const actions = {
     async handler(ctx): Promise<Page<JobView>> {
       const { tenantId } = caller(ctx);
       const { limit = 50, sort = "created_at", order = "desc", ...filter } = ctx.params;
-      return await this.db.tenant(tenantId, (em) => listJobs(em, env.CLUSTER_SECRET, tenantId, { ...filter, sort, order, limit }));
+      return await this.db.tenant(tenantId, (em) =>
+        listJobs(em, env.CLUSTER_SECRET, tenantId, { ...filter, sort, order, limit }, visible(ctx, "job", jobAttributes)),
+      );
     },
   }),
 
@@ -89,6 +102,7 @@ export const actions = {
     description: "Shows a sync job: state, progress, counts and, when it has ended, its report.",
     rest: "GET /sync/jobs/:id",
     permission: "sync:read",
+    concerns: { kind: "job", id: "id" },
     idempotent: true,
     params: byId,
     async handler(ctx): Promise<JobView> {
@@ -100,6 +114,7 @@ export const actions = {
     description: "Lists the items a job could not store, each with its reason.",
     rest: "GET /sync/jobs/:id/failures",
     permission: "sync:read",
+    concerns: { kind: "job", id: "id" },
     idempotent: true,
     params: strict({ ...byId.properties, ...pageParams }),
     async handler(ctx): Promise<Page<FailureView>> {
@@ -113,6 +128,7 @@ export const actions = {
     description: "Lists what a job's plan does, or did, to the items: fetch, move, touch, retire.",
     rest: "GET /sync/jobs/:id/plan",
     permission: "sync:read",
+    concerns: { kind: "job", id: "id" },
     idempotent: true,
     params: strict({
       ...byId.properties,
@@ -131,6 +147,7 @@ export const actions = {
       "Lists what became of every item that a job touched: stored, deduplicated, moved, touched, returned, unchanged, gone, failed.",
     rest: "GET /sync/jobs/:id/report",
     permission: "sync:read",
+    concerns: { kind: "job", id: "id" },
     idempotent: true,
     params: strict({
       ...byId.properties,
@@ -149,6 +166,7 @@ export const actions = {
       "Approves a plan that waits for it. It is carried out as it stands, or refused (PLAN_STALE) when source or catalogue have moved on.",
     rest: "POST /sync/jobs/:id/approve",
     permission: "sync:write",
+    concerns: { kind: "job", id: "id" },
     status: 202,
     params: byId,
     async handler(ctx): Promise<JobView> {
@@ -160,6 +178,7 @@ export const actions = {
     description: "Starts a job that repeats only the items that another one could not store.",
     rest: "POST /sync/jobs/:id/retry",
     permission: "sync:write",
+    concerns: { kind: "job", id: "id" },
     status: 201,
     params: byId,
     async handler(ctx): Promise<JobView> {
@@ -171,6 +190,7 @@ export const actions = {
     description: "Pauses a job after the batches under way; it keeps its place.",
     rest: "POST /sync/jobs/:id/pause",
     permission: "sync:write",
+    concerns: { kind: "job", id: "id" },
     status: 202,
     params: byId,
     async handler(ctx): Promise<JobView> {
@@ -182,6 +202,7 @@ export const actions = {
     description: "Lets a paused job go on where it stopped.",
     rest: "POST /sync/jobs/:id/resume",
     permission: "sync:write",
+    concerns: { kind: "job", id: "id" },
     status: 202,
     params: byId,
     async handler(ctx): Promise<JobView> {
@@ -193,6 +214,7 @@ export const actions = {
     description: "Ends a job after the batches under way; what was stored stays.",
     rest: ["POST /sync/jobs/:id/cancel", "DELETE /sync/jobs/:id"],
     permission: "sync:write",
+    concerns: { kind: "job", id: "id" },
     status: 202,
     params: byId,
     async handler(ctx): Promise<JobView> {
@@ -204,6 +226,7 @@ export const actions = {
     description: "Pauses, resumes or cancels a job by naming the state it is to have.",
     rest: "PUT /sync/jobs/:id",
     permission: "sync:write",
+    concerns: { kind: "job", id: "id" },
     status: 202,
     params: strict({
       ...byId.properties,
@@ -221,6 +244,11 @@ export default service<JobsService>()({
   name: "sync.jobs",
   mixins: [ormMixin("sync")],
   actions,
+  methods: {
+    async attributesOf(_kind: "job", tenantId: string, id: string): Promise<Things["job"] | undefined> {
+      return await this.db.tenant(tenantId, (em) => attributesOfJob(em, id));
+    },
+  },
   started() {
     this.keyring = new TenantKeyring(this.db, keyManager(env));
   },

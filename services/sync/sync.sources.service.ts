@@ -2,8 +2,10 @@ import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
 import { env } from "../../config/env.ts";
 import { errors, failureOf } from "../../config/errors.ts";
+import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
+import { visible } from "../../mixins/policy/admitted.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { browse, type Browsed } from "./browse.ts";
 import { checkFilters } from "./filters.ts";
@@ -54,6 +56,7 @@ export const actions = {
     description: "Keeps a source with its credentials, sealed, and settings that its syncs have when they say nothing else.",
     rest: "POST /sync/sources",
     permission: "sync:write",
+    concerns: { kind: "source", of: () => ({ source: null }) },
     status: 201,
     params: strict({ name, input, settings, ...accessParams }),
     async handler(ctx): Promise<StoredSource> {
@@ -70,12 +73,15 @@ export const actions = {
     description: "Lists the organisation's stored sources, by name. Credentials are never shown.",
     rest: "GET /sync/sources",
     permission: "sync:read",
+    concerns: { kind: "source", filtered: true },
     idempotent: true,
     params: strict(pageParams),
     async handler(ctx): Promise<Page<StoredSource>> {
       const { tenantId } = caller(ctx);
       const { limit = 50, cursor } = ctx.params;
-      return await this.db.tenant(tenantId, (em) => listSources(em, env.CLUSTER_SECRET, tenantId, { limit, cursor }));
+      return await this.db.tenant(tenantId, (em) =>
+        listSources(em, env.CLUSTER_SECRET, tenantId, { limit, cursor }, visible(ctx, "source", { source: "id" })),
+      );
     },
   }),
 
@@ -83,6 +89,7 @@ export const actions = {
     description: "Shows a stored source.",
     rest: "GET /sync/sources/:id",
     permission: "sync:read",
+    concerns: { kind: "source", id: "id" },
     idempotent: true,
     params: byId,
     async handler(ctx): Promise<StoredSource> {
@@ -95,6 +102,7 @@ export const actions = {
       "Changes a stored source's name, settings or credentials; for new credentials give input again, which must name the same place.",
     rest: "PATCH /sync/sources/:id",
     permission: "sync:write",
+    concerns: { kind: "source", id: "id" },
     params: strict({ ...byId.properties, name: Type.Optional(name), input: Type.Optional(input), settings, ...accessParams }),
     async handler(ctx): Promise<StoredSource> {
       const { tenantId } = caller(ctx);
@@ -113,6 +121,7 @@ export const actions = {
     description: "Forgets a stored source with its credentials; what was synced from it stays.",
     rest: "DELETE /sync/sources/:id",
     permission: "sync:write",
+    concerns: { kind: "source", id: "id" },
     status: 204,
     params: byId,
     async handler(ctx): Promise<void> {
@@ -124,6 +133,7 @@ export const actions = {
     description: "Tries whether a place can be reached, signed in to and listed. Answers what is wrong instead of failing.",
     rest: "POST /sync/sources/test",
     permission: "sync:write",
+    concerns: { kind: "source", of: ({ id }) => ({ source: id ?? null }) },
     timeout: patience + 5_000,
     params: strict(place),
     async handler(
@@ -152,6 +162,7 @@ export const actions = {
     description: "Shows what lies in a folder of a place, before anything is synced.",
     rest: "POST /sync/sources/browse",
     permission: "sync:write",
+    concerns: { kind: "source", of: ({ id }) => ({ source: id ?? null }) },
     timeout: patience + 5_000,
     params: strict({
       ...place,
@@ -176,6 +187,9 @@ export default service<SourcesService>()({
   name: "sync.sources",
   mixins: [ormMixin("sync")],
   actions,
+  methods: {
+    attributesOf: (_kind: "source", _tenantId: string, id: string): Promise<Things["source"]> => Promise.resolve({ source: id }),
+  },
   started() {
     this.keyring = new TenantKeyring(this.db, keyManager(env));
   },

@@ -1,10 +1,11 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { env } from "../../../config/env.ts";
-import type { Client, Permission } from "../../../config/contracts.ts";
+import type { Client } from "../../../config/contracts.ts";
 import { errors } from "../../../config/errors.ts";
+import type { Grant } from "../../../config/rules.ts";
 import { recordAct } from "../../../mixins/act.ts";
 import { epoch, row, type Em } from "../../../mixins/database.ts";
-import { permissionsOf } from "../membership.ts";
+import { grantToPerson } from "../membership.ts";
 import { endSession, type Ended } from "./end.ts";
 import { lastSeen, remember } from "./presence.ts";
 import { makeRefreshToken, openChild, parseRefreshToken, sealChild, tokenHash } from "./refreshtoken.ts";
@@ -26,8 +27,7 @@ interface Family extends LiveSession {
 }
 
 /** What the database said, before anything is answered: an end has to be committed although the caller is refused. */
-type Outcome =
-  { go: { refreshToken: string; permissions: Permission[]; family: Family } } | { refused: Error; ended?: Ended[]; theft?: boolean };
+type Outcome = { go: { refreshToken: string; grant: Grant; family: Family } } | { refused: Error; ended?: Ended[]; theft?: boolean };
 
 /**
  * Takes a refresh token and gives the next one with an access token. The same client gets the same next token again when it asks again within
@@ -49,10 +49,10 @@ export async function refreshSession(
     if (outcome.ended) await onEnd(outcome.ended, outcome.theft === true);
     throw outcome.refused;
   }
-  const { refreshToken, permissions, family } = outcome.go;
+  const { refreshToken, grant, family } = outcome.go;
   await remember(works.redis, family.id, family.at, family.expiresAt);
   const { userId, tenantId, at } = family;
-  const access = await accessToken(works.issuer, { userId, tenantId, permissions, session: claimsOf(family), at });
+  const access = await accessToken(works.issuer, { userId, tenantId, grant, session: claimsOf(family), at });
   return { ...access, refreshToken, refreshExpiresAt: new Date(family.expiresAt).toISOString(), sessionId: family.id, tenantId };
 }
 
@@ -85,10 +85,10 @@ async function decide(em: Em, token: string, sessionId: string, client: Client, 
     const ended = await endSession(em, family.id, "idle");
     return { refused: errors.sessionEnded("This session was not used for too long; sign in again.", { reason: "idle" }), ended };
   }
-  const permissions = await permissionsOf(em, family);
-  if (!permissions) return { refused: errors.forbidden("You are no longer a member of this organisation, or your account is not active.") };
+  const grant = await grantToPerson(em, family);
+  if (!grant) return { refused: errors.forbidden("You are no longer a member of this organisation, or your account is not active.") };
   const refreshToken = newest ? await rotate(em, family, token, client) : openChild(token, family.sealedChild!);
-  return { go: { refreshToken, permissions, family } };
+  return { go: { refreshToken, grant, family } };
 }
 
 const familyOf = (em: Em, sessionId: string): Promise<Family | undefined> =>

@@ -1,12 +1,13 @@
 import { v7 as uuidv7 } from "uuid";
 import { env } from "../../../config/env.ts";
-import type { Client, Permission, Session } from "../../../config/contracts.ts";
+import type { Client, Session } from "../../../config/contracts.ts";
 import { errors } from "../../../config/errors.ts";
+import type { Grant } from "../../../config/rules.ts";
 import { recordAct } from "../../../mixins/act.ts";
 import { epoch, row, type Database, type Em } from "../../../mixins/database.ts";
 import type { Redis } from "../../../mixins/redis.ts";
 import type { Issuer } from "../issuer.ts";
-import { permissionsOf } from "../membership.ts";
+import { grantToPerson } from "../membership.ts";
 import { remember } from "./presence.ts";
 import { makeRefreshToken, tokenHash } from "./refreshtoken.ts";
 
@@ -18,7 +19,6 @@ export interface SessionWorks {
 }
 
 export const tokenSeconds = 600;
-const ownAccount: Permission = "account:manage";
 
 export interface Device extends Client {
   /** As its owner calls it. */
@@ -52,8 +52,8 @@ export async function openSession(works: SessionWorks, { userId, tenantId, metho
   const sessionId = uuidv7();
   const refreshToken = makeRefreshToken(env.CLUSTER_SECRET, { sessionId, generation: 1 });
   const opened = await works.db.system(async (em) => {
-    const permissions = await permissionsOf(em, { tenantId, userId });
-    if (!permissions) throw errors.forbidden("This account is not active in this organisation; ask its owner.");
+    const grant = await grantToPerson(em, { tenantId, userId });
+    if (!grant) throw errors.forbidden("This account is not active in this organisation; ask its owner.");
     const stored = await row<{ at: number; expiresAt: number }>(
       em,
       `insert into auth.sessions (id, user_id, tenant_id, methods, device, user_agent, address, expires_at, token_hash)
@@ -82,26 +82,26 @@ export async function openSession(works: SessionWorks, { userId, tenantId, metho
       object,
       details: { methods },
     });
-    return { ...stored!, permissions };
+    return { ...stored!, grant };
   });
   await remember(works.redis, sessionId, opened.at, opened.expiresAt);
   const session: Session = { id: sessionId, methods, authenticatedAt: Math.floor(opened.at / 1000) };
-  const access = await accessToken(works.issuer, { userId, tenantId, permissions: opened.permissions, session, at: opened.at });
+  const access = await accessToken(works.issuer, { userId, tenantId, grant: opened.grant, session, at: opened.at });
   return { ...access, refreshToken, refreshExpiresAt: new Date(opened.expiresAt).toISOString(), sessionId, tenantId };
 }
 
 interface Access {
   userId: string;
   tenantId: string;
-  permissions: Permission[];
+  grant: Grant;
   session: Session;
-  /** When the permissions were read, in milliseconds since 1970 by the database's clock: what is revoked later covers the token. */
+  /** When the grant was read, in milliseconds since 1970 by the database's clock: what is revoked later covers the token. */
   at: number;
 }
 
 /** A person's token within a session. */
-export async function accessToken(issuer: Issuer, { userId, tenantId, permissions, session, at }: Access) {
-  const principal = { tenantId, userId, subject: `user:${userId}`, permissions: [...permissions, ownAccount], session };
+export async function accessToken(issuer: Issuer, { userId, tenantId, grant, session, at }: Access) {
+  const principal = { tenantId, userId, subject: `user:${userId}`, permissions: grant.permissions, policyVersion: grant.version, session };
   return await issuer.issue(principal, tokenSeconds, at);
 }
 
@@ -112,10 +112,10 @@ export async function accessToken(issuer: Issuer, { userId, tenantId, permission
 export async function switchOrganisation(works: SessionWorks, sessionId: string, tenantId: string) {
   const access = await works.db.system(async (em) => {
     const session = await liveSession(em, sessionId);
-    const permissions = await permissionsOf(em, { tenantId, userId: session.userId });
-    if (!permissions) throw errors.forbidden("You are not a member of this organisation.");
+    const grant = await grantToPerson(em, { tenantId, userId: session.userId });
+    if (!grant) throw errors.forbidden("You are not a member of this organisation.");
     await em.execute(`update auth.sessions set tenant_id = ? where id = ?`, [tenantId, sessionId], "run");
-    return { userId: session.userId, tenantId, permissions, session: claimsOf(session), at: session.at };
+    return { userId: session.userId, tenantId, grant, session: claimsOf(session), at: session.at };
   });
   return await accessToken(works.issuer, access);
 }

@@ -1,4 +1,5 @@
 import { errors } from "../../../config/errors.ts";
+import type { Things } from "../../../config/rules.ts";
 import { row, type Em } from "../../../mixins/database.ts";
 import { isoTime } from "../../../mixins/page.ts";
 
@@ -37,3 +38,7 @@ export async function assetById(em: Em, id: string): Promise<AssetView> {
   if (!found) throw errors.assetNotFound("There is no such asset.", { id });
   return found;
 }
+
+/** What rules of roles look at. */
+export const attributesOfAsset = (em: Em, id: string): Promise<Things["asset"] | undefined> =>
+  row(em, `select source_id as source from sync.assets where id = ?`, [id]);

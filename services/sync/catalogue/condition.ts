@@ -1,8 +1,6 @@
-/** A piece of SQL with its parameters, in their order. */
-export interface Condition {
-  sql: string;
-  values: unknown[];
-}
+import type { Condition } from "../../../mixins/policy/sql.ts";
+
+export type { Condition };
 
 export const condition = (sql: string, ...values: unknown[]): Condition => ({ sql, values });
 

@@ -44,9 +44,9 @@ export function partsOf(filter: AssetFilter): Parts {
   };
 }
 
-/** The tenant's sources that a list is of, as the named query `places (id, uri)`. */
-export function places(tenantId: string, source: string | undefined): Condition {
+/** The tenant's sources that a list is of, as the named query `places (id, uri)`. @param seen those whose assets the caller may see */
+export function places(tenantId: string, source: string | undefined, seen: Condition): Condition {
   const chosen = source === undefined ? [] : [condition("(uri = ? or id::text = ?)", source, source)];
-  const { sql, values } = condition.all([condition("tenant_id = ?", tenantId), ...chosen]);
+  const { sql, values } = condition.all([condition("tenant_id = ?", tenantId), seen, ...chosen]);
   return condition(`places as materialized (select id, uri from sync.sources where ${sql})`, ...values);
 }

@@ -21,6 +21,8 @@ const perSource = 16;
 /** So many are put in order where a part of the filter alone leaves no more. */
 const few = 10_000;
 
+const all = condition("true");
+
 type Sorted = AssetView & { key: string };
 
 /** What the statements of one page have in common. */
@@ -36,9 +38,16 @@ interface Walk {
 /**
  * A page of a tenant's assets. Whatever the filter, a page reads no more than some fifty thousand rows: one for which that is not enough
  * holds fewer than asked for, or none, and its cursor goes on from there.
+ * @param seen the sources whose assets the caller may see, of `sync.sources`
  * @throws CURSOR_INVALID, VALIDATION_FAILED
  */
-export async function listAssets(em: Em, secret: string, tenantId: string, list: AssetList): Promise<Page<AssetView>> {
+export async function listAssets(
+  em: Em,
+  secret: string,
+  tenantId: string,
+  list: AssetList,
+  seen: Condition = all,
+): Promise<Page<AssetView>> {
   const { limit, cursor: given, ...kind } = list;
   const scope = ["sync.assets", tenantId, kind];
   const cursor = decodeCursor(secret, scope, given);
@@ -50,7 +59,7 @@ export async function listAssets(em: Em, secret: string, tenantId: string, list:
   const shown = ({ key: _key, ...asset }: Sorted) => asset;
   const page = (found: Sorted[]) => pageOf(found, limit, cursor !== undefined, shown, ({ key, id }) => cursorAt([key, id]));
   const parts = partsOf(list);
-  const walk = { em, tenantId, list, places: places(tenantId, list.source), parts, road: roadOf(tenantId, list, parts) };
+  const walk = { em, tenantId, list, places: places(tenantId, list.source, seen), parts, road: roadOf(tenantId, list, parts) };
 
   const found: Sorted[] = [];
   let place = from;

@@ -5,6 +5,8 @@ import type { actions as authApiKeys } from "../services/auth/auth.apikeys.servi
 import type { actions as authKeys } from "../services/auth/auth.keys.service.ts";
 import type { actions as authOrganisations } from "../services/auth/auth.organisations.service.ts";
 import type { actions as mails } from "../services/notification/notification.mail.service.ts";
+import type { actions as authAddresses } from "../services/auth/auth.addresses.service.ts";
+import type { actions as authPasswords } from "../services/auth/auth.passwords.service.ts";
 import type { actions as authSessions } from "../services/auth/auth.sessions.service.ts";
 import type { actions as authRoles } from "../services/auth/auth.roles.service.ts";
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
@@ -32,6 +34,8 @@ export interface ActionMap
     ActionTypes<"auth.keys", typeof authKeys>,
     ActionTypes<"auth.organisations", typeof authOrganisations>,
     ActionTypes<"notification.mail", typeof mails>,
+    ActionTypes<"auth.addresses", typeof authAddresses>,
+    ActionTypes<"auth.passwords", typeof authPasswords>,
     ActionTypes<"auth.sessions", typeof authSessions>,
     ActionTypes<"auth.roles", typeof authRoles>,
     ActionTypes<"notification.webhooks", typeof webhooks>,

@@ -13,6 +13,8 @@ export const SigningKey = defineEntity({
     masterKeyId: p.text(),
     sealedPrivateJwk: p.blob(),
     createdAt: p.datetime().defaultRaw("now()"),
+    activatedAt: p.datetime().nullable(),
+    retiredAt: p.datetime().nullable(),
   },
   indexes: [
     {

@@ -10,6 +10,8 @@ export const User = defineEntity({
     id: p.uuid().primary().defaultRaw("gen_random_uuid()"),
     /** Lower case. */
     email: p.string().length(255).unique(),
+    /** When the person proved to read what is sent there. */
+    emailConfirmedAt: p.datetime().nullable(),
     passwordHash: p.string().length(255),
     firstName: p.string().length(100).nullable(),
     lastName: p.string().length(100).nullable(),

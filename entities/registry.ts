@@ -11,6 +11,7 @@ import { durableTables } from "./durable/tables.ts";
 import { Mail } from "./Mail.ts";
 import { Invitation } from "./Invitation.ts";
 import { MirrorItem } from "./MirrorItem.ts";
+import { Link } from "./Link.ts";
 import { Membership } from "./Membership.ts";
 import { Organisation } from "./Organisation.ts";
 import { Pack } from "./Pack.ts";
@@ -38,7 +39,7 @@ import { WebhookEndpoint } from "./WebhookEndpoint.ts";
 
 /** Which tables each service owns. */
 const own = {
-  auth: [Organisation, User, Membership, Invitation, TenantRole, ServiceAccount, ApiKey, SigningKey, Session, Revocation],
+  auth: [Organisation, User, Membership, Invitation, TenantRole, ServiceAccount, ApiKey, SigningKey, Session, Revocation, Link],
   sync: [
     SyncSource,
     SyncSchedule,

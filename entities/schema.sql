@@ -42,6 +42,12 @@ alter table "auth"."invitations" add constraint "invitations_token_hash_unique" 
 create index "invitations_tenant_id_created_at_id_index" on "auth"."invitations" ("tenant_id", "created_at", "id");
 create unique index "invitations_open" on "auth"."invitations" ("tenant_id", "email") where accepted_at is null and revoked_at is null;
 
+create table "auth"."links" ("id" uuid not null, "user_id" uuid not null, "purpose" text not null, "email" varchar(255) not null, "token_hash" bytea not null, "created_at" timestamptz not null default now(), "expires_at" timestamptz not null, "used_at" timestamptz null, primary key ("id"));
+alter table "auth"."links" add constraint "links_token_hash_unique" unique ("token_hash");
+create index "links_user_id_purpose_index" on "auth"."links" ("user_id", "purpose");
+create index "links_expires_at_index" on "auth"."links" ("expires_at");
+alter table "auth"."links" add constraint "links_purpose_check" check ("purpose" in ('password', 'address'));
+
 create table "auth"."memberships" ("tenant_id" uuid not null, "user_id" uuid not null, "role" text not null, "created_at" timestamptz not null default now(), primary key ("tenant_id", "user_id"));
 create index "memberships_user_id_index" on "auth"."memberships" ("user_id");
 create index "memberships_tenant_id_role_index" on "auth"."memberships" ("tenant_id", "role");
@@ -61,13 +67,13 @@ create index "sessions_tenant_id_user_id_index" on "auth"."sessions" ("tenant_id
 create index "sessions_expires_at_index" on "auth"."sessions" ("expires_at");
 alter table "auth"."sessions" add constraint "sessions_end_reason_check" check ("end_reason" in ('signed_out', 'revoked', 'password', 'reuse', 'idle', 'deactivated'));
 
-create table "auth"."signing_keys" ("kid" text not null, "state" text not null, "public_jwk" jsonb not null, "master_key_id" text not null, "sealed_private_jwk" bytea not null, "created_at" timestamptz not null default now(), primary key ("kid"));
+create table "auth"."signing_keys" ("kid" text not null, "state" text not null, "public_jwk" jsonb not null, "master_key_id" text not null, "sealed_private_jwk" bytea not null, "created_at" timestamptz not null default now(), "activated_at" timestamptz null, "retired_at" timestamptz null, primary key ("kid"));
 create unique index "signing_keys_one_active" on "auth"."signing_keys" ("state") where state = 'active';
 alter table "auth"."signing_keys" add constraint "signing_keys_state_check" check ("state" in ('next', 'active', 'retired'));
 
 create table "auth"."roles" ("tenant_id" uuid not null, "name" text not null, "description" text not null default '', "permissions" text[] not null, "rules" jsonb not null default '[]', "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), primary key ("tenant_id", "name"));
 
-create table "auth"."users" ("id" uuid not null default gen_random_uuid(), "email" varchar(255) not null, "password_hash" varchar(255) not null, "first_name" varchar(100) null, "last_name" varchar(100) null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), "last_login_at" timestamptz null, "is_active" boolean not null default true, primary key ("id"));
+create table "auth"."users" ("id" uuid not null default gen_random_uuid(), "email" varchar(255) not null, "email_confirmed_at" timestamptz null, "password_hash" varchar(255) not null, "first_name" varchar(100) null, "last_name" varchar(100) null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), "last_login_at" timestamptz null, "is_active" boolean not null default true, primary key ("id"));
 alter table "auth"."users" add constraint "users_email_unique" unique ("email");
 create index "users_created_at_index" on "auth"."users" ("created_at");
 
@@ -93,6 +99,8 @@ alter table "auth"."streams" enable row level security;
 create policy "tenant_isolation" on "auth"."streams" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."invitations" enable row level security;
 create policy "tenant_isolation" on "auth"."invitations" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."links" enable row level security;
+create policy "system_only" on "auth"."links" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."memberships" enable row level security;
 create policy "tenant_isolation" on "auth"."memberships" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."organisations" enable row level security;

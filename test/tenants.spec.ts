@@ -13,10 +13,13 @@ import { smallest, type Schema } from "./smallest.ts";
 
 /** Every action that answers without a claim. A new one has to be written down here. */
 const open = [
+  "auth.addresses.confirm",
   "auth.keys.public",
   "auth.keys.revoked",
   "auth.login",
   "auth.organisations.create",
+  "auth.passwords.forgot",
+  "auth.passwords.reset",
   "auth.sessions.refresh",
   "auth.verify",
   "payment.return",

@@ -1,8 +1,10 @@
 import { v7 as uuidv7 } from "uuid";
+import type { Client } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import { row, type Database } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
-import { hashPassword, verifyPassword } from "./passwords/hash.ts";
+import { addressOf } from "./fields.ts";
+import { hashPassword } from "./passwords/hash.ts";
 
 export interface Account {
   tenantId: string;
@@ -17,15 +19,16 @@ interface SignUp {
   lastName?: string;
 }
 
-/** The form in which an address is stored and looked up. */
-const addressOf = (email: string) => email.toLowerCase();
-
 /**
  * Makes an organisation with its owner. No tenant exists yet, so this is one of the few works in the system's scope.
  * @throws EMAIL_TAKEN, VALIDATION_FAILED for the password
  */
-export async function signUp(db: Database, { organisation, email, password, firstName, lastName }: SignUp): Promise<Account> {
-  const passwordHash = await hashPassword(password);
+export async function signUp(
+  db: Database,
+  { organisation, email, password, firstName, lastName }: SignUp,
+  client: Client,
+): Promise<Account> {
+  const passwordHash = await hashPassword(password, client.address);
   const [tenantId, userId] = [uuidv7(), uuidv7()];
   await db.system(async (em) => {
     const user = await row(
@@ -46,22 +49,6 @@ export async function signUp(db: Database, { organisation, email, password, firs
     });
   });
   return { tenantId, userId };
-}
-
-/**
- * Checks a person's password. The person belongs to no organisation yet, hence the system's scope.
- * @throws UNAUTHENTICATED, the same for an unknown address and a wrong password
- */
-export async function provePassword(db: Database, { email, password }: { email: string; password: string }): Promise<{ userId: string }> {
-  const user = await db.system((em) =>
-    row<{ id: string; hash: string }>(em, `select id, password_hash as hash from auth.users where email = ?`, [addressOf(email)]),
-  );
-  // Outside of any transaction: a sign-in that waits for its turn would keep a connection.
-  if (!(await verifyPassword(password, user?.hash)) || !user) throw errors.unauthenticated("E-mail or password is wrong.");
-  // A password changed since its hash was read no longer opens the account.
-  const unchanged = await db.system((em) => row(em, `select 1 from auth.users where id = ? and password_hash = ?`, [user.id, user.hash]));
-  if (!unchanged) throw errors.unauthenticated("E-mail or password is wrong.");
-  return { userId: user.id };
 }
 
 export interface Identity {

@@ -5,8 +5,9 @@ import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin, type WithRedis } from "../../mixins/redis.mixin.ts";
 import { signUp, type Account } from "./account.ts";
-import { emailField, nameField, passwordField } from "./fields.ts";
+import { addressOf, emailField, nameField, passwordField } from "./fields.ts";
 import { issuerMixin, type WithIssuer } from "./issuer.mixin.ts";
+import { mailLink } from "./passwords/forgotten.ts";
 import { openSession, type SessionTokens } from "./sessions/session.ts";
 
 type Organisations = Host<WithIssuer & WithRedis & WithJobs>;
@@ -26,7 +27,8 @@ export const actions = {
       lastName: Type.Optional(nameField("The owner's last name.", 100)),
     }),
     async handler(ctx): Promise<Account & SessionTokens> {
-      const account = await signUp(this.db, ctx.params);
+      const account = await signUp(this.db, ctx.params, ctx.meta.client ?? {});
+      await mailLink(this.db, this.broker, "address", addressOf(ctx.params.email));
       return { ...account, ...(await openSession(this, { ...account, methods: ["pwd"], device: ctx.meta.client ?? {} })) };
     },
   }),

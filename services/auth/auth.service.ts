@@ -4,10 +4,11 @@ import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin, type WithRedis } from "../../mixins/redis.mixin.ts";
-import { contactOf, identityOf, provePassword, type Identity } from "./account.ts";
+import { contactOf, identityOf, type Identity } from "./account.ts";
 import { verifyKey, type Verified } from "./apikeys.ts";
 import { emailField, nameField, passwordField } from "./fields.ts";
 import { issuerMixin, type WithIssuer } from "./issuer.mixin.ts";
+import { provePassword } from "./passwords/prove.ts";
 import { signIn, type SignedIn } from "./signin.ts";
 
 type Auth = Host<WithIssuer & WithRedis>;
@@ -26,7 +27,7 @@ export const actions = {
     }),
     async handler(ctx): Promise<SignedIn> {
       const { tenantId, device: name } = ctx.params;
-      const { userId } = await provePassword(this.db, ctx.params);
+      const { userId } = await provePassword(this.db, this.redis, ctx.params, ctx.meta.client ?? {});
       return await signIn(this, { userId, tenantId, methods: ["pwd"], device: { ...ctx.meta.client, name } });
     },
   }),

@@ -9,6 +9,7 @@ import { endSession, endSessions, revokeSession, tellEnded } from "./sessions/en
 import { listSessions, type ShownSession } from "./sessions/list.ts";
 import { refreshSession } from "./sessions/refresh.ts";
 import type { SessionTokens } from "./sessions/session.ts";
+import { tellTheft } from "./sessions/theft.ts";
 
 type Sessions = Host<WithIssuer & WithRedis>;
 const action = actionOf<Sessions>();
@@ -22,7 +23,10 @@ export const actions = {
       refreshToken: Type.String({ minLength: 1, maxLength: 256, description: "The newest refresh token of the session." }),
     }),
     async handler(ctx): Promise<SessionTokens> {
-      return await refreshSession(this, ctx.params.refreshToken, ctx.meta.client ?? {}, (ended) => tellEnded(ctx, this.redis, ended));
+      return await refreshSession(this, ctx.params.refreshToken, ctx.meta.client ?? {}, async (ended, theft) => {
+        await tellEnded(ctx, this.redis, ended);
+        if (theft) for (const session of ended) await tellTheft(this.db, this.broker, session, ctx.meta.client ?? {});
+      });
     },
   }),
 

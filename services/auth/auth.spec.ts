@@ -178,7 +178,7 @@ describe("login", () => {
   });
 
   test("refuses a password that is right in its first 72 bytes only", async () => {
-    const long = "p".repeat(72);
+    const long = "pq".repeat(36);
     const email = "long@example.com";
     await call(broker, "auth.organisations.create", { organisation: "Long", email, password: long });
     await expect(call(broker, "auth.login", { email, password: long })).resolves.toHaveProperty("token");
@@ -201,15 +201,15 @@ describe("login", () => {
   test("of twenty people at once leaves the event loop free: no turn of it works for 100 ms", async () => {
     const { email } = await organisation();
     const longest = longestTurn();
-    const outcomes = await Promise.all(Array.from({ length: 20 }, () => attempt(email)));
+    const outcomes = await Promise.all(Array.from({ length: 20 }, (_, i) => attempt(email, `192.0.2.${i}`)));
     expect(longest()).toBeLessThan(100);
     expect(outcomes).toEqual(Array(20).fill("signed in"));
   });
 
-  test("refuses what its queue does not hold at once instead of letting it wait for minutes", async () => {
-    const outcomes = await Promise.all(Array.from({ length: 60 }, () => attempt("nobody@example.com")));
-    expect(outcomes.filter((outcome) => outcome === "UNAUTHENTICATED")).toHaveLength(34);
-    expect(outcomes.filter((outcome) => outcome === "SERVICE_UNAVAILABLE")).toHaveLength(60 - 34);
+  test("by sixty strangers at once is answered or refused for now, none of it as an error", async () => {
+    const outcomes = await Promise.all(Array.from({ length: 60 }, (_, i) => attempt(`nobody${i}@example.com`, `192.0.2.${i}`)));
+    expect(outcomes.filter((outcome) => outcome === "UNAUTHENTICATED").length).toBeGreaterThanOrEqual(34);
+    expect(outcomes.filter((outcome) => !["UNAUTHENTICATED", "SIGN_IN_DELAYED"].includes(outcome))).toEqual([]);
   });
 });
 
@@ -234,7 +234,8 @@ function longestTurn(): () => number {
 }
 
 /** A sign-in that may take as long as the machine needs: how it went. */
-async function attempt(email: string): Promise<string> {
-  const outcome = await refusal(() => call(broker, "auth.login", { email, password }, { timeout: 60_000 }));
+async function attempt(email: string, address?: string): Promise<string> {
+  const meta = address === undefined ? {} : { client: { address } };
+  const outcome = await refusal(() => call(broker, "auth.login", { email, password }, { timeout: 60_000, meta }));
   return "answered" in outcome ? "signed in" : (outcome as { type: string }).type;
 }

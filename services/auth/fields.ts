@@ -12,3 +12,9 @@ export const emailField = Type.String({
 
 /** Long enough for any password; how many bytes a new one may have is checked with a precise answer in password.ts. */
 export const passwordField = Type.String({ minLength: 1, maxLength: 1024, description: "12 to 72 bytes in UTF-8." });
+
+/** The token of a mailed link. */
+export const linkField = Type.String({ minLength: 1, maxLength: 128, description: "What stands behind #token= in the link." });
+
+/** The form in which an address is stored and looked up. */
+export const addressOf = (email: string) => email.toLowerCase();

@@ -8,7 +8,7 @@ test("lets two work at a time, the others in order, and refuses what its queue d
   let running = 0;
   let most = 0;
   const work = (number: number) =>
-    gate.pass(async () => {
+    gate.pass("", async () => {
       most = Math.max(most, ++running);
       await sleep(5);
       running--;
@@ -17,11 +17,23 @@ test("lets two work at a time, the others in order, and refuses what its queue d
   const outcomes = await Promise.allSettled([1, 2, 3, 4, 5, 6].map(work));
   expect(most).toBe(2);
   expect(order).toEqual([1, 2, 3, 4, 5]);
-  expect(outcomes.at(-1)).toMatchObject({ status: "rejected", reason: { type: "SERVICE_UNAVAILABLE", code: 503, retryable: true } });
+  expect(outcomes.at(-1)).toMatchObject({ status: "rejected", reason: { type: "SIGN_IN_DELAYED", code: 429 } });
 });
 
 test("gives its place back after a work that fails", async () => {
   const gate = new Gate(1, 0);
-  await expect(gate.pass(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
-  await expect(gate.pass(() => Promise.resolve("yes"))).resolves.toBe("yes");
+  await expect(gate.pass("", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  await expect(gate.pass("", () => Promise.resolve("yes"))).resolves.toBe("yes");
+});
+
+test("keeps a place for others when one client takes all that it can have", async () => {
+  const gate = new Gate(1, 4, 2);
+  const enter: (() => void)[] = [];
+  const work = (client: string) => gate.pass(client, () => new Promise<string>((resolve) => enter.push(() => resolve(client))));
+  const outcomes = Promise.allSettled(["greedy", "greedy", "greedy", "greedy", "modest"].map(work));
+  for (let i = 0; i < 4; i++) {
+    while (enter.length <= i) await sleep(1);
+    enter[i]!();
+  }
+  expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "fulfilled", "rejected", "fulfilled"]);
 });

@@ -1,30 +1,37 @@
 import { errors } from "../../../config/errors.ts";
 
-/** Lets `limit` works run at the same time and `queue` more wait in order; what comes beyond is refused at once. */
+/** Lets `limit` works run at the same time and `queue` more wait in order, `each` of one client; what comes beyond is refused at once. */
 export class Gate {
   private running = 0;
-  private readonly waiting: (() => void)[] = [];
+  private readonly waiting: { client: string; enter: () => void }[] = [];
   private readonly limit: number;
   private readonly queue: number;
+  private readonly each: number;
 
-  constructor(limit: number, queue: number) {
+  constructor(limit: number, queue: number, each = queue) {
     this.limit = limit;
     this.queue = queue;
+    this.each = each;
   }
 
-  /** @throws SERVICE_UNAVAILABLE when the queue is full */
-  async pass<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * @param client counted alone; "" for who is not known
+   * @throws SIGN_IN_DELAYED when the queue is full: no failure of this node, or circuit breakers would take it for broken in a flood
+   */
+  async pass<T>(client: string, work: () => Promise<T>): Promise<T> {
     if (this.running < this.limit) this.running++;
     else {
-      if (this.waiting.length >= this.queue) throw errors.unavailable("Too many sign-ins at this moment; try again in a few seconds.");
+      const mine = client ? this.waiting.filter((other) => other.client === client).length : 0;
+      if (this.waiting.length >= this.queue || mine >= this.each)
+        throw errors.signInDelayed("Too many sign-ins at this moment; try again in a few seconds.", { retryAfter: 3 });
       // Whoever leaves hands its place over, so a newcomer can't slip in between.
-      await new Promise<void>((enter) => this.waiting.push(enter));
+      await new Promise<void>((enter) => this.waiting.push({ client, enter }));
     }
     try {
       return await work();
     } finally {
       const next = this.waiting.shift();
-      if (next) next();
+      if (next) next.enter();
       else this.running--;
     }
   }

@@ -52,6 +52,8 @@ export async function openSession(works: SessionWorks, { userId, tenantId, metho
   const sessionId = uuidv7();
   const refreshToken = makeRefreshToken(env.CLUSTER_SECRET, { sessionId, generation: 1 });
   const opened = await works.db.system(async (em) => {
+    // Before the row is held for sharing: two that hold it so and then change it would wait for each other.
+    await em.execute(`update auth.users set last_login_at = now() where id = ?`, [userId], "run");
     const grant = await grantToPerson(em, { tenantId, userId });
     if (!grant) throw errors.forbidden("This account is not active in this organisation; ask its owner.");
     const stored = await row<{ at: number; expiresAt: number }>(
@@ -71,7 +73,6 @@ export async function openSession(works: SessionWorks, { userId, tenantId, metho
         tokenHash(refreshToken),
       ],
     );
-    await em.execute(`update auth.users set last_login_at = now() where id = ?`, [userId], "run");
     const object = `session:${sessionId}`;
     await recordAct(em, "auth", {
       action: "session.opened",

@@ -92,10 +92,13 @@ export class EventConsumer {
     const { subscription } = this;
     const { name } = subscription;
     const schema = this.database.schema;
-    const seen = await this.database.tenant(event.tenantId, (em) =>
-      row(em, `select 1 from ${schema}.inbox where consumer = ? and event_id = ?`, [name, event.id]),
-    );
-    if (seen) return;
+    // Spares the work of a second time; where there is none, the commit finds out by itself.
+    if (subscription.work) {
+      const seen = await this.database.tenant(event.tenantId, (em) =>
+        row(em, `select 1 from ${schema}.inbox where consumer = ? and event_id = ?`, [name, event.id]),
+      );
+      if (seen) return;
+    }
     const result = await subscription.work?.(event, { signal: this.stopper.signal });
     await this.database.tenant(event.tenantId, async (em) => {
       // Two deliveries at once: the second waits here for the first to commit, and then finds the row taken.

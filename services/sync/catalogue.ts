@@ -10,9 +10,11 @@ export async function* knownAssets(database: Database, tenantId: string, sourceI
     const page = database.tenant(tenantId, (em) =>
       rows<Known>(
         em,
-        `select id as "assetId", path, fingerprint, gone_at is not null as gone
-         from sync.assets where tenant_id = ? and source_id = ? and path > ? order by path limit ${pageSize}`,
-        [tenantId, sourceId, after],
+        // Bounds and order that only the key of paths can serve: of a source that was loaded a moment ago statistics know nothing, and another
+        // index would be read whole and sorted for every page.
+        `select id as "assetId", path, fingerprint, gone_at is not null as gone from sync.assets
+         where (tenant_id, source_id, path) > (?, ?, ?) and (tenant_id, source_id) <= (?, ?) order by tenant_id, source_id, path limit ${pageSize}`,
+        [tenantId, sourceId, after, tenantId, sourceId],
       ),
     );
     // Met where it is awaited; a reader that leaves early never asks.
@@ -30,12 +32,13 @@ export async function* knownAssets(database: Database, tenantId: string, sourceI
 export const knownContent =
   (database: Database, tenantId: string): KnownContent =>
   async (contentIds) => {
-    // An array literal, not a joined list: whatever the table's statistics say, this is a look-up per id in the primary key.
     const wanted = `{${contentIds.map((id) => `"\\\\x${id}"`).join(",")}}`;
     const found = await database.tenant(tenantId, (em) =>
       bulk<{ id: string }>(
         em,
-        `select encode(content_id, 'hex') as id from sync.blobs where tenant_id = $1::uuid and content_id = any($2::bytea[])`,
+        // Whatever the table's statistics say, this is a look-up per id in the primary key: the limit keeps it from being joined otherwise.
+        `select encode(wanted.id, 'hex') as id from unnest($2::bytea[]) as wanted(id)
+         cross join lateral (select 1 from sync.blobs b where b.tenant_id = $1::uuid and b.content_id = wanted.id limit 1) known`,
         [tenantId, wanted],
       ),
     );

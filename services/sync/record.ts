@@ -1,7 +1,7 @@
 import { errors } from "../../config/errors.ts";
 import { bulk, row, type Em } from "../../mixins/database.ts";
-import { appendEvent } from "../../mixins/events.ts";
-import { timeText, type JobRef } from "./changes.ts";
+import { catalogueItems, tellStored, type Cataloguing } from "./cataloguing.ts";
+import type { JobRef } from "./changes.ts";
 import { moveByContent } from "./moves.ts";
 import type { PackRecord } from "../../mixins/vault/pack.ts";
 import type { FetchItem } from "./plan.ts";
@@ -10,9 +10,7 @@ import { outcomes } from "./report.ts";
 import type { Progress } from "./tally.ts";
 import { holdTenantKey } from "./tenantkey.ts";
 
-export interface Recording extends JobRef {
-  sourceId: string;
-  analyse: boolean;
+export interface Recording extends Cataloguing {
   /** Assets may turn out to have moved: the plan found some gone. */
   moves: boolean;
 }
@@ -44,10 +42,10 @@ export async function recordBatch(
   for (const { contentId } of whole?.placed ? items : []) placed.add(hex(contentId));
   await keepKnown(em, job.tenantId, items, placed);
   const moved = job.moves ? await moveByContent(em, job, items.map(listed)) : new Set<string>();
-  const changes = await recordAssets(em, job, items);
+  const changes = await catalogueItems(em, job, items);
   await recordFailures(em, job, failures);
 
-  const letters = outcomes(planned, items, moved, new Map(changes.map(({ path, change }) => [path, change])));
+  const letters = outcomes(planned, items, moved, changes);
   await bulk(em, `update sync.batches set done_at = now(), outcomes = $3 where job_id = $1::uuid and number = $2`, [
     job.id,
     number,
@@ -62,14 +60,7 @@ export async function recordBatch(
     bytes: batch.bytes - (whole?.bytes ?? 0),
     ...(pack && { packs: 1, sealed: pack.sealedSize }),
   });
-  const assetIds = changes.flatMap(({ change, asset_id }) => (change === "stored" ? [asset_id] : []));
-  if (assetIds.length)
-    await appendEvent(em, "sync", {
-      tenantId: job.tenantId,
-      type: "asset.stored",
-      stream: `assets:${job.id}`,
-      data: { jobId: job.id, analyse: job.analyse, assetIds },
-    });
+  await tellStored(em, job, changes);
 }
 
 const hex = (bytes: Buffer) => bytes.toString("hex");
@@ -84,8 +75,9 @@ async function keepKnown(em: Em, tenantId: string, items: PulledItem[], placed: 
   if (!known.size) return;
   const held = await bulk(
     em,
-    `select 1 from sync.blobs where tenant_id = $1::uuid and part = 0
-       and content_id = any($2::bytea[]) for key share`,
+    `select 1 from unnest($2::bytea[]) as wanted(id) cross join lateral (
+       select 1 from sync.blobs b where b.tenant_id = $1::uuid and b.content_id = wanted.id and b.part = 0 for key share
+     ) held`,
     [tenantId, [...known].map((id) => `\\x${id}`)],
   );
   if (held.length < known.size)
@@ -169,73 +161,6 @@ async function recordWhole(em: Em, job: JobRef, batch: number, item: PulledItem 
   );
   if (!placed?.parts) throw errors.contentVanished("The parts of a large file are not recorded any more.");
   return { bytes: placed.bytes, placed: placed.placed > 0 };
-}
-
-type Catalogued = Pick<PulledItem, "path" | "size" | "modifiedAt" | "fingerprint" | "contentId" | "checksum">;
-
-interface Changed {
-  path: string;
-  asset_id: string;
-  change: "stored" | "returned" | "touched";
-}
-
-/** Catalogues the items; returns the assets that got a new version. */
-async function recordAssets(em: Em, job: Recording, items: Catalogued[]): Promise<Changed[]> {
-  if (!items.length) return [];
-  const incoming = items.map((item) => ({
-    path: item.path,
-    name: item.path.slice(item.path.lastIndexOf("/") + 1),
-    content_id: hex(item.contentId),
-    checksum: hex(item.checksum),
-    size: item.size,
-    fingerprint: item.fingerprint,
-    modified_at: timeText(item.modifiedAt),
-  }));
-  return await bulk<Changed>(
-    em,
-    `with incoming as (
-       select path, name, decode(content_id, 'hex') as content_id, decode(checksum, 'hex') as checksum, size, fingerprint, modified_at
-       from json_to_recordset($1::json) as i(path text, name text, content_id text, checksum text, size bigint, fingerprint text, modified_at timestamptz)
-     ), before as (
-       select a.path, a.version, a.content_id, a.gone_at from sync.assets a join incoming i on a.path = i.path
-       where a.tenant_id = $2::uuid and a.source_id = $3::uuid
-     ), catalogued as (
-       insert into sync.assets as a (tenant_id, source_id, path, name, content_id, size, fingerprint, modified_at)
-       select $2::uuid, $3::uuid, path, name, content_id, size, fingerprint, modified_at from incoming
-       on conflict (tenant_id, source_id, path) do update set
-         version = a.version + (a.content_id <> excluded.content_id or a.gone_at is not null or a.modified_at is distinct from excluded.modified_at)::int,
-         media_type = case when a.content_id = excluded.content_id then a.media_type end,
-         category = case when a.content_id = excluded.content_id then a.category end,
-         duplicate_of = case when a.content_id = excluded.content_id then a.duplicate_of end,
-         content_id = excluded.content_id, size = excluded.size, fingerprint = excluded.fingerprint, modified_at = excluded.modified_at,
-         updated_at = now(), gone_at = null, removed_at = null
-       returning id, path, version
-     ), versions as (
-       insert into sync.asset_versions (asset_id, version, tenant_id, change, path, content_id, masked_checksum, size, modified_at, job_id)
-       select c.id, c.version, $2::uuid,
-              case when b.path is null or b.content_id <> i.content_id then 'stored' when b.gone_at is not null then 'returned' else 'touched' end,
-              c.path, i.content_id, i.checksum, i.size, i.modified_at, $4::uuid
-       from catalogued c join incoming i using (path) left join before b using (path)
-       on conflict do nothing returning asset_id, path, change
-     )
-     select asset_id, path, change from versions`,
-    [JSON.stringify(incoming), job.tenantId, job.sourceId, job.id],
-  );
-}
-
-/** Catalogues a single file whose content is in the vault, and tells of it. @returns the asset's id */
-export async function recordUploaded(em: Em, job: Recording, item: Catalogued): Promise<string> {
-  const [change] = await recordAssets(em, job, [item]);
-  const data = { jobId: job.id, analyse: job.analyse, assetIds: change ? [change.asset_id] : [] };
-  if (change?.change === "stored")
-    await appendEvent(em, "sync", { tenantId: job.tenantId, type: "asset.stored", stream: `assets:${job.id}`, data });
-  if (change) return change.asset_id;
-  const known = await row<{ id: string }>(em, `select id from sync.assets where tenant_id = ? and source_id = ? and path = ?`, [
-    job.tenantId,
-    job.sourceId,
-    item.path,
-  ]);
-  return known!.id;
 }
 
 /** Remembers what could not be stored; a repeat replaces what was known of the path. */

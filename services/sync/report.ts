@@ -23,14 +23,14 @@ export function outcomes(
   planned: { path: string }[],
   items: PulledItem[],
   moved: ReadonlySet<string>,
-  changes: ReadonlyMap<string, string>,
+  changes: ReadonlyMap<string, { change: string }>,
 ): { text: string; stored: number; deduplicated: number; unchanged: number } {
   const pulled = new Map(items.map((item) => [item.path, item]));
   const letter = ({ path }: { path: string }): OutcomeLetter => {
     const item = pulled.get(path);
     if (!item) return "f";
     if (moved.has(path)) return "m";
-    const change = changes.get(path);
+    const change = changes.get(path)?.change;
     if (change === "stored") return item.deduplicated ? "d" : "s";
     return change === "returned" ? "r" : change === "touched" ? "t" : "u";
   };

@@ -6,9 +6,10 @@ import { bulk, row, type Em } from "../../mixins/database.ts";
 import type { TenantKeys } from "../../mixins/vault/keys.ts";
 import { storageKey } from "../../mixins/vault/store.ts";
 import { assetById, type AssetView } from "./catalogue/asset.ts";
+import { catalogueUploaded } from "./cataloguing.ts";
 import { createJob, type Author } from "./creating.ts";
 import { jobById } from "./job.ts";
-import { recordPack, recordUploaded } from "./record.ts";
+import { recordPack } from "./record.ts";
 import { pathProblem, type Spec } from "./sources/source.ts";
 import { announce } from "./state.ts";
 import { tally } from "./tally.ts";
@@ -93,11 +94,7 @@ export async function catalogueUpload(em: Em, author: Author, keys: TenantKeys, 
     [uploaded.size, job.id],
     "run",
   );
-  const assetId = await recordUploaded(
-    em,
-    { id: job.id, tenantId, sourceId: job.sourceId!, analyse: uploaded.analyse, moves: false },
-    item,
-  );
+  const assetId = await catalogueUploaded(em, { id: job.id, tenantId, sourceId: job.sourceId!, analyse: uploaded.analyse }, item);
   const sealed = uploaded.parts.reduce((sum, part) => sum + part.sealedSize, 0);
   await tally(em, job.id, { ...(known ? { deduplicated: 1 } : { stored: 1 }), bytes: uploaded.size, packs: uploaded.parts.length, sealed });
   await announce(em, { id: job.id, tenantId }, "completed", { result: { assetId, ...(await jobById(em, job.id)).items } });

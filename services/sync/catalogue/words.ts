@@ -7,11 +7,13 @@ import { bulk, type Em } from "../../../mixins/database.ts";
 export async function recordWords(em: Em, assetIds: string[]): Promise<void> {
   await bulk(
     em,
+    // Looked up one by one: joined, all assets would be read for each few hundred.
     `insert into sync.asset_words as w (asset_id, tenant_id, words)
-     select a.id, a.tenant_id, ${wordsOf("a.path", "a.tenant_id")} from sync.assets a
-     where a.id in (select value::uuid from json_array_elements_text($1::json)) order by a.id
+     select a.id, a.tenant_id, ${wordsOf("a.path", "a.tenant_id")}
+     from (select unnest($1::uuid[]) as id order by 1) wanted
+     cross join lateral (select * from sync.assets a where a.id = wanted.id limit 1) a
      on conflict (asset_id) do update set words = excluded.words where w.words <> excluded.words`,
-    [JSON.stringify(assetIds)],
+    [assetIds],
   );
 }
 

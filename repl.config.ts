@@ -5,6 +5,7 @@ import base from "./moleculer.config.ts";
 import durable from "./mixins/durable.repl.ts";
 import { operatorMiddleware } from "./mixins/operator.middleware.ts";
 import auth from "./services/auth/auth.repl.ts";
+import mfa from "./services/auth/mfa.repl.ts";
 import notification from "./services/notification/notification.repl.ts";
 import roles from "./services/auth/roles.repl.ts";
 import vault from "./services/sync/keys.repl.ts";
@@ -19,7 +20,7 @@ const options: BrokerOptions = {
   middlewares: [...(base.middlewares ?? []), operatorMiddleware(env.CLUSTER_SECRET)],
   replOptions: {
     delimiter: "legendo $",
-    customCommands: [...auth, ...durable, ...notification, ...queue, ...roles, ...sync, ...vault],
+    customCommands: [...auth, ...durable, ...mfa, ...notification, ...queue, ...roles, ...sync, ...vault],
   } as never,
 };
 

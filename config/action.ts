@@ -43,6 +43,8 @@ export interface ActionDefinition<Host, P extends TSchema, R> {
    * is done to, as kind:param: "apikey:id" becomes "apikey:<the param id>".
    */
   audit?: ActName | { act: ActName; object: `${string}:${string}` };
+  /** Moves money or keys: who has a second factor, or has to have one, must have shown it within the last ten minutes. */
+  stepUp?: boolean;
   /** Milliseconds, instead of the broker's requestTimeout. */
   timeout?: number;
   handler(this: Host, ctx: Context<Static<P>, Meta>): Promise<R>;

@@ -2,11 +2,14 @@ import type { CallingOptions } from "moleculer";
 import type { actions as ai } from "../services/ai/ai.service.ts";
 import type { actions as auth } from "../services/auth/auth.service.ts";
 import type { actions as authApiKeys } from "../services/auth/auth.apikeys.service.ts";
+import type { actions as authAuthenticator } from "../services/auth/auth.authenticator.service.ts";
 import type { actions as authKeys } from "../services/auth/auth.keys.service.ts";
+import type { actions as authMfa } from "../services/auth/auth.mfa.service.ts";
 import type { actions as authOrganisations } from "../services/auth/auth.organisations.service.ts";
 import type { actions as mails } from "../services/notification/notification.mail.service.ts";
 import type { actions as authAddresses } from "../services/auth/auth.addresses.service.ts";
 import type { actions as authPasswords } from "../services/auth/auth.passwords.service.ts";
+import type { actions as authPasskeys } from "../services/auth/auth.passkeys.service.ts";
 import type { actions as authSessions } from "../services/auth/auth.sessions.service.ts";
 import type { actions as authRoles } from "../services/auth/auth.roles.service.ts";
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
@@ -31,7 +34,10 @@ export interface ActionMap
     ActionTypes<"ai", typeof ai>,
     ActionTypes<"auth", typeof auth>,
     ActionTypes<"auth.apikeys", typeof authApiKeys>,
+    ActionTypes<"auth.authenticator", typeof authAuthenticator>,
     ActionTypes<"auth.keys", typeof authKeys>,
+    ActionTypes<"auth.mfa", typeof authMfa>,
+    ActionTypes<"auth.passkeys", typeof authPasskeys>,
     ActionTypes<"auth.organisations", typeof authOrganisations>,
     ActionTypes<"notification.mail", typeof mails>,
     ActionTypes<"auth.addresses", typeof authAddresses>,

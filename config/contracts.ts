@@ -82,7 +82,13 @@ export interface Session {
   methods: readonly string[];
   /** When they did so last; seconds since 1970. */
   authenticatedAt: number;
+  /** What is known of their second factor; undefined when they have none and need none. */
+  secondFactor?: SecondFactor;
 }
+
+/** missing: the organisation requires one, and there is none; required: it does, and there is one; enrolled: there is one. */
+export const secondFactors = ["missing", "required", "enrolled"] as const;
+export type SecondFactor = (typeof secondFactors)[number];
 
 /** What travels in ctx.meta. Only `claim` carries authority, and only after the called node has verified it. */
 export interface Meta {

@@ -116,6 +116,7 @@ const EnvSchema = Type.Object({
   HOST: Text("Address the HTTP edge listens on.", "127.0.0.1"),
   PORT: Count("Port of the HTTP edge; 0 picks a free one.", 3000),
   PUBLIC_URL: Maybe("How clients reach the edge, for links; http://HOST:PORT when unset."),
+  PASSKEY_DOMAIN: Maybe("Domain that passkeys belong to; the host of PUBLIC_URL when unset. With another one all of them are lost."),
   TLS_CERT_FILE: Maybe("Certificate of the edge; with TLS_KEY_FILE it serves HTTP/2 and TLS 1.3."),
   TLS_KEY_FILE: Maybe("Key of the edge's certificate."),
   CORS_ORIGINS: Text("Comma-separated browser origins that may call the API.", ""),

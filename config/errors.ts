@@ -57,6 +57,13 @@ export const errors = {
   // Auth
   emailTaken: refused(409, "EMAIL_TAKEN"),
   permissionNotHeld: refused(403, "PERMISSION_NOT_HELD"),
+  secondFactorNeeded: refused(401, "SECOND_FACTOR_NEEDED"),
+  secondFactorWrong: refused(401, "SECOND_FACTOR_WRONG"),
+  secondFactorMissing: refused(403, "SECOND_FACTOR_MISSING"),
+  stepUpRequired: refused(401, "STEP_UP_REQUIRED"),
+  challengeInvalid: refused(401, "CHALLENGE_INVALID"),
+  passkeyRefused: refused(401, "PASSKEY_REFUSED"),
+  passkeyNotFound: refused(404, "PASSKEY_NOT_FOUND"),
   apiKeyNotFound: refused(404, "API_KEY_NOT_FOUND"),
   sessionNotFound: refused(404, "SESSION_NOT_FOUND"),
   sessionEnded: refused(401, "SESSION_ENDED"),

@@ -7,7 +7,9 @@ import { Asset } from "./Asset.ts";
 import { AssetVersion } from "./AssetVersion.ts";
 import { AssetWords } from "./AssetWords.ts";
 import { Blob } from "./Blob.ts";
+import { Challenge } from "./Challenge.ts";
 import { durableTables } from "./durable/tables.ts";
+import { FactorAttempts } from "./FactorAttempts.ts";
 import { Mail } from "./Mail.ts";
 import { Invitation } from "./Invitation.ts";
 import { MirrorItem } from "./MirrorItem.ts";
@@ -15,8 +17,10 @@ import { Link } from "./Link.ts";
 import { Membership } from "./Membership.ts";
 import { Organisation } from "./Organisation.ts";
 import { Pack } from "./Pack.ts";
+import { Passkey } from "./Passkey.ts";
 import { Payment } from "./Payment.ts";
 import { PaymentAttempt } from "./PaymentAttempt.ts";
+import { RecoveryCode } from "./RecoveryCode.ts";
 import { Revocation } from "./Revocation.ts";
 import { ServiceAccount } from "./ServiceAccount.ts";
 import { Session } from "./Session.ts";
@@ -33,13 +37,31 @@ import { SyncSource } from "./SyncSource.ts";
 import { SyncTurn } from "./SyncTurn.ts";
 import { TenantKey } from "./TenantKey.ts";
 import { TenantRole } from "./TenantRole.ts";
+import { TotpFactor } from "./TotpFactor.ts";
 import { User } from "./User.ts";
 import { WebhookDelivery } from "./WebhookDelivery.ts";
 import { WebhookEndpoint } from "./WebhookEndpoint.ts";
 
 /** Which tables each service owns. */
 const own = {
-  auth: [Organisation, User, Membership, Invitation, TenantRole, ServiceAccount, ApiKey, SigningKey, Session, Revocation, Link],
+  auth: [
+    Organisation,
+    User,
+    Membership,
+    Invitation,
+    TenantRole,
+    ServiceAccount,
+    ApiKey,
+    SigningKey,
+    Session,
+    Revocation,
+    Link,
+    TotpFactor,
+    RecoveryCode,
+    Passkey,
+    FactorAttempts,
+    Challenge,
+  ],
   sync: [
     SyncSource,
     SyncSchedule,

@@ -37,6 +37,13 @@ create trigger "auth_outbox_wakes_relay" AFTER INSERT on "auth"."outbox" for eac
 
 create table "auth"."streams" ("tenant_id" uuid not null, "stream" text not null, "version" int not null, primary key ("tenant_id", "stream"));
 
+create table "auth"."challenges" ("id" uuid not null, "token_hash" bytea not null, "purpose" text not null, "user_id" uuid null, "challenge" text not null, "sign_in" jsonb null, "expires_at" timestamptz not null, primary key ("id"));
+alter table "auth"."challenges" add constraint "challenges_token_hash_unique" unique ("token_hash");
+create index "challenges_expires_at_index" on "auth"."challenges" ("expires_at");
+alter table "auth"."challenges" add constraint "challenges_purpose_check" check ("purpose" in ('sign-in', 'passkey-sign-in', 'passkey-registration', 'step-up'));
+
+create table "auth"."factor_attempts" ("user_id" uuid not null, "failures" int not null default 0, "retry_at" timestamptz not null default now(), primary key ("user_id"));
+
 create table "auth"."invitations" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "email" varchar(255) not null, "role" text not null, "token_hash" bytea not null, "invited_by" uuid null, "sent" int not null default 0, "sent_at" timestamptz null, "created_at" timestamptz not null default now(), "expires_at" timestamptz not null, "accepted_at" timestamptz null, "revoked_at" timestamptz null, primary key ("id"));
 alter table "auth"."invitations" add constraint "invitations_token_hash_unique" unique ("token_hash");
 create index "invitations_tenant_id_created_at_id_index" on "auth"."invitations" ("tenant_id", "created_at", "id");
@@ -52,7 +59,13 @@ create table "auth"."memberships" ("tenant_id" uuid not null, "user_id" uuid not
 create index "memberships_user_id_index" on "auth"."memberships" ("user_id");
 create index "memberships_tenant_id_role_index" on "auth"."memberships" ("tenant_id", "role");
 
-create table "auth"."organisations" ("id" uuid not null default gen_random_uuid(), "name" text not null, "policy_version" int not null default 1, "created_at" timestamptz not null default now(), primary key ("id"));
+create table "auth"."organisations" ("id" uuid not null default gen_random_uuid(), "name" text not null, "policy_version" int not null default 1, "second_factor_required" boolean not null default false, "created_at" timestamptz not null default now(), primary key ("id"));
+
+create table "auth"."passkeys" ("id" uuid not null, "user_id" uuid not null, "credential_id" text not null, "public_key" bytea not null, "counter" bigint not null, "transports" text[] not null, "name" text not null, "aaguid" text not null, "synced" boolean not null, "created_at" timestamptz not null default now(), "last_used_at" timestamptz null, primary key ("id"));
+create index "passkeys_user_id_index" on "auth"."passkeys" ("user_id");
+alter table "auth"."passkeys" add constraint "passkeys_credential_id_unique" unique ("credential_id");
+
+create table "auth"."recovery_codes" ("user_id" uuid not null, "code_hash" bytea not null, "used_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("user_id", "code_hash"));
 
 create table "auth"."revocations" ("id" uuid not null, "tenant_id" uuid null, "subject" text not null, "at" timestamptz not null, primary key ("id"));
 create index "revocations_at_index" on "auth"."revocations" ("at");
@@ -72,6 +85,8 @@ create unique index "signing_keys_one_active" on "auth"."signing_keys" ("state")
 alter table "auth"."signing_keys" add constraint "signing_keys_state_check" check ("state" in ('next', 'active', 'retired'));
 
 create table "auth"."roles" ("tenant_id" uuid not null, "name" text not null, "description" text not null default '', "permissions" text[] not null, "rules" jsonb not null default '[]', "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), primary key ("tenant_id", "name"));
+
+create table "auth"."totp_factors" ("user_id" uuid not null, "master_key_id" text not null, "sealed_secret" bytea not null, "confirmed_at" timestamptz null, "last_step" bigint not null default '0', "created_at" timestamptz not null default now(), primary key ("user_id"));
 
 create table "auth"."users" ("id" uuid not null default gen_random_uuid(), "email" varchar(255) not null, "email_confirmed_at" timestamptz null, "password_hash" varchar(255) not null, "first_name" varchar(100) null, "last_name" varchar(100) null, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), "last_login_at" timestamptz null, "is_active" boolean not null default true, primary key ("id"));
 alter table "auth"."users" add constraint "users_email_unique" unique ("email");
@@ -97,6 +112,10 @@ alter table "auth"."outbox" enable row level security;
 create policy "tenant_isolation" on "auth"."outbox" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."streams" enable row level security;
 create policy "tenant_isolation" on "auth"."streams" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."challenges" enable row level security;
+create policy "system_only" on "auth"."challenges" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."factor_attempts" enable row level security;
+create policy "system_only" on "auth"."factor_attempts" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."invitations" enable row level security;
 create policy "tenant_isolation" on "auth"."invitations" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."links" enable row level security;
@@ -105,6 +124,10 @@ alter table "auth"."memberships" enable row level security;
 create policy "tenant_isolation" on "auth"."memberships" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."organisations" enable row level security;
 create policy "tenant_isolation" on "auth"."organisations" using (id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."passkeys" enable row level security;
+create policy "system_only" on "auth"."passkeys" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."recovery_codes" enable row level security;
+create policy "system_only" on "auth"."recovery_codes" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."revocations" enable row level security;
 create policy "system_only" on "auth"."revocations" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."service_accounts" enable row level security;
@@ -115,6 +138,8 @@ alter table "auth"."signing_keys" enable row level security;
 create policy "system_only" on "auth"."signing_keys" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."roles" enable row level security;
 create policy "tenant_isolation" on "auth"."roles" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."totp_factors" enable row level security;
+create policy "system_only" on "auth"."totp_factors" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."users" enable row level security;
 create policy "tenant_isolation" on "auth"."users" using (exists (select 1 from auth.memberships m where m.user_id = users.id and m.tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid)) or (select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 

@@ -2,7 +2,7 @@ import { hash, hkdfSync } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import { importJWK, jwtVerify, SignJWT, type JWK, type JWTPayload, type JWTVerifyGetKey } from "jose";
-import type { Permission, Principal } from "../config/contracts.ts";
+import { secondFactors, type Permission, type Principal, type SecondFactor } from "../config/contracts.ts";
 import { errors, messageOf } from "../config/errors.ts";
 import type { Revocations } from "./revocations.ts";
 
@@ -176,6 +176,7 @@ function principalOf(payload: JWTPayload): Principal {
     id: payload["sid"],
     methods: (payload["amr"] ?? []) as string[],
     authenticatedAt: Number(payload["auth_time"] ?? 0),
+    ...(secondFactors.includes(payload["sf"] as SecondFactor) && { secondFactor: payload["sf"] as SecondFactor }),
   };
   return { ...principal, session };
 }

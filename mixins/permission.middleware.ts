@@ -7,6 +7,7 @@ import { ClaimVerifier, serviceClaim, type KeySource } from "./claim.ts";
 import { admitWith } from "./policy/admitted.ts";
 import { Policies } from "./policy/policies.ts";
 import type { Policy } from "./policy/policy.ts";
+import { secondFactorFault } from "./secondfactor.ts";
 import { Revocations, type RevocationList } from "./revocations.ts";
 
 /** How long a revocation may stay unknown here when its broadcast was lost. */
@@ -105,6 +106,8 @@ export function permissionMiddleware(clusterSecret: string): Middleware {
       const { policies } = guardOf(action.service.broker);
       const enter = (ctx: Context<unknown, Meta>, principal: Principal, policy: Policy): Promise<unknown> => {
         recognise(ctx, principal);
+        const fault = secondFactorFault(principal, { permission: needed, stepUp: action.stepUp });
+        if (fault) return Promise.reject(fault);
         const refusal = policy.refusal(needed);
         if (refusal) return Promise.reject(policy.error(refusal));
         admit(ctx, principal.permissions === policy.permissions ? principal : { ...principal, permissions: policy.permissions });

@@ -22,6 +22,7 @@ const durable: Outdated[] = [
 
 /** Of single services. A dead letter among the mails can be sent again for a month; of others nobody asks. */
 const own: Partial<Record<SchemaName, Outdated[]>> = {
+  auth: [{ table: "challenges", where: "expires_at < now()" }],
   notification: [{ table: "mails", where: "status <> 'pending' and ended_at < now() - interval '30 days'" }],
 };
 

@@ -17,7 +17,10 @@ const open = [
   "auth.keys.public",
   "auth.keys.revoked",
   "auth.login",
+  "auth.mfa.prove",
   "auth.organisations.create",
+  "auth.passkeys.signIn",
+  "auth.passkeys.signInOptions",
   "auth.passwords.forgot",
   "auth.passwords.reset",
   "auth.sessions.refresh",
@@ -49,6 +52,7 @@ const things = {
   webhook: "",
   delivery: randomUUID(),
   letter: randomUUID(),
+  passkey: randomUUID(),
   mail: randomUUID(),
   user: "",
   session: "",
@@ -119,6 +123,18 @@ async function fill(): Promise<void> {
     attempts: 1,
     created_at: at,
   });
+  await insert("auth.passkeys", {
+    id: things.passkey,
+    user_id: things.user,
+    credential_id: "spec",
+    public_key: "\\x00",
+    counter: 0,
+    transports: [],
+    name: "spec",
+    aaguid: "",
+    synced: false,
+    created_at: at,
+  });
   await insert("notification.mails", {
     id: things.mail,
     tenant_id: ours,
@@ -162,6 +178,7 @@ function idFor(action: string): string {
       [/^auth\.apikeys\./, things.key],
       [/^notification\.mail\./, things.mail],
       [/^auth\.sessions\./, things.session],
+      [/^auth\.passkeys\./, things.passkey],
       [/^notification\.webhooks\.resend$/, things.delivery],
       [/^notification\.webhooks\./, things.webhook],
     ] as const

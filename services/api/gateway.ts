@@ -2,6 +2,7 @@ import type { Client, Permission } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { ClaimVerifier } from "../../mixins/claim.ts";
 import type { Policies } from "../../mixins/policy/policies.ts";
+import { secondFactorFault } from "../../mixins/secondfactor.ts";
 import type { Vault } from "../../mixins/vault/ticket.ts";
 import { readBody } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
@@ -89,6 +90,8 @@ function clientOf({ from, headers }: EdgeRequest): Client {
 /** By its permission alone: what the edge answers itself it gets from actions, which hold rules about things against their part of it. */
 async function admitted({ verifier, policies }: Gateway, claim: string, permission: Permission) {
   const principal = await verifier.verify(claim);
+  const fault = secondFactorFault(principal, { permission });
+  if (fault) throw fault;
   const policy = await policies.of(principal);
   const refusal = policy.refusal(permission);
   if (refusal) throw policy.error(refusal);

@@ -83,6 +83,7 @@ function operation(route: Route) {
     summary: route.description,
     tags: [(route.action ?? "edge").split(".")[0]],
     ...(open ? { security: [] } : { security: [{ bearer: [] }, { apiKey: [] }], "x-permission": route.permission }),
+    ...(route.stepUp ? { "x-step-up": true } : {}),
     ...input(route),
     responses: { [route.status]: success(route), ...failures(route) },
   };

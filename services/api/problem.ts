@@ -80,7 +80,7 @@ export function sendProblem(req: EdgeRequest, res: EdgeResponse, error: unknown)
   }
   for (const name of ["Content-Disposition", "Content-Length", "ETag", "Last-Modified"]) res.removeHeader(name);
   res.setHeader("Cache-Control", "no-store");
-  if (problem.status === 401) res.setHeader("WWW-Authenticate", challenge(req));
+  if (problem.status === 401) res.setHeader("WWW-Authenticate", challenge(req, problem));
   if (problem.status === 405) res.setHeader("Allow", String(problem["allowed"]));
   if (problem.status === 503 || problem.status === 429) res.setHeader("Retry-After", Number(problem["retryAfter"]) || retryAfterSeconds);
   // The rest of a body that nobody will read would stand before the next request on this connection.
@@ -89,5 +89,9 @@ export function sendProblem(req: EdgeRequest, res: EdgeResponse, error: unknown)
   return problem;
 }
 
-/** RFC 6750: the error is named only to those who sent a token. */
-const challenge = (req: EdgeRequest) => `Bearer realm="legendo"${req.headers.authorization ? ', error="invalid_token"' : ""}`;
+/** RFC 6750: the error is named only to those who sent a token. RFC 9470: this one is good, but its proof is too old or too weak. */
+function challenge(req: EdgeRequest, { code, maxAge }: Problem): string {
+  if (!req.headers.authorization) return 'Bearer realm="legendo"';
+  if (code === "STEP_UP_REQUIRED") return `Bearer realm="legendo", error="insufficient_user_authentication", max_age=${String(maxAge)}`;
+  return 'Bearer realm="legendo", error="invalid_token"';
+}

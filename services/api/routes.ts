@@ -21,6 +21,7 @@ export interface Route {
   params: JsonObjectSchema;
   status: number;
   idempotencyKey: boolean;
+  stepUp?: boolean;
   binary: boolean;
   /** Either an action of the cluster … */
   action?: string;
@@ -117,6 +118,7 @@ const routeOf = (method: string, path: string, action: PublishedAction): Route =
   params: (action.params ?? { type: "object", properties: {} }) as unknown as JsonObjectSchema,
   status: action.status ?? 200,
   idempotencyKey: action.idempotencyKey === true,
+  stepUp: action.stepUp === true,
   binary: action.binary === true,
   action: action.name,
 });

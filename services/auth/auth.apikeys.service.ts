@@ -19,6 +19,7 @@ export const actions = {
   create: action({
     description: "Makes an API key of the caller's organisation; the answer is the only place where the key itself is shown.",
     permission: "keys:write",
+    stepUp: true,
     rest: "POST /keys",
     status: 201,
     params: strict({

@@ -16,7 +16,8 @@ const action = actionOf<Auth>();
 
 export const actions = {
   login: action({
-    description: "Signs a person in: a session with a token of ten minutes for one organisation, and a refresh token that gets the next.",
+    description:
+      "Signs a person in: a session with a token of ten minutes for one organisation, and a refresh token that gets the next. Who has a second factor is asked for it.",
     permission: "public",
     rest: "POST /auth/login",
     params: strict({

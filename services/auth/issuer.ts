@@ -34,7 +34,7 @@ export class Issuer {
     const { kid, privateKey } = await this.pair();
     const now = Math.floor(Date.now() / 1000);
     const { userId: uid, tenantId: tid, permissions: prm, policyVersion: pv, session } = principal;
-    const signedIn = session && { sid: session.id, amr: session.methods, auth_time: session.authenticatedAt };
+    const signedIn = session && { sid: session.id, amr: session.methods, auth_time: session.authenticatedAt, sf: session.secondFactor };
     const token = await new SignJWT({ uid, tid, prm, ...(pv !== undefined && { pv }), ...signedIn })
       .setProtectedHeader({ alg: "EdDSA", typ: "at+jwt", kid })
       .setIssuer(tokenIssuer)

@@ -6,7 +6,13 @@ import { serviceClaim } from "../../mixins/claim.ts";
 import type { Rewrapped, RewrapWish } from "../../mixins/vault/rewrap.ts";
 
 const claimFor = (tenant: string) => serviceClaim(env.CLUSTER_SECRET, "repl", tenant, ["keys:read", "keys:write", "internal"]);
-const rewraps = ["sync.keys.rewrap", "auth.keys.rewrap", "notification.webhooks.rewrap", "notification.mail.rewrap"] as const;
+const rewraps = [
+  "sync.keys.rewrap",
+  "auth.keys.rewrap",
+  "auth.authenticator.rewrap",
+  "notification.webhooks.rewrap",
+  "notification.mail.rewrap",
+] as const;
 
 /** Commands of the operator's prompt, in moleculer-repl's form. */
 export default [
@@ -41,7 +47,7 @@ export default [
   {
     command: "vault:rewrap",
     description:
-      "Wraps all organisations' keys, signing keys, webhook secrets and waiting mails by the current master key; the others may go afterwards.",
+      "Wraps all organisations' keys, signing keys, secrets of authenticator apps and webhooks and waiting mails by the current master key; the others may go afterwards.",
     options: [{ option: "-a, --all", description: "also what it has wrapped itself, after a key of Vault Transit got a new version" }],
     async action(broker: ServiceBroker, args: { options: { all?: boolean } }) {
       for (const name of rewraps) {

@@ -32,6 +32,7 @@ export const actions = {
   rotate: action({
     description:
       "Gives the vault a new key. It seals within half a minute; a job then brings everything under it. Nothing is encrypted again, everything stays readable.",
+    stepUp: true,
     rest: "POST /vault/keys/rotate",
     permission: "keys:write",
     status: 202,

@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { env } from "../../../config/env.ts";
-import type { Client } from "../../../config/contracts.ts";
+import type { Client, Session } from "../../../config/contracts.ts";
 import { errors } from "../../../config/errors.ts";
 import type { Grant } from "../../../config/rules.ts";
 import { recordAct } from "../../../mixins/act.ts";
@@ -27,7 +27,8 @@ interface Family extends LiveSession {
 }
 
 /** What the database said, before anything is answered: an end has to be committed although the caller is refused. */
-type Outcome = { go: { refreshToken: string; grant: Grant; family: Family } } | { refused: Error; ended?: Ended[]; theft?: boolean };
+type Outcome =
+  { go: { refreshToken: string; grant: Grant; session: Session; family: Family } } | { refused: Error; ended?: Ended[]; theft?: boolean };
 
 /**
  * Takes a refresh token and gives the next one with an access token. The same client gets the same next token again when it asks again within
@@ -49,10 +50,10 @@ export async function refreshSession(
     if (outcome.ended) await onEnd(outcome.ended, outcome.theft === true);
     throw outcome.refused;
   }
-  const { refreshToken, grant, family } = outcome.go;
+  const { refreshToken, grant, session, family } = outcome.go;
   await remember(works.redis, family.id, family.at, family.expiresAt);
   const { userId, tenantId, at } = family;
-  const access = await accessToken(works.issuer, { userId, tenantId, grant, session: claimsOf(family), at });
+  const access = await accessToken(works.issuer, { userId, tenantId, grant, session, at });
   return { ...access, refreshToken, refreshExpiresAt: new Date(family.expiresAt).toISOString(), sessionId: family.id, tenantId };
 }
 
@@ -88,7 +89,7 @@ async function decide(em: Em, token: string, sessionId: string, client: Client, 
   const grant = await grantToPerson(em, family);
   if (!grant) return { refused: errors.forbidden("You are no longer a member of this organisation, or your account is not active.") };
   const refreshToken = newest ? await rotate(em, family, token, client) : openChild(token, family.sealedChild!);
-  return { go: { refreshToken, grant, family } };
+  return { go: { refreshToken, grant, session: await claimsOf(em, family, family.tenantId), family } };
 }
 
 const familyOf = (em: Em, sessionId: string): Promise<Family | undefined> =>

@@ -7,6 +7,7 @@ import { recordAct } from "../../../mixins/act.ts";
 import { epoch, row, type Database, type Em } from "../../../mixins/database.ts";
 import type { Redis } from "../../../mixins/redis.ts";
 import type { Issuer } from "../issuer.ts";
+import { secondFactorOf } from "../mfa/standing.ts";
 import { grantToPerson } from "../membership.ts";
 import { remember } from "./presence.ts";
 import { makeRefreshToken, tokenHash } from "./refreshtoken.ts";
@@ -83,15 +84,16 @@ export async function openSession(works: SessionWorks, { userId, tenantId, metho
       object,
       details: { methods },
     });
-    return { ...stored!, grant };
+    const session = await claimsOf(em, { id: sessionId, userId, methods, authenticatedAt: stored!.at }, tenantId);
+    return { ...stored!, grant, session };
   });
   await remember(works.redis, sessionId, opened.at, opened.expiresAt);
-  const session: Session = { id: sessionId, methods, authenticatedAt: Math.floor(opened.at / 1000) };
-  const access = await accessToken(works.issuer, { userId, tenantId, grant: opened.grant, session, at: opened.at });
+  const access = await accessToken(works.issuer, { userId, tenantId, ...opened });
   return { ...access, refreshToken, refreshExpiresAt: new Date(opened.expiresAt).toISOString(), sessionId, tenantId };
 }
 
-interface Access {
+/** What a person's token is made of. */
+export interface Access {
   userId: string;
   tenantId: string;
   grant: Grant;
@@ -116,7 +118,7 @@ export async function switchOrganisation(works: SessionWorks, sessionId: string,
     const grant = await grantToPerson(em, { tenantId, userId: session.userId });
     if (!grant) throw errors.forbidden("You are not a member of this organisation.");
     await em.execute(`update auth.sessions set tenant_id = ? where id = ?`, [tenantId, sessionId], "run");
-    return { userId: session.userId, tenantId, grant, session: claimsOf(session), at: session.at };
+    return { userId: session.userId, tenantId, grant, session: await claimsOf(em, session, tenantId), at: session.at };
   });
   return await accessToken(works.issuer, access);
 }
@@ -145,8 +147,12 @@ export async function liveSession(em: Em, sessionId: string): Promise<LiveSessio
   return session;
 }
 
-export const claimsOf = ({ id, methods, authenticatedAt }: LiveSession): Session => ({
-  id,
-  methods,
-  authenticatedAt: Math.floor(authenticatedAt / 1000),
-});
+/** What a token for that organisation says of its session. */
+export async function claimsOf(
+  em: Em,
+  { id, userId, methods, authenticatedAt }: Pick<LiveSession, "id" | "userId" | "methods" | "authenticatedAt">,
+  tenantId: string,
+): Promise<Session> {
+  const secondFactor = await secondFactorOf(em, { userId, tenantId });
+  return { id, methods, authenticatedAt: Math.floor(authenticatedAt / 1000), ...(secondFactor && { secondFactor }) };
+}

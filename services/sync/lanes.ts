@@ -2,6 +2,7 @@ import type { Lease } from "../../mixins/actor.ts";
 import { errors } from "../../config/errors.ts";
 import { rows } from "../../mixins/database.ts";
 import { interrupts, type Job, type Workshop } from "./load.ts";
+import { inParallel } from "./parallel.ts";
 
 /** Numbers of a job's batches that are not done, in order. */
 export async function waitingBatches({ database }: Workshop, job: Job): Promise<number[]> {
@@ -25,21 +26,14 @@ export async function inLanes(
 ): Promise<boolean> {
   let stopped = interrupts(await lease.waiting());
   let crowded = false;
-  const lane = async () => {
-    for (let number = numbers.shift(); number !== undefined && !stopped && !crowded; number = numbers.shift()) {
-      stopped ||= interrupts(await work(number));
-      crowded ||= numbers.length > 0 && lease.crowded();
-    }
+  let left = numbers.length;
+  const one = async (number: number) => {
+    left--;
+    const letters = await work(number);
+    stopped ||= interrupts(letters);
+    crowded ||= left > 0 && lease.crowded();
   };
-  // A lane that fails must not leave the others working behind its back.
-  const lanes = Array.from({ length: workshop.window }, () =>
-    lane().catch((error: unknown) => {
-      stopped = true;
-      throw error;
-    }),
-  );
-  const failed = (await Promise.allSettled(lanes)).find((outcome) => outcome.status === "rejected");
-  if (failed) throw failed.reason as Error;
+  await inParallel(numbers, workshop.window, one, () => stopped || crowded);
   if (crowded && !stopped) throw errors.yielded("Others wait that deserve the slot more.");
   return stopped;
 }

@@ -3,6 +3,7 @@ import { errors, isRetryable } from "../../../config/errors.ts";
 import type { Lease } from "../../../mixins/actor.ts";
 import { bulk, type Em } from "../../../mixins/database.ts";
 import { interrupts, type Job } from "../load.ts";
+import { inParallel } from "../parallel.ts";
 import { announce } from "../state.ts";
 
 /** Starts upkeep in the eyes of the world, and keeps the place from which it goes on. */
@@ -49,22 +50,7 @@ export async function insisting<T>(signal: AbortSignal, work: () => Promise<T>):
  * @throws LEASE_YIELDED between two items when others deserve the slot
  */
 export async function inLanes<T>(lease: Lease, items: Iterable<T>, width: number, work: (item: T) => Promise<void>): Promise<boolean> {
-  const queue = items[Symbol.iterator]();
-  let over = false;
   let left = false;
-  const lane = async () => {
-    for (let next = queue.next(); !next.done && !over; next = queue.next()) {
-      left ||= await mustLeave(lease);
-      if (left) return;
-      await work(next.value);
-    }
-  };
-  const lanes = Array.from({ length: width }, () =>
-    lane().catch((error: unknown) => {
-      over = true;
-      throw error;
-    }),
-  );
-  for (const ended of await Promise.allSettled(lanes)) if (ended.status === "rejected") throw ended.reason;
+  await inParallel(items, width, work, async () => (left ||= await mustLeave(lease)));
   return left;
 }

@@ -4,6 +4,7 @@ import { contentId, type TenantKeys } from "../../../mixins/vault/keys.ts";
 import type { Store, StoreOptions } from "../../../mixins/vault/store.ts";
 import { readExtent, type Extent } from "../../../mixins/vault/ticket.ts";
 import { placeFor, type ExistingPolicy } from "../existing.ts";
+import { inParallel } from "../parallel.ts";
 import type { PullFailure } from "../pull.ts";
 import type { Destination, Spec } from "../sources/source.ts";
 import type { Work } from "./work.ts";
@@ -51,30 +52,26 @@ const push: Work<PushRequest, PushResult, PushQuestion, PushAnswer> = async (req
   const destination = await door.destination(target);
   const store = await door.store(options);
   const result: PushResult = { written: [], left: [], failures: [] };
-  const queue = items.values();
   const there = existing === "overwrite" ? undefined : await door.source(target);
   const taken = new Set(items.map(({ path }) => path));
-  const lane = async () => {
-    for (const item of queue) {
-      door.signal.throwIfAborted();
-      try {
-        const place =
-          there && existing !== "overwrite" ? await placeFor(item, existing, there, keys[0]!, taken, door.signal) : { path: item.path };
-        if (typeof place === "string") result.left.push({ path: item.path, why: place });
-        else {
-          const { fingerprint } = await write(item, place.path, destination, store, keys, door);
-          result.written.push({ path: item.path, fingerprint, ...(place.path !== item.path && { to: place.path }) });
-        }
-      } catch (error) {
-        door.signal.throwIfAborted();
-        const { type, message, retryable } = failureOf(error);
-        if (!/^(SOURCE|DESTINATION|VAULT)_/.test(type)) throw error;
-        result.failures.push({ path: item.path, type, message, retryable, attempts: 1 });
+  const one = async (item: PushItem) => {
+    door.signal.throwIfAborted();
+    try {
+      const place =
+        there && existing !== "overwrite" ? await placeFor(item, existing, there, keys[0]!, taken, door.signal) : { path: item.path };
+      if (typeof place === "string") result.left.push({ path: item.path, why: place });
+      else {
+        const { fingerprint } = await write(item, place.path, destination, store, keys, door);
+        result.written.push({ path: item.path, fingerprint, ...(place.path !== item.path && { to: place.path }) });
       }
+    } catch (error) {
+      door.signal.throwIfAborted();
+      const { type, message, retryable } = failureOf(error);
+      if (!/^(SOURCE|DESTINATION|VAULT)_/.test(type)) throw error;
+      result.failures.push({ path: item.path, type, message, retryable, attempts: 1 });
     }
   };
-  const lanes = await Promise.allSettled(Array.from({ length: Math.min(destination.parallel, items.length) }, lane));
-  for (const ended of lanes) if (ended.status === "rejected") throw ended.reason;
+  await inParallel(items, destination.parallel, one);
   return result;
 };
 export default push;

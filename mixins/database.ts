@@ -39,8 +39,9 @@ export class Database {
     return this.transaction({}, work);
   }
 
+  /** @throws SERVICE_UNAVAILABLE */
   async ping(): Promise<void> {
-    await this.orm.em.getConnection().execute("select 1");
+    await this.nobody((em) => em.execute("select 1"));
   }
 
   close(): Promise<void> {

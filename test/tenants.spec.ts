@@ -13,6 +13,7 @@ import { smallest, type Schema } from "./smallest.ts";
 
 /** Every action that answers without a claim. A new one has to be written down here. */
 const open = [
+  "ai.ping",
   "auth.addresses.confirm",
   "auth.keys.public",
   "auth.keys.revoked",
@@ -23,9 +24,13 @@ const open = [
   "auth.passkeys.signInOptions",
   "auth.passwords.forgot",
   "auth.passwords.reset",
+  "auth.ping",
   "auth.sessions.refresh",
   "auth.verify",
+  "notification.webhooks.ping",
+  "payment.ping",
   "payment.return",
+  "sync.jobs.ping",
 ];
 
 /** Lists in which every organisation has something of its own. */

@@ -59,6 +59,15 @@ export const actions = {
       return this.db.tenant(tenantId, (em) => duplicates(em, { tenantId, secret: env.CLUSTER_SECRET, limit, cursor }));
     },
   }),
+
+  ping: action({
+    description: "Answers when this service reaches its database.",
+    permission: "public",
+    params: strict({}),
+    async handler(): Promise<void> {
+      await this.db.ping();
+    },
+  }),
 };
 
 export default service<AiHost>()({

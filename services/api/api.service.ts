@@ -10,6 +10,7 @@ import { openVault } from "../../mixins/vault/environment.ts";
 import { logRequest } from "./accesslog.ts";
 import { sendAnswer } from "./answer.ts";
 import { Credentials } from "./credentials.ts";
+import { Databases } from "./databases.ts";
 import { door, pathOf } from "./door.ts";
 import { EventHub } from "./events/hub.ts";
 import { sendJson, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
@@ -33,6 +34,7 @@ type Edge = Host<{
   server: EdgeServer | undefined;
   draining: boolean;
   links: { nats: Link; events: Link };
+  databases: Databases;
   rebuilding: NodeJS.Timeout | undefined;
   aliases: Alias[];
   addRoute(route: object): void;
@@ -132,6 +134,7 @@ export default service<Edge>()({
   created() {
     this.draining = false;
     this.links = { nats: new Link(), events: new Link() };
+    this.databases = new Databases(this.broker);
     const own = ownRoutes(this.broker, () => this.gateway);
     this.gateway = {
       table: new RouteTable(own, this.logger),
@@ -154,9 +157,10 @@ export default service<Edge>()({
       methodsOf: (path) => methods([...this.aliasesOf(path), { method: "OPTIONS" }]),
       own: {
         "/livez": (_req, res) => sendJson(res, 200, { status: "alive" }),
-        "/readyz": (_req, res) => {
+        "/readyz": async (_req, res) => {
+          const stored = await this.databases.reached();
           const links = { nats: this.links.nats.isUp(transportClient(this)), events: this.links.events.isUp(this.gateway.hub.link) };
-          const state = readiness(this.broker, this.draining, links);
+          const state = readiness(this.broker, this.draining, links, stored);
           sendJson(res, state.status === "ready" ? 200 : 503, state);
         },
       },

@@ -10,8 +10,8 @@ export interface DoorOptions {
   secure: boolean;
   /** Methods of a path, OPTIONS among them, as Allow states them. */
   methodsOf(path: string): string;
-  /** Answers of the edge about itself, which need no broker: path → answer. */
-  own: Record<string, (req: EdgeRequest, res: EdgeResponse) => void>;
+  /** Answers of the edge about itself: path → answer. */
+  own: Record<string, (req: EdgeRequest, res: EdgeResponse) => void | Promise<void>>;
   log(req: EdgeRequest, res: EdgeResponse, ms: number): void;
   fail(req: EdgeRequest, res: EdgeResponse, error: unknown): void;
   /** The gateway behind the door. */
@@ -46,7 +46,8 @@ export function door(options: DoorOptions): (req: EdgeRequest, res: EdgeResponse
         allowOrigin(options.origins, req, res);
         if (req.method === "OPTIONS") return answerOptions(options, req, res);
         const own = options.own[req.publicPath];
-        if (own && (req.method === "GET" || req.method === "HEAD")) return own(req, res);
+        if (own && (req.method === "GET" || req.method === "HEAD"))
+          return void Promise.resolve(own(req, res)).catch((error: unknown) => options.fail(req, res, error));
         const { url, vendorType } = versioned(req.url ?? "/", req.headers.accept);
         req.url = url;
         if (vendorType) req.vendorType = vendorType;

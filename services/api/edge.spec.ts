@@ -29,6 +29,9 @@ let keyRevoked = false;
 
 type Ctx = Context<Record<string, unknown>, Meta>;
 
+/** That a service reaches its database. */
+const ping = { description: "Answers.", permission: "public", params: strict({}), handler: () => Promise.resolve() };
+
 const behind = (): ServiceSchema[] => [
   {
     name: "things",
@@ -111,6 +114,7 @@ const behind = (): ServiceSchema[] => [
   {
     name: "auth",
     actions: {
+      ping,
       verify: {
         description: "Knows one key.",
         permission: "public",
@@ -432,7 +436,8 @@ describe("the edge about itself", () => {
       auth: { status: "ok", nodes: 1 },
       sync: { status: "down" },
     });
-    for (const name of ["sync.jobs", "ai", "payment", "notification.webhooks"]) world.behind.createService({ name });
+    for (const name of ["sync.jobs", "ai", "payment", "notification.webhooks"])
+      world.behind.createService({ name, actions: { ping } } as unknown as ServiceSchema);
     await until(async () => (await ask("/readyz")).status === 200, "readiness");
   });
 

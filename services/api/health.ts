@@ -1,6 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import type { NatsConnection } from "nats";
-import { schemas } from "../../config/contracts.ts";
+import { schemas, type SchemaName } from "../../config/contracts.ts";
 
 /** Follows one NATS connection: the transporter itself goes on calling itself connected after it has lost its server. */
 export class Link {
@@ -33,10 +33,16 @@ export interface Readiness {
 }
 
 /**
- * Whether requests can be served: the broker runs, NATS is there, and each service of the platform has a node.
+ * Whether requests can be served: the broker runs, NATS is there, and each service of the platform has a node that reaches its database.
  * @param links name → whether that connection is up
+ * @param stored services that reach their databases
  */
-export function readiness(broker: ServiceBroker, draining: boolean, links: Record<string, boolean>): Readiness {
+export function readiness(
+  broker: ServiceBroker,
+  draining: boolean,
+  links: Record<string, boolean>,
+  stored: ReadonlySet<SchemaName>,
+): Readiness {
   const running = (broker as { started?: boolean }).started === true && !draining;
   const checks: Readiness["checks"] = {
     broker: running ? { status: "ok" } : { status: "down", detail: draining ? "draining" : "not running" },
@@ -45,7 +51,8 @@ export function readiness(broker: ServiceBroker, draining: boolean, links: Recor
   const nodes = nodesByService(broker);
   for (const name of schemas) {
     const count = nodes.get(name)?.size ?? 0;
-    checks[name] = count ? { status: "ok", nodes: count } : { status: "down", nodes: 0, detail: "no node offers it" };
+    const detail = !count ? "no node offers it" : stored.has(name) ? undefined : "it does not reach its database";
+    checks[name] = detail ? { status: "down", nodes: count, detail } : { status: "ok", nodes: count };
   }
   const ready = Object.values(checks).every(({ status }) => status === "ok");
   return { status: ready ? "ready" : "unavailable", checks };

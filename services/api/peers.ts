@@ -1,6 +1,7 @@
 import type { ServiceBroker } from "moleculer";
 import type { JWK } from "jose";
-import { call, type ActionMap } from "../../config/calls.ts";
+import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
+import type { SchemaName } from "../../config/contracts.ts";
 
 /** The public keys of the auth service. */
 export const publicKeys = async (broker: ServiceBroker) => (await call(broker, "auth.keys.public", {})).keys as (JWK & { kid: string })[];
@@ -8,6 +9,18 @@ export const publicKeys = async (broker: ServiceBroker) => (await call(broker, "
 /** The claim behind an API key. @throws UNAUTHENTICATED */
 export const verifyKey = async (broker: ServiceBroker, credential: string): Promise<string> =>
   (await call(broker, "auth.verify", { credential })).claim;
+
+const pings = {
+  auth: "auth.ping",
+  sync: "sync.jobs.ping",
+  ai: "ai.ping",
+  payment: "payment.ping",
+  notification: "notification.webhooks.ping",
+} as const satisfies Record<SchemaName, ActionName>;
+
+/** Resolves when a service reaches its database. */
+export const pingOf = (broker: ServiceBroker, name: SchemaName, patienceMs: number) =>
+  call(broker, pings[name], {}, { timeout: patienceMs });
 
 /** A job of the caller's organisation. @throws JOB_NOT_FOUND */
 export const jobOf = (broker: ServiceBroker, claim: string, id: string) => call(broker, "sync.jobs.get", { id }, { meta: { claim } });

@@ -63,6 +63,15 @@ export const actions = {
       return await contactOf(this.db, caller(ctx).tenantId, ctx.params.userId);
     },
   }),
+
+  ping: action({
+    description: "Answers when this service reaches its database.",
+    permission: "public",
+    params: strict({}),
+    async handler(): Promise<void> {
+      await this.db.ping();
+    },
+  }),
 };
 
 export default service<Auth>()({ name: "auth", mixins: [issuerMixin, redisMixin, ormMixin("auth")], actions });

@@ -87,6 +87,15 @@ export const actions = {
       return await resend(this.db, caller(ctx).tenantId, ctx.params.id);
     },
   }),
+
+  ping: action({
+    description: "Answers when this service reaches its database.",
+    permission: "public",
+    params: strict({}),
+    async handler(): Promise<void> {
+      await this.db.ping();
+    },
+  }),
 };
 
 export default service<Webhooks>()({ name: "notification.webhooks", mixins: [ormMixin("notification")], actions });

@@ -128,6 +128,15 @@ export const actions = {
       return { mediaType: "text/html; charset=utf-8", base64: Buffer.from(page).toString("base64"), etag };
     },
   }),
+
+  ping: action({
+    description: "Answers when this service reaches its database.",
+    permission: "public",
+    params: strict({}),
+    async handler(): Promise<void> {
+      await this.db.ping();
+    },
+  }),
 };
 
 export default service<Payments>()({

@@ -237,6 +237,15 @@ export const actions = {
       return await control(this.db, caller(ctx), ctx.params.id, wish);
     },
   }),
+
+  ping: action({
+    description: "Answers when this service reaches its database.",
+    permission: "public",
+    params: strict({}),
+    async handler(): Promise<void> {
+      await this.db.ping();
+    },
+  }),
 };
 
 /** Reception of sync jobs: validates, records, answers. The work is done by sync.worker. */

@@ -26,6 +26,8 @@ export interface Hunt {
   oneIn: number;
   /** Variables of the nodes beside the usual ones. */
   variables?: Record<string, string>;
+  /** Files that are read a second at most: a small job lasts long enough to be killed. */
+  filesPerSecond?: number;
   report?: (line: string) => void;
 }
 
@@ -61,7 +63,17 @@ const largest = 2 ** 31;
  * Syncs a folder on two nodes, kills the one that owns the job again and again at random moments, starts it anew, and then reads all
  * that was stored. The environment is read once per process: what calls this must not have imported config/env.ts.
  */
-export async function hunt({ world, folder, root, kills, longestLife, oneIn, variables = {}, report = () => {} }: Hunt): Promise<Outcome> {
+export async function hunt({
+  world,
+  folder,
+  root,
+  kills,
+  longestLife,
+  oneIn,
+  variables = {},
+  filesPerSecond,
+  report = () => {},
+}: Hunt): Promise<Outcome> {
   const namespace = `hunt-${randomBytes(6).toString("hex")}`;
   const cluster = {
     LEGENDO_NAMESPACE: namespace,
@@ -125,7 +137,8 @@ export async function hunt({ world, folder, root, kills, longestLife, oneIn, var
     for (const name of ["hunted-1", "hunted-2"]) start(`${namespace}-${name}`);
     await broker.start();
     await both();
-    const { id } = await ask("sync.jobs.create", { input: pathToFileURL(root).href, options: { analyse: false } });
+    const options = { analyse: false, ...(filesPerSecond && { limits: { requestsPerSecond: filesPerSecond } }) };
+    const { id } = await ask("sync.jobs.create", { input: pathToFileURL(root).href, options });
     const watching = watch(id);
     const killed: string[] = [];
     while (killed.length < kills && !(await ended(id))) {

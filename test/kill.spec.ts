@@ -16,6 +16,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const files = 6_000;
+
 /** Files of growing size, every tenth a copy of another. @returns their paths */
 function tree(root: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => {
@@ -29,23 +31,24 @@ function tree(root: string, count: number): string[] {
 
 it("a job whose node is killed, and killed again, completes with every file stored once, in steps that never go back", async () => {
   const root = join(folder, "tree");
-  const paths = tree(root, 15_000);
+  const paths = tree(root, files);
   const outcome = await hunt({
     world,
     folder,
     root,
     kills: 2,
-    longestLife: 100,
-    oneIn: 20,
-    // One thread and slow disks: so that there is something left to be killed.
-    variables: { SYNC_THREADS: "1", VAULT_FSYNC: "true" },
+    longestLife: 400,
+    oneIn: 10,
+    variables: { VAULT_FSYNC: "true" },
+    // Four seconds, of which the two that are killed have less than one.
+    filesPerSecond: files / 4,
   });
-  expect(outcome.job).toMatchObject({ status: "completed", progress: 100, items: { total: 15_000, failed: 0 } });
+  expect(outcome.job).toMatchObject({ status: "completed", progress: 100, items: { total: files, failed: 0 } });
   expect(outcome.killed).toHaveLength(2);
   expect(outcome.longestGapMs).toBeLessThan(5_000);
   expect([...outcome.assets.keys()].sort()).toEqual(paths.sort());
   expect(new Set(outcome.assets.values())).toEqual(new Set([1]));
-  expect(outcome.versions).toBe(15_000);
+  expect(outcome.versions).toBe(files);
   expect(outcome.different).toEqual([]);
   for (const measure of ["percent", "items"] as const) {
     const steps = outcome.progress.map((step) => step[measure]);

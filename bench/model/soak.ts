@@ -99,7 +99,7 @@ export async function soak({ folder, vault, disk, rounds, random, changes, repor
       const collecting = random.chance(0.3) ? await ask(organisations[0]!.tenantId, "sync.vault.collect", {}) : undefined;
       let striking = true;
       const strikes = (async () => {
-        for (let i = random.below(4); i > 0; i--) {
+        for (let i = 1 + random.below(3); i > 0; i--) {
           await sleep(random.below(800));
           await strike();
         }

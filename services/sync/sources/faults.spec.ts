@@ -100,8 +100,8 @@ const patience = 60_000;
 /** A source and the way to it that is its own. */
 interface Line {
   way: FaultyWay;
-  read(path: string, from?: number): Promise<Buffer>;
-  list(): Promise<string[]>;
+  read: (path: string, from?: number) => Promise<Buffer>;
+  list: () => Promise<string[]>;
 }
 /** What a thing comes to: its value, or the error. */
 const outcome = async <T>(work: () => Promise<T>): Promise<T | Error> => work().catch((error: unknown) => error as Error);
@@ -150,60 +150,62 @@ describe.each(places)("A source over a bad connection: %s", (_, open) => {
     }, 1_500));
 
   const strikes: [string, (after: number) => Faults][] = [
-    ["is reset", (after) => ({ resetAfter: after })],
-    ["ends", (after) => ({ truncateAfter: after })],
-    ["falls silent", (after) => ({ silentAfter: after })],
+    ["reset", (after) => ({ resetAfter: after })],
+    ["ended", (after) => ({ truncateAfter: after })],
+    ["silent", (after) => ({ silentAfter: after })],
   ];
-  describe.each(strikes)("that %s", (_name, fault) => {
-    it(
-      "once, early or late in a file, gives the right bytes or none",
-      () =>
-        together([0, 150, 3_000, 999_999, 1_999_000], async ({ way, read }, after) => {
-          way.faults = { ...fault(after), times: 1 };
-          const came = await outcome(() => read(large));
-          if (came instanceof Error) expect(came).toEqual(broken);
-          else expect({ after, same: came.equals(files.get(large)!) }).toEqual({ after, same: true });
-          expect(way.struck).toBeLessThanOrEqual(1);
-          way.faults = {};
-          expect({ after, same: (await read(large, 1_000_000)).equals(files.get(large)!.subarray(1_000_000)) }).toEqual({
-            after,
-            same: true,
-          });
-        }),
-      patience,
+  /** Does something over a line of its own for each way to be struck, after each number of bytes. */
+  const struck = (afters: number[], work: (line: Line, faults: Faults, name: string, after: number) => Promise<void>) =>
+    together(
+      strikes.flatMap(([name, fault]) => afters.map((after) => ({ name: `${name} after ${after} bytes`, faults: fault(after), after }))),
+      (line, { name, faults, after }) => work(line, faults, name, after),
     );
 
-    it(
-      "once, early or late in a listing, gives the whole listing or none",
-      () =>
-        together([0, 200, 900], async ({ way, list }, after) => {
-          way.faults = { ...fault(after), times: 1 };
-          const came = await outcome(list);
-          expect({ after, came }).toEqual({ after, came: came instanceof Error ? broken : paths });
-          way.faults = {};
-          expect(await list()).toEqual(paths);
-        }),
-      patience,
-    );
+  it(
+    "that is reset, ends or falls silent once, early or late in a file, gives the right bytes or none",
+    () =>
+      struck([0, 150, 3_000, 999_999, 1_999_000], async ({ way, read }, faults, name) => {
+        way.faults = { ...faults, times: 1 };
+        const came = await outcome(() => read(large));
+        if (came instanceof Error) expect({ name, came }).toEqual({ name, came: broken });
+        else expect({ name, same: came.equals(files.get(large)!) }).toEqual({ name, same: true });
+        expect(way.struck).toBeLessThanOrEqual(1);
+        way.faults = {};
+        expect({ name, same: (await read(large, 1_000_000)).equals(files.get(large)!.subarray(1_000_000)) }).toEqual({ name, same: true });
+      }),
+    patience,
+  );
 
-    it(
-      "every time, gives the right bytes or is given up, and is used again when it is mended",
-      () =>
-        together([0, 600_000], async ({ way, read, list }, after) => {
-          way.faults = fault(after);
-          const came = await outcome(() => read(large));
-          // Some go on by as much each time, and so arrive.
-          if (came instanceof Error) expect(came).toEqual(broken);
-          else expect(came.equals(files.get(large)!) && after > 0).toBe(true);
-          if (!after) await expect(list()).rejects.toEqual(broken);
-          expect(way.struck).toBeGreaterThan(0);
-          way.faults = {};
-          expect((await read(large)).equals(files.get(large)!)).toBe(true);
-          expect(await list()).toEqual(paths);
-        }),
-      patience,
-    );
-  });
+  it(
+    "that is reset, ends or falls silent once, early or late in a listing, gives the whole listing or none",
+    () =>
+      struck([0, 200, 900], async ({ way, list }, faults, name) => {
+        way.faults = { ...faults, times: 1 };
+        const came = await outcome(list);
+        expect({ name, came }).toEqual({ name, came: came instanceof Error ? broken : paths });
+        way.faults = {};
+        expect({ name, listed: await list() }).toEqual({ name, listed: paths });
+      }),
+    patience,
+  );
+
+  it(
+    "that is reset, ends or falls silent every time, gives the right bytes or is given up, and is used again when it is mended",
+    () =>
+      struck([0, 600_000], async ({ way, read, list }, faults, name, after) => {
+        way.faults = faults;
+        const came = await outcome(() => read(large));
+        // Some go on by as much each time, and so arrive.
+        if (came instanceof Error) expect({ name, came }).toEqual({ name, came: broken });
+        else expect({ name, same: came.equals(files.get(large)!) && after > 0 }).toEqual({ name, same: true });
+        if (!after) expect({ name, came: await outcome(list) }).toEqual({ name, came: broken });
+        expect(way.struck).toBeGreaterThan(0);
+        way.faults = {};
+        expect({ name, same: (await read(large)).equals(files.get(large)!) }).toEqual({ name, same: true });
+        expect({ name, listed: await list() }).toEqual({ name, listed: paths });
+      }),
+    patience,
+  );
 
   it("whose server is gone is said to be unreachable", async () => {
     const nowhere = await faultyWayTo("127.0.0.1", place.port);

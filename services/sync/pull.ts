@@ -7,6 +7,7 @@ import { LARGE_CHUNK, SMALL_CHUNK } from "../../mixins/vault/seal.ts";
 import type { Store } from "../../mixins/vault/store.ts";
 import { readExtent } from "../../mixins/vault/ticket.ts";
 import { startPack, type PackRecord } from "../../mixins/vault/pack.ts";
+import { inParallel } from "./parallel.ts";
 import { batchLimits, type FetchItem } from "./plan.ts";
 import type { Opened, Source } from "./sources/source.ts";
 
@@ -280,6 +281,7 @@ async function readAll(job: Pull): Promise<{ files: FileRead[]; failures: PullFa
     if (attempt > 1) await backOff(attempt - 1, job.signal);
     const again: FetchItem[] = [];
     let unreachable = 0;
+    // Also when it fails nothing is under way afterwards: the arena may then be used by others.
     await inParallel(waiting, job.source.parallel, async (item) => {
       try {
         read.set(item, await readOne(job, item, reserve));
@@ -360,22 +362,3 @@ const failed = (
 
 /** 0.1 s, then 0.4 s. */
 const backOff = (attempt: number, signal: AbortSignal | undefined) => pause(BACKOFF * 4 ** (attempt - 1), undefined, { signal });
-
-/** Resolves or rejects when nothing is under way any more: the arena may then be used by others. */
-async function inParallel<T>(items: T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  let broken = false;
-  const worker = async () => {
-    for (const item of queue) {
-      if (broken) return;
-      await work(item);
-    }
-  };
-  const workers = Array.from({ length: Math.min(width, items.length) }, () =>
-    worker().catch((error: unknown) => {
-      broken = true;
-      throw error;
-    }),
-  );
-  for (const ended of await Promise.allSettled(workers)) if (ended.status === "rejected") throw ended.reason;
-}

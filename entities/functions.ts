@@ -14,8 +14,8 @@ create or replace function sync.words_query(wanted text) returns tsquery languag
 $$;`;
 
 /**
- * Ids of up to `most` assets of the current tenant that a search may find, in no order: all that it finds, and where it has frequent words
- * beside rare ones also some that lack the frequent ones, which would be slow to look up. Row-level security lets no operator use an index that
+ * Ids of up to `most` assets of the current tenant that a search finds, in no order. Of a search with frequent words beside rare ones only the
+ * rare ones are looked up, and the others of it met in what that finds; where so many have the rare ones, some lack the frequent ones. Row-level security lets no operator use an index that
  * might tell of other rows by its errors, and full-text search's might; so this runs as the tables' owner, for the tenant that the
  * transaction has named, and gives nothing but ids of its rows. No other index could serve its inner query, so it ends at `most` rows.
  */
@@ -34,9 +34,10 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set e
     from (select word, row_number() over rarest as number, sum(assets) over rarest as assets from estimated window rarest as (order by assets, word)) e
     where number = 1 or assets < 1000000
   ), found as materialized (
-    select w.asset_id, w.tenant_id from sync.asset_words w where w.words @@ (select words from query) limit most
+    select w.asset_id, w.tenant_id, w.words from sync.asset_words w where w.words @@ (select words from query) limit most
   )
-  select asset_id from found where tenant_id = ${currentTenant}
+  select asset_id from found
+  where tenant_id = ${currentTenant} and ((select count(*) from found) >= most or words @@ (select sync.words_query(wanted)))
 $$;
 revoke all on function sync.assets_matching(text, int) from public;`;
 

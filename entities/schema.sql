@@ -403,9 +403,10 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set e
     from (select word, row_number() over rarest as number, sum(assets) over rarest as assets from estimated window rarest as (order by assets, word)) e
     where number = 1 or assets < 1000000
   ), found as materialized (
-    select w.asset_id, w.tenant_id from sync.asset_words w where w.words @@ (select words from query) limit most
+    select w.asset_id, w.tenant_id, w.words from sync.asset_words w where w.words @@ (select words from query) limit most
   )
-  select asset_id from found where tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid)
+  select asset_id from found
+  where tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) and ((select count(*) from found) >= most or words @@ (select sync.words_query(wanted)))
 $$;
 revoke all on function sync.assets_matching(text, int) from public;
 

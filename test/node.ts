@@ -13,7 +13,10 @@ export interface TestNode {
  * imports it, statically.
  * @param services folders under services/, or what gives the schemas
  */
-export async function testNode(services: string[] | (() => Promise<ServiceSchema[]>), database: TestDatabase): Promise<TestNode> {
+export async function testNode(
+  services: string[] | (() => Promise<ServiceSchema[]>),
+  database: Pick<TestDatabase, "url">,
+): Promise<TestNode> {
   const namespace = `test-${randomBytes(6).toString("hex")}`;
   Object.assign(process.env, { LEGENDO_NAMESPACE: namespace, DATABASE_URL: database.url });
   const { env } = await import("../config/env.ts");

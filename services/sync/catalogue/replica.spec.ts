@@ -12,7 +12,7 @@ import { startReplicated, type Replicated } from "../../../test/servers/streamin
 import { listAssets } from "./list.ts";
 import { CatalogueReader } from "./replica.ts";
 
-const secret = "s".repeat(32);
+const secret = process.env["CLUSTER_SECRET"]!;
 const tenant = randomUUID();
 const source = { tenantId: tenant, sourceId: randomUUID(), uri: "file:///replicated", from: 1, to: 300 };
 let servers: Replicated;
@@ -125,6 +125,31 @@ it("A replica that goes away fails no reader, and is used again when it is back;
   ).rejects.toThrow("of the work");
   expect(runs).toBe(1);
 }, 120_000);
+
+it("A node lists from the replica that it is told of", async () => {
+  await untilOnReplica();
+  const admin = new pg.Client({ connectionString: servers.replica });
+  await admin.connect();
+  const connections = async () =>
+    (await admin.query<{ count: number }>("select count(*)::int as count from pg_stat_activity where application_name = 'legendo sync'"))
+      .rows[0]!.count;
+  const bare = (url: string) => `postgresql://${new URL(url).host}${new URL(url).pathname}`;
+  process.env["SYNC_REPLICA_URL"] = bare(servers.replica);
+  const { testNode } = await import("../../../test/node.ts");
+  const assets = async () => [(await import("../sync.assets.service.ts")).default];
+  const node = await testNode(assets, { url: bare(servers.primary) });
+  try {
+    const before = await connections();
+    const { serviceClaim } = await import("../../../mixins/claim.ts");
+    const claim = await serviceClaim(secret, "test", tenant, ["assets:read"]);
+    const page = await node.broker.call<{ data: unknown[] }, object>("sync.assets.list", { limit: 20 }, { meta: { claim } });
+    expect(page.data).toHaveLength(20);
+    expect(await connections()).toBeGreaterThan(before);
+  } finally {
+    await node.stop();
+    await admin.end();
+  }
+});
 
 it("A replica that never answers keeps nobody waiting for long", async () => {
   const taken = new Set<Socket>();

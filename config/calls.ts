@@ -5,6 +5,8 @@ import type { actions as authApiKeys } from "../services/auth/auth.apikeys.servi
 import type { actions as authAuthenticator } from "../services/auth/auth.authenticator.service.ts";
 import type { actions as authKeys } from "../services/auth/auth.keys.service.ts";
 import type { actions as authMfa } from "../services/auth/auth.mfa.service.ts";
+import type { actions as authClients } from "../services/auth/auth.clients.service.ts";
+import type { actions as authOidc } from "../services/auth/auth.oidc.service.ts";
 import type { actions as authOrganisations } from "../services/auth/auth.organisations.service.ts";
 import type { actions as mails } from "../services/notification/notification.mail.service.ts";
 import type { actions as authAddresses } from "../services/auth/auth.addresses.service.ts";
@@ -38,6 +40,8 @@ export interface ActionMap
     ActionTypes<"auth.keys", typeof authKeys>,
     ActionTypes<"auth.mfa", typeof authMfa>,
     ActionTypes<"auth.passkeys", typeof authPasskeys>,
+    ActionTypes<"auth.clients", typeof authClients>,
+    ActionTypes<"auth.oidc", typeof authOidc>,
     ActionTypes<"auth.organisations", typeof authOrganisations>,
     ActionTypes<"notification.mail", typeof mails>,
     ActionTypes<"auth.addresses", typeof authAddresses>,

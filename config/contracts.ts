@@ -65,7 +65,7 @@ export const isBuiltIn = (role: string): role is Role => Object.hasOwn(roles, ro
 /** Who calls, as proved by the claim. Read it with `caller(ctx)`; nothing else is authority. */
 export interface Principal {
   tenantId: string;
-  /** "user:<uuid>", "key:<uuid>" or "service:<name>". */
+  /** "user:<uuid>", "key:<uuid>", "token:<hex>" (an OAuth access token) or "service:<name>". */
   subject: string;
   /** The person behind a token, the maker of an organisation's key, or the service account of a key; null for services. */
   userId: string | null;
@@ -102,7 +102,7 @@ export interface Meta {
 export interface Revocation {
   /** In one organisation, or in all (null). */
   tenantId: string | null;
-  /** "session:<uuid>", "key:<uuid>" or "user:<uuid>". */
+  /** "session:<uuid>", "key:<uuid>", "token:<hex>" or "user:<uuid>". */
   subject: string;
   /** Milliseconds since 1970. */
   at: number;

@@ -64,6 +64,7 @@ export const errors = {
   challengeInvalid: refused(401, "CHALLENGE_INVALID"),
   passkeyRefused: refused(401, "PASSKEY_REFUSED"),
   passkeyNotFound: refused(404, "PASSKEY_NOT_FOUND"),
+  oauthClientNotFound: refused(404, "OAUTH_CLIENT_NOT_FOUND"),
   apiKeyNotFound: refused(404, "API_KEY_NOT_FOUND"),
   sessionNotFound: refused(404, "SESSION_NOT_FOUND"),
   sessionEnded: refused(401, "SESSION_ENDED"),

@@ -15,6 +15,9 @@ import { Invitation } from "./Invitation.ts";
 import { MirrorItem } from "./MirrorItem.ts";
 import { Link } from "./Link.ts";
 import { Membership } from "./Membership.ts";
+import { OauthClient } from "./OauthClient.ts";
+import { OidcKey } from "./OidcKey.ts";
+import { OidcRecord } from "./OidcRecord.ts";
 import { Organisation } from "./Organisation.ts";
 import { Pack } from "./Pack.ts";
 import { Passkey } from "./Passkey.ts";
@@ -61,6 +64,9 @@ const own = {
     Passkey,
     FactorAttempts,
     Challenge,
+    OauthClient,
+    OidcRecord,
+    OidcKey,
   ],
   sync: [
     SyncSource,

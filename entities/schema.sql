@@ -59,6 +59,20 @@ create table "auth"."memberships" ("tenant_id" uuid not null, "user_id" uuid not
 create index "memberships_user_id_index" on "auth"."memberships" ("user_id");
 create index "memberships_tenant_id_role_index" on "auth"."memberships" ("tenant_id", "role");
 
+create table "auth"."oauth_clients" ("id" uuid not null, "tenant_id" uuid not null, "created_by" uuid not null, "name" text not null, "kind" text not null, "secret_hash" bytea null, "auth_method" text not null, "redirect_uris" text[] not null, "post_logout_redirect_uris" text[] not null, "permissions" text[] not null, "created_at" timestamptz not null default now(), "revoked_at" timestamptz null, primary key ("id"));
+create index "oauth_clients_tenant_id_id_index" on "auth"."oauth_clients" ("tenant_id", "id");
+alter table "auth"."oauth_clients" add constraint "oauth_clients_kind_check" check ("kind" in ('web', 'native', 'service'));
+alter table "auth"."oauth_clients" add constraint "oauth_clients_auth_method_check" check ("auth_method" in ('client_secret_basic', 'client_secret_post', 'none'));
+
+create table "auth"."oidc_keys" ("kid" text not null, "public_jwk" jsonb not null, "master_key_id" text not null, "sealed_private_members" bytea not null, "created_at" timestamptz not null default now(), primary key ("kid"));
+
+create table "auth"."oidc_records" ("key" bytea not null, "kind" text not null, "sealed" bytea not null, "grant_key" bytea null, "uid_key" bytea null, "user_id" uuid null, "client_id" uuid null, "permissions" text[] null, "expires_at" timestamptz null, "consumed_at" timestamptz null, primary key ("key"));
+create index "oidc_records_grant_key_index" on "auth"."oidc_records" ("grant_key");
+create index "oidc_records_uid_key_index" on "auth"."oidc_records" ("uid_key");
+create index "oidc_records_user_id_index" on "auth"."oidc_records" ("user_id");
+create index "oidc_records_client_id_index" on "auth"."oidc_records" ("client_id");
+create index "oidc_records_expires_at_index" on "auth"."oidc_records" ("expires_at");
+
 create table "auth"."organisations" ("id" uuid not null default gen_random_uuid(), "name" text not null, "policy_version" int not null default 1, "second_factor_required" boolean not null default false, "created_at" timestamptz not null default now(), primary key ("id"));
 
 create table "auth"."passkeys" ("id" uuid not null, "user_id" uuid not null, "credential_id" text not null, "public_key" bytea not null, "counter" bigint not null, "transports" text[] not null, "name" text not null, "aaguid" text not null, "synced" boolean not null, "created_at" timestamptz not null default now(), "last_used_at" timestamptz null, primary key ("id"));
@@ -122,6 +136,12 @@ alter table "auth"."links" enable row level security;
 create policy "system_only" on "auth"."links" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."memberships" enable row level security;
 create policy "tenant_isolation" on "auth"."memberships" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."oauth_clients" enable row level security;
+create policy "tenant_isolation" on "auth"."oauth_clients" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."oidc_keys" enable row level security;
+create policy "system_only" on "auth"."oidc_keys" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."oidc_records" enable row level security;
+create policy "tenant_isolation" on "auth"."oidc_records" using (exists (select 1 from auth.oauth_clients c where c.id = oidc_records.client_id and c.tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid)) or (select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."organisations" enable row level security;
 create policy "tenant_isolation" on "auth"."organisations" using (id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."passkeys" enable row level security;

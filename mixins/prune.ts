@@ -20,9 +20,12 @@ const durable: Outdated[] = [
   { table: "actor_messages", where: "done_at < now() - interval '7 days'" },
 ];
 
-/** Of single services. A dead letter among the mails can be sent again for a month; of others nobody asks. */
+/** Of single services. A day more than what the OpenID provider keeps lasts: a code or token that is used twice is told from an unknown one. A dead letter among the mails can be sent again for a month; of others nobody asks. */
 const own: Partial<Record<SchemaName, Outdated[]>> = {
-  auth: [{ table: "challenges", where: "expires_at < now()" }],
+  auth: [
+    { table: "challenges", where: "expires_at < now()" },
+    { table: "oidc_records", where: "expires_at < now() - interval '1 day'" },
+  ],
   notification: [{ table: "mails", where: "status <> 'pending' and ended_at < now() - interval '30 days'" }],
 };
 

@@ -19,6 +19,7 @@ const open = [
   "auth.keys.revoked",
   "auth.login",
   "auth.mfa.prove",
+  "auth.oidc.exchange",
   "auth.organisations.create",
   "auth.passkeys.signIn",
   "auth.passkeys.signInOptions",
@@ -61,6 +62,7 @@ const things = {
   mail: randomUUID(),
   user: "",
   session: "",
+  client: "",
 };
 
 beforeAll(async () => {
@@ -109,6 +111,7 @@ async function fill(): Promise<void> {
   things.job = job!.id;
   things.group = job!.groupId!;
   things.key = (await call(node.broker, "auth.apikeys.create", { name: "spec" }, { meta: { claim: token } })).id;
+  things.client = (await call(node.broker, "auth.clients.create", { name: "spec", kind: "service" }, { meta: { claim: token } })).id;
   things.webhook = (await as(ours, "notification.webhooks.create", { url: "https://example.com/hook", events: ["payment.captured"] })).id;
   const insert = (table: string, row: Record<string, unknown>) =>
     world.admin.query(`insert into ${table} select * from json_populate_record(null::${table}, $1)`, [JSON.stringify(row)]);
@@ -181,6 +184,7 @@ function idFor(action: string): string {
       [/^(sync\.(assets|vault)|ai\.(analyses|thumbnails))\./, things.asset],
       [/^payment\./, things.payment],
       [/^auth\.apikeys\./, things.key],
+      [/^auth\.clients\./, things.client],
       [/^notification\.mail\./, things.mail],
       [/^auth\.sessions\./, things.session],
       [/^auth\.passkeys\./, things.passkey],

@@ -9,8 +9,8 @@ export const bodyLimit = 1_000_000;
  * @throws REQUEST_MALFORMED, BODY_TOO_LARGE, MEDIA_TYPE_UNSUPPORTED, VALIDATION_FAILED (JSON, but no object)
  */
 export async function readBody(req: EdgeRequest): Promise<Record<string, unknown>> {
-  if (Number(req.headers["content-length"] ?? 0) > bodyLimit) throw tooLarge();
-  const bytes = await collect(req);
+  if (Number(req.headers["content-length"] ?? 0) > bodyLimit) throw tooLarge(bodyLimit);
+  const bytes = await collectBody(req);
   if (!bytes.length) return {};
   checkType(req.headers["content-type"], req.headers["content-encoding"]);
   const value = parse(bytes);
@@ -23,7 +23,8 @@ export async function readBody(req: EdgeRequest): Promise<Record<string, unknown
 /** A client has so long for a JSON body, milliseconds. */
 const patience = 60_000;
 
-async function collect(req: EdgeRequest): Promise<Buffer> {
+/** Reads a body whole. @throws BODY_TOO_LARGE */
+export async function collectBody(req: EdgeRequest, limit = bodyLimit): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
   const late = setTimeout(() => req.destroy(), patience);
@@ -37,14 +38,14 @@ async function collect(req: EdgeRequest): Promise<Buffer> {
     // Leaving the loop must not destroy the request: the answer goes out on the same connection.
     for await (const part of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += part.length;
-      if (size > bodyLimit) throw tooLarge();
+      if (size > limit) throw tooLarge(limit);
       parts.push(part);
     }
     return Buffer.concat(parts, size);
   }
 }
 
-const tooLarge = () => errors.bodyTooLarge(`The body may have ${bodyLimit} bytes; more were sent.`, { limit: bodyLimit });
+const tooLarge = (limit: number) => errors.bodyTooLarge(`The body may have ${limit} bytes; more were sent.`, { limit });
 
 function checkType(type = "", encoding = "identity"): void {
   const [name = "", ...parameters] = type

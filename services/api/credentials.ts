@@ -4,7 +4,9 @@ import { decodeJwt } from "jose";
 import { LRUCache } from "lru-cache";
 import { errors } from "../../config/errors.ts";
 
+/** Of API keys and of access tokens of the OpenID provider: what has to be exchanged for a claim. */
 const keyPrefix = "lgd_";
+const accessTokenPrefix = "lgo_";
 /** How long a revoked key may live on when the event of its revocation is lost. */
 const cacheMs = 30_000;
 
@@ -25,10 +27,10 @@ export class Credentials {
   /** @throws UNAUTHENTICATED when there is none, or two different ones */
   async claimOf(headers: IncomingHttpHeaders): Promise<string> {
     const credential = credentialOf(headers);
-    return credential.startsWith(keyPrefix) ? await this.ofKey(credential) : credential;
+    return credential.startsWith(keyPrefix) || credential.startsWith(accessTokenPrefix) ? await this.ofKey(credential) : credential;
   }
 
-  /** Forgets a revoked key. @param subject "key:<uuid>" */
+  /** Forgets what was exchanged for a revoked subject. @param subject "key:<uuid>", "token:<hex>" */
   drop(subject: string): void {
     this.revocations++;
     for (const [digest, claim] of this.claims.entries()) if (subjectOf(claim) === subject) this.claims.delete(digest);
@@ -74,4 +76,4 @@ function bearerOf(authorization: string): string {
   return token;
 }
 
-export const subjectOf = (claim: string): string => decodeJwt(claim).sub ?? "";
+const subjectOf = (claim: string): string => decodeJwt(claim).sub ?? "";

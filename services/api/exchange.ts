@@ -8,6 +8,8 @@ export interface EdgeRequest extends IncomingMessage {
   requestId: string;
   /** Path as the client wrote it, without the query: what problems and the access log name. */
   publicPath: string;
+  /** Path and query as they came; moleculer-web keeps them here. */
+  originalUrl: string;
   /** The client's address. */
   from: string | undefined;
   /** The response is closed. HTTP/2 responses do not tell by `destroyed`. */

@@ -8,6 +8,7 @@ import { jobEvents, tenantEvents } from "./events/streams.ts";
 import { upload, uploadParams } from "./upload.ts";
 import { sendJson, type EdgeHandler, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
+import { oidc, providerPaths } from "./oidc.ts";
 import { openapi } from "./openapi.ts";
 import { csvReport } from "./report.ts";
 import { publicKeys } from "./peers.ts";
@@ -32,6 +33,15 @@ export function ownRoutes(broker: ServiceBroker, gateway: () => Gateway): Route[
     handler: checked(facts.params, async (req, res, params) => await answer(gateway(), req, res, params as Static<P>)),
   });
   return [
+    ...providerPaths.flatMap(([path, methods, description]) =>
+      methods.map((method) =>
+        route(
+          `/oidc${path}`,
+          { method, permission: "public", description, params: Type.Object({}), stream: true, mediaType: "text/html" },
+          (_parts, req, res) => oidc(broker, req, res),
+        ),
+      ),
+    ),
     route(
       `${base}/assets/upload`,
       {

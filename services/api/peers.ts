@@ -1,12 +1,19 @@
 import type { ServiceBroker } from "moleculer";
 import type { JWK } from "jose";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import type { SchemaName } from "../../config/contracts.ts";
+import type { Client, SchemaName } from "../../config/contracts.ts";
 
 /** The public keys of the auth service. */
 export const publicKeys = async (broker: ServiceBroker) => (await call(broker, "auth.keys.public", {})).keys as (JWK & { kid: string })[];
 
-/** The claim behind an API key. @throws UNAUTHENTICATED */
+/** What the OpenID provider answers to a request. */
+export const exchangeWithProvider = (
+  broker: ServiceBroker,
+  request: ActionMap["auth.oidc.exchange"]["params"],
+  client: Client | undefined,
+) => call(broker, "auth.oidc.exchange", request, { meta: { ...(client && { client }) } });
+
+/** The claim behind an API key or access token. @throws UNAUTHENTICATED */
 export const verifyKey = async (broker: ServiceBroker, credential: string): Promise<string> =>
   (await call(broker, "auth.verify", { credential })).claim;
 

@@ -19,8 +19,8 @@ const description = Type.Optional(Type.String({ maxLength: 500, description: "Wh
 const permissionsField = Type.Array(Type.Enum([...granted]), { maxItems: 50, description: "What who has it may do." });
 const rules = Type.Optional(Type.Array(ruleSchema, { maxItems: 30, description: "What the permissions are limited to." }));
 const subject = Type.String({
-  pattern: "^(user|key|account):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
-  description: "user:<id>, key:<id> or account:<id>.",
+  pattern: "^((user|key|account):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|token:[0-9a-f]{64})$",
+  description: "user:<id>, key:<id>, account:<id> or token:<hex>.",
 });
 
 export const actions = {

@@ -9,9 +9,12 @@ import { verifyKey, type Verified } from "./apikeys.ts";
 import { emailField, nameField, passwordField } from "./fields.ts";
 import { issuerMixin, type WithIssuer } from "./issuer.mixin.ts";
 import { provePassword } from "./passwords/prove.ts";
+import { accessTokenPrefix } from "./oidc/scopes.ts";
+import { recordsMixin, type WithRecords } from "./oidc/records.mixin.ts";
+import { verifyAccessToken } from "./oidc/verify.ts";
 import { signIn, type SignedIn } from "./signin.ts";
 
-type Auth = Host<WithIssuer & WithRedis>;
+type Auth = Host<WithIssuer & WithRedis & WithRecords>;
 const action = actionOf<Auth>();
 
 export const actions = {
@@ -34,12 +37,15 @@ export const actions = {
   }),
 
   verify: action({
-    description: "Exchanges an API key for a signed claim of a minute at most; the edge does this for its callers.",
+    description:
+      "Exchanges an API key or an OAuth access token for a signed claim of a minute at most; the edge does this for its callers.",
     permission: "public",
     idempotent: true,
-    params: strict({ credential: Type.String({ minLength: 1, maxLength: 256, description: "An API key." }) }),
+    params: strict({ credential: Type.String({ minLength: 1, maxLength: 256, description: "An API key or access token." }) }),
     async handler(ctx): Promise<Verified> {
-      return await verifyKey(this.db, env.CLUSTER_SECRET, this.issuer, ctx.params.credential);
+      const { credential } = ctx.params;
+      if (credential.startsWith(accessTokenPrefix)) return await verifyAccessToken(this.db, this.records, this.issuer, credential);
+      return await verifyKey(this.db, env.CLUSTER_SECRET, this.issuer, credential);
     },
   }),
 
@@ -74,4 +80,4 @@ export const actions = {
   }),
 };
 
-export default service<Auth>()({ name: "auth", mixins: [issuerMixin, redisMixin, ormMixin("auth")], actions });
+export default service<Auth>()({ name: "auth", mixins: [issuerMixin, recordsMixin, redisMixin, ormMixin("auth")], actions });

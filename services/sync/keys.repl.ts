@@ -10,6 +10,7 @@ const rewraps = [
   "sync.keys.rewrap",
   "auth.keys.rewrap",
   "auth.authenticator.rewrap",
+  "auth.oidc.rewrap",
   "notification.webhooks.rewrap",
   "notification.mail.rewrap",
 ] as const;

@@ -3,11 +3,11 @@ import { decodeJwt } from "jose";
 import type { ServiceBroker } from "moleculer";
 import { AuthenticatorEmulator, PasskeysCredentialsMemoryRepository, WebAuthnEmulator } from "nid-webauthn-emulator";
 import { call, type ActionMap, type ActionName } from "../../../config/calls.ts";
+import { bytesOf, codeOf } from "../../../test/authenticator.ts";
 import { testDatabase, type TestDatabase } from "../../../test/database.ts";
 import { testNode, type TestNode } from "../../../test/node.ts";
 import type { FactorAsked } from "./ask.ts";
 import type { Assertion, CreationOptions, Registration, RequestOptions } from "./ceremony.ts";
-import { hotp, stepAt } from "./totp.ts";
 
 const password = "correct horse battery staple";
 const origin = "https://sync.example";
@@ -46,13 +46,6 @@ async function signUp() {
 }
 type SignedUp = Awaited<ReturnType<typeof signUp>>;
 
-const bytesOf = (text: string) => {
-  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  const bits = [...text].map((digit) => digits.indexOf(digit).toString(2).padStart(5, "0")).join("");
-  return Buffer.from(bits.match(/.{8}/g)!.map((byte) => parseInt(byte, 2)));
-};
-/** The app's code of now, or of steps before or after. */
-const codeOf = (secret: string, steps = 0) => hotp(bytesOf(secret), stepAt(Date.now()) + steps);
 /** Lets the same code be used once more: a test can't wait for the next step. */
 const forgetStep = (userId: string) => database.admin.query(`update auth.totp_factors set last_step = 0 where user_id = $1`, [userId]);
 const ageProof = (sessionId: string, minutes: number) =>

@@ -23,13 +23,17 @@ const standings: Record<string, string> = {
   key: `select ${standing}, a.role, coalesce(t.account_id, t.created_by) as "userId", t.permissions as scopes from auth.api_keys t left join auth.service_accounts a on a.id = t.account_id
         ${withRole} a.role where t.tenant_id = ? and t.id = ? and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())
         and (t.account_id is null or (a.id is not null and a.disabled_at is null))`,
+  token: `select ${standing}, m.role, a.user_id as "userId", array(select unnest(a.permissions) intersect select unnest(t.permissions)) as scopes
+          from auth.oidc_records a join auth.oauth_clients t on t.id = a.client_id and t.revoked_at is null
+          left join (auth.memberships m join auth.users u on u.id = m.user_id and u.is_active) on m.tenant_id = t.tenant_id and m.user_id = a.user_id
+          ${withRole} m.role where t.tenant_id = ? and a.key = decode(?, 'hex') and a.expires_at > now() and (a.user_id is null or m.user_id is not null)`,
   account: `select ${standing}, t.role, t.id as "userId", null as scopes from auth.service_accounts t ${withRole} t.role
             where t.tenant_id = ? and t.id = ? and t.disabled_at is null`,
 };
 
 /**
  * What a subject may do in an organisation at this moment. The one place that says so: tokens, keys and every called node ask it.
- * @param subject "user:<uuid>", "key:<uuid>" or "account:<uuid>"
+ * @param subject "user:<uuid>", "key:<uuid>", "account:<uuid>" or "token:<hex>", the access token of an OAuth client
  * @throws FORBIDDEN for who has no place in the organisation: no member (any more), a revoked key, a disabled account
  */
 export async function grantOf(em: Em, tenantId: string, subject: string): Promise<Grant> {

@@ -80,7 +80,7 @@ export const actions = {
       const except = ctx.params.current ? {} : { except: session.id };
       const ended = await this.db.system((em) => endSessions(em, userId, "revoked", except));
       await tellEnded(ctx, this.redis, ended);
-      return { ended: ended.length };
+      return { ended: ended.filter(({ sessionId }) => sessionId).length };
     },
   }),
 };

@@ -96,7 +96,7 @@ export async function revokeClient(
     return (await em.findOne(OauthClient, { tenantId, id }))?.revokedAt;
   });
   if (!revokedAt) throw errors.oauthClientNotFound("There is no such client.", { id });
-  await records.removeAll({ client: id });
+  await records.removeOfClient(id);
   return { id, revokedAt: revokedAt.toISOString() };
 }
 

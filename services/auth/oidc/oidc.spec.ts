@@ -161,6 +161,20 @@ describe("An outside relying party", () => {
     await expect(openid.refreshTokenGrant(config, again.refresh_token!)).rejects.toMatchObject({ status: 401 });
   });
 
+  test("loses what a person gave it when that person ends all their sessions, or loses their place in the organisation", async () => {
+    const bob = await signUp("bob");
+    const client = await register(bob, { kind: "web", redirectUris: [redirectUri], permissions: ["org:read"] });
+    const { config, finish } = await signIn(client, bob);
+    const { access_token, refresh_token } = await finish();
+    expect((await api("GET", "/me", access_token)).status).toBe(200);
+    expect((await api("DELETE", "/auth/sessions?current=true", bob.token)).status).toBe(200);
+    await until(async () => (await api("GET", "/me", access_token)).status === 401, "the token to be refused", 1_000);
+    await expect(openid.refreshTokenGrant(config, refresh_token!)).rejects.toMatchObject({ error: "invalid_grant" });
+    const again = await (await signIn(client, bob)).finish();
+    await database.admin.query("update auth.users set is_active = false where id = $1", [bob.userId]);
+    await expect(openid.refreshTokenGrant(config, again.refresh_token!)).rejects.toMatchObject({ error: "invalid_grant" });
+  });
+
   test("that is a native program proves itself by PKCE alone", async () => {
     const { finish } = await signIn(await register(ada, { kind: "native", redirectUris: [redirectUri], permissions: ["org:read"] }), ada);
     expect((await api("GET", "/me", (await finish()).access_token)).status).toBe(200);

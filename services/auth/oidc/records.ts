@@ -1,15 +1,12 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
 import type { Adapter, AdapterPayload } from "oidc-provider";
 import type { Revocation } from "../../../config/contracts.ts";
-import { epoch, row, rows, type Database } from "../../../mixins/database.ts";
-import { recordRevocation } from "../revocations.ts";
+import { epoch, row, type Database } from "../../../mixins/database.ts";
+import { accessTokens, removeRecords, type RecordColumn } from "./removal.ts";
 import { permissionsIn } from "./scopes.ts";
 
 /** Tells every node what was taken back. */
 export type Tell = (revocation: Revocation) => Promise<unknown>;
-
-/** Access tokens of persons' clients, and of clients that act for themselves. */
-const accessTokens = ["AccessToken", "ClientCredentials"];
 
 export interface AccessToken {
   /** "token:<hex>": the subject of its claims. */
@@ -61,9 +58,9 @@ export class Records {
     return found && { subject: `token:${found.key}`, clientId: found.clientId, exp: Math.floor(found.expires / 1000) };
   }
 
-  /** Removes everything that a client, or a person by any client, was given; what they hold is refused on every node. */
-  async removeAll(of: { client: string } | { person: string }): Promise<void> {
-    await ("client" in of ? this.remove("client_id", of.client) : this.remove("user_id", of.person));
+  /** Removes everything that a client was given; what it holds is refused on every node. */
+  async removeOfClient(clientId: string): Promise<void> {
+    await this.remove("client_id", clientId);
   }
 
   private async put(kind: string, id: string, payload: AdapterPayload, expiresIn: number | undefined): Promise<void> {
@@ -108,18 +105,8 @@ export class Records {
     await this.db.system((em) => em.execute(`update auth.oidc_records set consumed_at = now() where key = ?`, [key], "run"));
   }
 
-  private async remove(column: "key" | "grant_key" | "client_id" | "user_id", value: Buffer | string): Promise<void> {
-    const revocations = await this.db.system(async (em) => {
-      const removed = await rows<{ key: string; kind: string }>(
-        em,
-        `delete from auth.oidc_records where ${column} = ? returning encode(key, 'hex') as key, kind`,
-        [value],
-      );
-      const recorded: Revocation[] = [];
-      for (const { key, kind } of removed)
-        if (accessTokens.includes(kind)) recorded.push(await recordRevocation(em, { tenantId: null, subject: `token:${key}` }));
-      return recorded;
-    });
+  private async remove(column: RecordColumn, value: Buffer | string): Promise<void> {
+    const revocations = await this.db.system((em) => removeRecords(em, column, value));
     await Promise.all(revocations.map((revocation) => this.tell(revocation)));
   }
 

@@ -3,15 +3,16 @@ import { errors } from "../../../config/errors.ts";
 import { row, rows, type Database, type Em } from "../../../mixins/database.ts";
 import type { Redis } from "../../../mixins/redis.ts";
 import { recordRevocation } from "../revocations.ts";
+import { removeRecords } from "../oidc/removal.ts";
 import { forget } from "./presence.ts";
 
 export type EndReason = "signed_out" | "revoked" | "password" | "reuse" | "idle" | "deactivated";
 
-/** A session that has just ended. `revocation` is to be told to every node once the transaction is committed. */
+/** A session that has just ended, or what a program was given by its person (`sessionId` is null). `revocation` is to be told to every node once the transaction is committed. */
 export interface Ended {
-  sessionId: string;
+  sessionId: string | null;
   userId: string;
-  tenantId: string;
+  tenantId: string | null;
   revocation: Revocation;
 }
 
@@ -33,7 +34,7 @@ export async function revokeSession(db: Database, userId: string, sessionId: str
   });
 }
 
-/** Ends all sessions of a person, in every organisation or in one, but for `except`. */
+/** Ends all sessions of a person, in every organisation or in one, but for `except`. When it is really all, what programs were given by them ends too. */
 export async function endSessions(
   em: Em,
   userId: string,
@@ -42,7 +43,10 @@ export async function endSessions(
 ): Promise<Ended[]> {
   const sql = `update auth.sessions ${done}
      where user_id = ? and ended_at is null and tenant_id = coalesce(?::uuid, tenant_id) and id is distinct from ?::uuid returning ${facts}`;
-  return await revoked(em, await rows(em, sql, [reason, userId, tenantId ?? null, except ?? null]));
+  const ended = await revoked(em, await rows(em, sql, [reason, userId, tenantId ?? null, except ?? null]));
+  if (tenantId !== undefined || except !== undefined) return ended;
+  const revocations = await removeRecords(em, "user_id", userId);
+  return [...ended, ...revocations.map((revocation) => ({ sessionId: null, userId, tenantId: null, revocation }))];
 }
 
 /** Tells every node of sessions that have ended; call it once that is committed. */
@@ -50,7 +54,7 @@ export async function tellEnded(via: Teller, redis: Redis, ended: Ended[]): Prom
   await Promise.all(ended.map(({ revocation }) => via.broadcast("credential.revoked", revocation)));
   await forget(
     redis,
-    ended.map(({ sessionId }) => sessionId),
+    ended.flatMap(({ sessionId }) => sessionId ?? []),
   );
 }
 

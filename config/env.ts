@@ -110,6 +110,7 @@ const EnvSchema = Type.Object({
   ),
   AI_THREADS: Count("Worker threads per ai node.", 1, 1),
 
+  SIGNING_KEY_DAYS: Count("Days after which another key signs tokens; 0 for never by itself.", 30),
   SESSION_HOURS: Count("Hours after which a person has to sign in again, however busy the session.", 720, 1),
   SESSION_IDLE_HOURS: Count("Hours without a refresh after which a session ends.", 168, 1),
 

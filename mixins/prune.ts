@@ -25,6 +25,9 @@ const own: Partial<Record<SchemaName, Outdated[]>> = {
   auth: [
     { table: "challenges", where: "expires_at < now()" },
     { table: "oidc_records", where: "expires_at < now() - interval '1 day'" },
+    { table: "revocations", where: "at < now() - interval '1 day'" },
+    { table: "links", where: "expires_at < now() - interval '7 days'" },
+    { table: "sessions", where: "coalesce(ended_at, expires_at) < now() - interval '90 days'" },
   ],
   notification: [{ table: "mails", where: "status <> 'pending' and ended_at < now() - interval '30 days'" }],
 };

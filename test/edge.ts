@@ -60,7 +60,7 @@ export async function testEdge(services: (tools: { nodeID: string }) => ServiceS
 }
 
 /** The transporter, validator and regenerator of a configuration belong to one broker, and two of them live in this process. */
-async function newBroker(nodeID: string): Promise<ServiceBroker> {
+export async function newBroker(nodeID: string): Promise<ServiceBroker> {
   const { env } = await import("../config/env.ts");
   const { default: options } = await import("../moleculer.config.ts");
   const { FastNats } = await import("../config/transporter.ts");

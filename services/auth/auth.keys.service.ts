@@ -7,9 +7,11 @@ import type { RevocationList } from "../../mixins/revocations.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { rewrapParams, type Rewrapped } from "../../mixins/vault/rewrap.ts";
 import { revocationsSince } from "./revocations.ts";
+import { tendSigningKeys } from "./keyschedule.ts";
 import { publicKeys, rewrapSigningKeys, rotateSigningKey, type PublicKey } from "./signingkeys.ts";
 
-type Keys = Host<WithDatabase>;
+type Keys = Host<WithDatabase & { tending: NodeJS.Timeout | undefined; tend(): Promise<void> }>;
+const tendEveryMs = 3_600_000;
 const action = actionOf<Keys>();
 
 export const actions = {
@@ -37,8 +39,10 @@ export const actions = {
     description: "Retires the key that signs tokens and lets the next one sign; tokens signed before stay valid.",
     permission: "internal",
     params: strict({}),
-    async handler(): Promise<{ active: string; retired: string }> {
-      return await rotateSigningKey(this.db, keyManager(env));
+    async handler(ctx): Promise<{ active: string; retired: string }> {
+      const rotated = await rotateSigningKey(this.db, keyManager(env));
+      await ctx.broadcast("signing.rotated", {});
+      return rotated;
     },
   }),
 
@@ -52,4 +56,27 @@ export const actions = {
   }),
 };
 
-export default service<Keys>()({ name: "auth.keys", mixins: [ormMixin("auth")], actions });
+export default service<Keys>()({
+  name: "auth.keys",
+  mixins: [ormMixin("auth")],
+  actions,
+  methods: {
+    async tend() {
+      try {
+        const { active, forgotten } = await tendSigningKeys(this.db, keyManager(env), env.SIGNING_KEY_DAYS);
+        if (active) await this.broker.broadcast("signing.rotated", {});
+        if (active || forgotten) this.logger.info(`${active ?? "The same key"} signs tokens now; ${forgotten} retired ones are forgotten.`);
+      } catch (error) {
+        // The next hour tries again; the key that there is goes on signing.
+        this.logger.warn("The keys that sign tokens were not looked after.", error);
+      }
+    },
+  },
+  async started() {
+    await this.tend();
+    this.tending = setInterval(() => void this.tend(), tendEveryMs);
+  },
+  stopped() {
+    clearInterval(this.tending);
+  },
+});

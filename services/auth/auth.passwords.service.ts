@@ -25,13 +25,13 @@ export const actions = {
     rest: "POST /auth/password",
     params: strict({ current: passwordField, password: passwordField }),
     async handler(ctx): Promise<SessionTokens> {
-      const { userId, tenantId } = person(ctx);
+      const { userId, tenantId, session } = person(ctx);
       const client = ctx.meta.client ?? {};
       const user = await this.db.system((em) => row<{ email: string }>(em, `select email from auth.users where id = ?`, [userId]));
       await provePassword(this.db, this.redis, { email: user!.email, password: ctx.params.current }, client);
       const { ended } = await changePassword(this.db, userId, ctx.params.password, client.address);
       await tellEnded(ctx, this.redis, ended);
-      return await openSession(this, { userId, tenantId, methods: ["pwd"], device: client });
+      return await openSession(this, { userId, tenantId, methods: [...new Set([...session.methods, "pwd"])], device: client });
     },
   }),
 

@@ -22,7 +22,7 @@ export default [
     async action(broker: ServiceBroker) {
       const claim = await serviceClaim(env.CLUSTER_SECRET, "repl", platform);
       const { active, retired } = await call(broker, "auth.keys.rotate", {}, { meta: { claim } });
-      console.log(`${active} signs now, on every node within a minute; ${retired} is retired.`);
+      console.log(`${active} signs now, on every node that can be reached; ${retired} is retired.`);
     },
   },
 ];

@@ -10,6 +10,11 @@ export interface WithIssuer extends WithDatabase {
 
 /** Gives a service `this.issuer`. List it before ormMixin: the last mixin starts first. */
 export const issuerMixin = mixin<Host<WithIssuer>>()({
+  events: {
+    "signing.rotated"() {
+      this.issuer?.forget();
+    },
+  },
   async started() {
     this.issuer = new Issuer(this.db, keyManager(env));
     await this.issuer.pair();

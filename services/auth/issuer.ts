@@ -47,6 +47,11 @@ export class Issuer {
     return { token, expiresAt: new Date((now + seconds) * 1000).toISOString() };
   }
 
+  /** Asks for the signing key again before it signs next: there is another. */
+  forget(): void {
+    this.remembered = undefined;
+  }
+
   /** Loads the signing key, or makes the first one. */
   async pair(): Promise<SigningPair> {
     if (!this.remembered || this.remembered.until < Date.now()) {

@@ -45,17 +45,23 @@ export async function publicKeys(db: Database): Promise<PublicKey[]> {
  * Retires the active key, lets the next one sign and makes another next one. Nodes that remember the old one sign with it for up to a minute
  * more; its tokens stay valid.
  */
-export async function rotateSigningKey(db: Database, ring: KeyManager): Promise<{ active: string; retired: string }> {
-  return await db.system(async (em) => {
-    await alone(em);
-    const old = (await keyIn(em, "active")) ?? (await first(em, ring));
-    const next = await keyIn(em, "next");
-    await move(em, old.kid, "retired");
-    const active = next?.kid ?? (await make(em, ring, "active"));
-    if (next) await move(em, next.kid, "active");
-    await make(em, ring, "next");
-    return { active, retired: old.kid };
+export const rotateSigningKey = (db: Database, ring: KeyManager): Promise<{ active: string; retired: string }> =>
+  db.system(async (em) => {
+    const { active, retired } = await rotateIn(em, ring);
+    return { active: active!, retired: retired! };
   });
+
+/** @param days rotates only a key that has been active for longer, for who waited here may find it done @returns undefined where nothing was to be done */
+export async function rotateIn(em: Em, ring: KeyManager, days = 0): Promise<{ active?: string; retired?: string }> {
+  await alone(em);
+  const old = (await keyIn(em, "active")) ?? (await first(em, ring));
+  if (days > 0 && !(await keyIn(em, "active", days))) return {};
+  const next = await keyIn(em, "next");
+  await move(em, old.kid, "retired");
+  const active = next?.kid ?? (await make(em, ring, "active"));
+  if (next) await move(em, next.kid, "active");
+  await make(em, ring, "next");
+  return { active, retired: old.kid };
 }
 
 const sealedKeys = {
@@ -83,16 +89,23 @@ async function first(em: Em, ring: KeyManager): Promise<StoredKey> {
 /** Nodes that start at the same time queue here; the unique index on the active key is the wall behind it. */
 const alone = (em: Em) => em.execute(`select pg_advisory_xact_lock(hashtext('legendo signing keys'))`);
 
-const keyIn = async (em: Em, state: State): Promise<StoredKey | undefined> =>
+/** @param days only one that has been active for longer; not asked for 0, for now() is when a transaction began that may have waited for another's key */
+const keyIn = async (em: Em, state: State, days = 0): Promise<StoredKey | undefined> =>
   (
     await rows<StoredKey>(
       em,
-      `select kid, public_jwk, master_key_id, sealed_private_jwk from auth.signing_keys where state = ? order by created_at limit 1`,
-      [state],
+      `select kid, public_jwk, master_key_id, sealed_private_jwk from auth.signing_keys
+       where state = ? and (? = 0 or coalesce(activated_at, created_at) <= now() - ? * interval '1 day') order by created_at limit 1`,
+      [state, days, days],
     )
   )[0];
 
-const move = (em: Em, kid: string, state: State) => em.execute(`update auth.signing_keys set state = ? where kid = ?`, [state, kid], "run");
+const move = (em: Em, kid: string, state: "active" | "retired") =>
+  em.execute(
+    `update auth.signing_keys set state = ?, ${state === "active" ? "activated_at" : "retired_at"} = now() where kid = ?`,
+    [state, kid],
+    "run",
+  );
 
 async function make(em: Em, ring: KeyManager, state: State): Promise<string> {
   const { privateKey } = await generateKeyPair("EdDSA", { extractable: true });

@@ -12,6 +12,8 @@ export class Migration20261127132706_passwords extends Migration {
 
     this.addSql(`alter table "auth"."signing_keys" add "activated_at" timestamptz null, add "retired_at" timestamptz null;`);
 
+    this.addSql(`update "auth"."signing_keys" set "activated_at" = case when "state" = 'active' then "created_at" end, "retired_at" = case when "state" = 'retired' then now() end;`);
+
     this.addSql(`alter table "auth"."users" add "email_confirmed_at" timestamptz null;`);
 
     this.addSql(`alter table "auth"."links" add constraint "links_purpose_check" check ("purpose" in ('password', 'address'));`);

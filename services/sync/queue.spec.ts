@@ -5,7 +5,6 @@ import type { Held, Queue } from "../../mixins/actor.ts";
 import { rows, type Database } from "../../mixins/database.ts";
 import { claimFirst, release, tell } from "../../mixins/mailbox.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
-import { median } from "../../test/median.ts";
 import { contestParams, contestSql, jobQueue } from "./queue.ts";
 
 let world: TestDatabase;
@@ -144,7 +143,7 @@ describe("the queue of jobs", () => {
     expect(await crowded(500)).toEqual([job.key]);
   });
 
-  it("of a thousand jobs chooses by the indexes, in a moment", async () => {
+  it("of a thousand jobs beside twenty thousand ended ones chooses by the indexes", async () => {
     const tenants = Array.from({ length: 50 }, () => randomUUID());
     await world.admin.query(
       `with made as (
@@ -161,14 +160,8 @@ describe("the queue of jobs", () => {
     await world.admin.query(`analyze sync.sync_jobs, sync.actors, sync.actor_messages`);
     const queue = jobQueue({ tenant: 4, host: 0 });
     expect(await db.system((em) => queue.choose(em))).toHaveLength(350);
-    const times: number[] = [];
-    for (let i = 0; i < 21; i++) {
-      const before = performance.now();
-      expect(await take(queue)).toBeDefined();
-      times.push(performance.now() - before);
-    }
-    // 5 ms on an idle machine; a scan of the ended jobs would cost a hundred and more.
-    expect(median(times)).toBeLessThan(60);
+    for (let i = 0; i < 21; i++) expect(await take(queue)).toBeDefined();
+    // How long a choice takes is for bench/scale to say; here, that it does not grow with the jobs that have ended.
     const plan = await db.system((em) =>
       rows<{ "QUERY PLAN": string }>(em, `explain ${contestSql}`, contestParams({ tenant: 4, host: 0 })),
     );

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { listObjects, listVersions, xml } from "./listing.ts";
+import { listObjects, listParts, listUploads, listVersions, xml } from "./listing.ts";
 import {
   deleteObject,
   etagOf,
@@ -14,6 +14,7 @@ import {
   type BucketTraits,
   type Stored,
   type StoredBucket,
+  type StoredUpload,
 } from "./objects.ts";
 import { regionOf, signatureFault, timeOf } from "./signature.ts";
 
@@ -28,7 +29,7 @@ export interface S3Double {
   /** Bucket → key → object. */
   buckets: Map<string, Map<string, Stored>>;
   /** Unfinished multipart uploads. */
-  uploads: Map<string, { key: string; headers: Record<string, string>; parts: Map<number, Buffer> }>;
+  uploads: Map<string, StoredUpload>;
   faults: Faults;
   /** "GET /bucket/key" of every request, in order. */
   requests: string[];
@@ -198,6 +199,10 @@ export async function startS3({ buckets, pageSize = 1000, domains = [], tls }: S
 
     "GET bucket versions": (call) => reply(call, listVersions(call.bucket, call.query, pageSize)),
 
+    "GET bucket uploads": (call) => reply(call, listUploads(uploads, call.query, pageSize)),
+
+    "GET object uploadId": (call) => reply(call, listParts(uploadOf(call))),
+
     "GET object": (call) => {
       const { request, response } = call;
       const object = findObject(call.bucket, call.key, call.query.get("versionId"));
@@ -238,12 +243,21 @@ export async function startS3({ buckets, pageSize = 1000, domains = [], tls }: S
 
     "POST object uploads": (call) => {
       const id = randomUUID();
-      uploads.set(id, { key: call.key, headers: metadata(call.request), parts: new Map() });
+      uploads.set(id, {
+        key: call.key,
+        headers: metadata(call.request),
+        parts: new Map(),
+        begun: new Date(),
+        touched: new Date(),
+        initiator: accessKeyId,
+      });
       reply(call, `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`);
     },
 
     "PUT object uploadId": (call) => {
-      uploadOf(call).parts.set(Number(call.query.get("partNumber")), call.body);
+      const upload = uploadOf(call);
+      upload.touched = new Date();
+      upload.parts.set(Number(call.query.get("partNumber")), call.body);
       call.response.writeHead(200, { etag: etagOf(call.body) }).end();
     },
 

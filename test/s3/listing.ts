@@ -1,4 +1,4 @@
-import { byBytes, type Stored, type StoredBucket } from "./objects.ts";
+import { byBytes, type Stored, type StoredBucket, type StoredUpload } from "./objects.ts";
 
 export const xml = (text: string): string => text.replace(/[<>&"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 const keyText = (query: URLSearchParams) => (key: string) =>
@@ -62,4 +62,31 @@ export function listVersions({ objects, versions, versioned }: StoredBucket, que
     return `<Version>${head}${described(stored)}</Version>`;
   });
   return `<ListVersionsResult><IsTruncated>${more}</IsTruncated>${next}${body.join("")}</ListVersionsResult>`;
+}
+
+/** ListMultipartUploads. */
+export function listUploads(uploads: Map<string, StoredUpload>, query: URLSearchParams, pageSize: number): string {
+  const prefix = query.get("prefix") ?? "";
+  const [keyMarker, idMarker] = [query.get("key-marker"), query.get("upload-id-marker")];
+  const text = keyText(query);
+  const rows = [...uploads].filter(([, { key }]) => key.startsWith(prefix)).sort(([, a], [, b]) => byBytes(a.key, b.key));
+  const from = rows.findIndex(([id, { key }]) => key === keyMarker && id === idMarker) + 1;
+  const page = rows.slice(from, from + pageSize);
+  const last = page.at(-1);
+  const more = rows.length > from + pageSize && last;
+  const next = more ? `<NextKeyMarker>${text(last[1].key)}</NextKeyMarker><NextUploadIdMarker>${last[0]}</NextUploadIdMarker>` : "";
+  const body = page.map(
+    ([id, { key, begun, initiator }]) =>
+      `<Upload><Key>${text(key)}</Key><UploadId>${id}</UploadId><Initiator><ID>${initiator}</ID></Initiator><Initiated>${begun.toISOString()}</Initiated></Upload>`,
+  );
+  return `<ListMultipartUploadsResult><IsTruncated>${Boolean(more)}</IsTruncated>${next}${body.join("")}</ListMultipartUploadsResult>`;
+}
+
+/** ListParts. */
+export function listParts({ parts, touched }: StoredUpload): string {
+  const rows = [...parts].map(
+    ([number, { length }]) =>
+      `<Part><PartNumber>${number}</PartNumber><LastModified>${touched.toISOString()}</LastModified><Size>${length}</Size></Part>`,
+  );
+  return `<ListPartsResult><IsTruncated>false</IsTruncated>${rows.join("")}</ListPartsResult>`;
 }

@@ -32,6 +32,17 @@ export interface StoredBucket extends BucketTraits {
   versions: Map<string, Stored[]>;
 }
 
+/** An unfinished multipart upload. */
+export interface StoredUpload {
+  key: string;
+  headers: Record<string, string>;
+  parts: Map<number, Buffer>;
+  begun: Date;
+  /** When the last part was sent. */
+  touched: Date;
+  initiator: string;
+}
+
 /** Byte order, in which S3 lists. */
 export const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 

@@ -46,7 +46,7 @@ describe("A bucket that is written to", () => {
   let s3: S3Double;
   let destination: Destination;
   beforeAll(async () => {
-    s3 = await startS3({ buckets: { bucket: {}, elsewhere: { region: "eu-north-7" } } });
+    s3 = await startS3({ buckets: { bucket: {}, elsewhere: { region: "eu-north-7" } }, pageSize: 5 });
     destination = await openDestination(specFor(s3, ""));
   });
   beforeEach(() => {
@@ -118,6 +118,24 @@ describe("A bucket that is written to", () => {
     });
     expect(s3.buckets.get("bucket")!.size).toBe(0);
     s3.uploads.clear();
+  });
+
+  it("is cleared by a check of uploads whose writer was killed more than a day ago, and of no others", async () => {
+    const place = await openDestination(specFor(s3, "mirror/"));
+    const day = 86_400_000;
+    const upload = (key: string, begun: number, touched: number, initiator = s3.accessKeyId) => {
+      const [first, last] = [new Date(Date.now() - begun), new Date(Date.now() - touched)];
+      s3.uploads.set(`${key}-id`, { key, headers: {}, parts: new Map([[1, Buffer.alloc(8)]]), begun: first, touched: last, initiator });
+    };
+    for (let i = 0; i < 12; i++) upload(`mirror/dead ä+${i}`, 3 * day, 2 * day);
+    upload("mirror/long", 3 * day, 60_000);
+    upload("mirror/young", 60_000, 60_000);
+    upload("mirror/strange", 3 * day, 2 * day, "somebody");
+    upload("beside", 3 * day, 2 * day);
+    await place.check();
+    expect([...s3.uploads.values()].map(({ key }) => key).sort()).toEqual(["beside", "mirror/long", "mirror/strange", "mirror/young"]);
+    s3.uploads.clear();
+    place.close();
   });
 
   it("in another region is found there", async () => {

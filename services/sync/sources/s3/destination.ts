@@ -4,6 +4,7 @@ import { errors } from "../../../../config/errors.ts";
 import { measured } from "../measured.ts";
 import { partName } from "../part.ts";
 import type { Destination, Writing } from "../source.ts";
+import { clearUploads } from "./clear.ts";
 import { connectBucket, type Connection } from "./connection.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { S3Spec } from "./place.ts";
@@ -20,8 +21,7 @@ const LONGEST = 1024;
 
 /**
  * Destination in a bucket. An object appears, or replaces another, with the last request for it. The entry's time is kept with the object as
- * `x-amz-meta-mtime`, in seconds as rclone does; listings show the bucket's own times. Parts of a killed writer stay until a rule of the bucket removes
- * unfinished uploads.
+ * `x-amz-meta-mtime`, in seconds as rclone does; listings show the bucket's own times. Parts of a killed writer stay until a check a day later.
  */
 export function s3Destination(spec: S3Spec): Destination {
   const connection = connectBucket(spec);
@@ -36,6 +36,8 @@ export function s3Destination(spec: S3Spec): Destination {
         await client.send(new sdk.ListObjectsV2Command({ ...connection.target, Prefix: spec.prefix, MaxKeys: 1 }), { abortSignal: signal });
         // An upload that was begun proves that writing is allowed, and leaves no object, nor versions of one.
         const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(target), { abortSignal: signal });
+        // Whoever may write need not be allowed to list uploads.
+        await clearUploads(connection, spec, UploadId!, signal).catch(() => {});
         await client.send(new sdk.AbortMultipartUploadCommand({ ...target, UploadId }));
       });
     },
@@ -137,7 +139,7 @@ async function putInParts(connection: Connection, key: string, writing: Writing,
     return ETag || etagOfParts(parts);
   } catch (error) {
     await onItsWay.catch(() => {});
-    // Without the signal: it may be what ended this. A rule of the bucket covers what this misses.
+    // Without the signal: it may be what ended this. A check a day later covers what this misses.
     await connection
       .ask(path, undefined, ({ sdk, client }) => client.send(new sdk.AbortMultipartUploadCommand({ ...target, UploadId })))
       .catch(() => {});

@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { letHeapGrow } from "./growth.ts";
 import type { Destination, Source, SourceKind, Spec } from "./source.ts";
 
 /** Every kind of place there is: the files <kind>.source.ts beside this one. */
@@ -21,7 +22,10 @@ export function kindOf(spec: Pick<Spec, "kind">): SourceKind {
   return kind;
 }
 
-export const openSource = async <S extends Spec>(spec: S): Promise<Source> => await kindOf(spec).open(spec);
+export async function openSource<S extends Spec>(spec: S): Promise<Source> {
+  if (spec.host) letHeapGrow();
+  return await kindOf(spec).open(spec);
+}
 
 /** @throws Error when the kind can't be written to: `parseInput` has refused that before */
 export async function openDestination<S extends Spec>(spec: S): Promise<Destination> {

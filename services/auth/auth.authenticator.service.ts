@@ -14,6 +14,7 @@ import { confirmAuthenticator, type Enrolled } from "./mfa/enrol.ts";
 import { afterRemoval, type Factors } from "./mfa/factors.ts";
 import { codeField } from "./mfa/fields.ts";
 import { relyingParty } from "./mfa/relyingparty.ts";
+import { tellChange } from "./mfa/tell.ts";
 import { keyUri } from "./mfa/totp.ts";
 import { person } from "./person.ts";
 
@@ -43,7 +44,9 @@ export const actions = {
     rest: "POST /auth/authenticator/confirm",
     params: strict({ code: codeField }),
     async handler(ctx): Promise<Enrolled> {
-      return await confirmAuthenticator(this, person(ctx), ctx.params.code);
+      const enrolled = await confirmAuthenticator(this, person(ctx), ctx.params.code);
+      await tellChange(this, person(ctx).userId, "an authenticator app was added", ctx.meta.client);
+      return enrolled;
     },
   }),
 
@@ -56,10 +59,12 @@ export const actions = {
     params: strict({}),
     async handler(ctx): Promise<Factors> {
       const { userId } = person(ctx);
-      return await this.db.system(async (em) => {
+      const left = await this.db.system(async (em) => {
         if (!(await removeAuthenticator(em, userId))) throw errors.notFound("You have no authenticator app.");
         return await afterRemoval(em, userId);
       });
+      await tellChange(this, userId, "the authenticator app was removed", ctx.meta.client);
+      return left;
     },
   }),
 

@@ -15,6 +15,7 @@ import { makeRecoveryCodes } from "./mfa/recovery.ts";
 import { removeFactors, requireSecondFactor } from "./mfa/requirement.ts";
 import { finishSignIn } from "./mfa/signin.ts";
 import { stepUp } from "./mfa/stepup.ts";
+import { tellChange } from "./mfa/tell.ts";
 import { person } from "./person.ts";
 import { endSessions, tellEnded } from "./sessions/end.ts";
 import type { SignedIn } from "./signin.ts";
@@ -80,10 +81,12 @@ export const actions = {
     params: strict({}),
     async handler(ctx): Promise<{ recoveryCodes: string[] }> {
       const { userId } = person(ctx);
-      return await this.db.system(async (em) => {
+      const recoveryCodes = await this.db.system(async (em) => {
         if (!hasSecondFactor(await factorsOf(em, userId))) throw errors.conflict("You have no second factor that they could stand for.");
-        return { recoveryCodes: await makeRecoveryCodes(em, env.CLUSTER_SECRET, userId) };
+        return await makeRecoveryCodes(em, env.CLUSTER_SECRET, userId);
       });
+      await tellChange(this, userId, "new recovery codes were made", ctx.meta.client);
+      return { recoveryCodes };
     },
   }),
 
@@ -111,6 +114,7 @@ export const actions = {
         ended: await endSessions(em, userId, "revoked"),
       }));
       await tellEnded(ctx, this.redis, ended);
+      await tellChange(this, userId, "an operator removed all second factors");
       return { removed };
     },
   }),

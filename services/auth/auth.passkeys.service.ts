@@ -10,6 +10,7 @@ import { afterRemoval, type Factors } from "./mfa/factors.ts";
 import { assertionField, registrationField, tokenField } from "./mfa/fields.ts";
 import { listPasskeys, removePasskey, renamePasskey, type ShownPasskey } from "./mfa/passkeys.ts";
 import { beginPasskeySignIn, finishPasskeySignIn, type PasskeyAsked } from "./mfa/signin.ts";
+import { tellChange } from "./mfa/tell.ts";
 import { person } from "./person.ts";
 import type { SignedIn } from "./signin.ts";
 
@@ -39,7 +40,9 @@ export const actions = {
     status: 201,
     params: strict({ token: tokenField, name, passkey: registrationField }),
     async handler(ctx): Promise<Enrolled & { passkey: ShownPasskey }> {
-      return await finishPasskey(this, person(ctx), ctx.params);
+      const enrolled = await finishPasskey(this, person(ctx), ctx.params);
+      await tellChange(this, person(ctx).userId, "a passkey was added", ctx.meta.client);
+      return enrolled;
     },
   }),
 
@@ -75,10 +78,12 @@ export const actions = {
     params: strict({ id }),
     async handler(ctx): Promise<Factors> {
       const { userId } = person(ctx);
-      return await this.db.system(async (em) => {
+      const left = await this.db.system(async (em) => {
         await removePasskey(em, userId, ctx.params.id);
         return await afterRemoval(em, userId);
       });
+      await tellChange(this, userId, "a passkey was removed", ctx.meta.client);
+      return left;
     },
   }),
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { decodeJwt } from "jose";
 import type { ServiceBroker } from "moleculer";
@@ -5,25 +8,28 @@ import { AuthenticatorEmulator, PasskeysCredentialsMemoryRepository, WebAuthnEmu
 import { call, type ActionMap, type ActionName } from "../../../config/calls.ts";
 import { bytesOf, codeOf } from "../../../test/authenticator.ts";
 import { testDatabase, type TestDatabase } from "../../../test/database.ts";
+import { until } from "../../../test/edge.ts";
 import { testNode, type TestNode } from "../../../test/node.ts";
 import type { FactorAsked } from "./ask.ts";
 import type { Assertion, CreationOptions, Registration, RequestOptions } from "./ceremony.ts";
 
 const password = "correct horse battery staple";
 const origin = "https://sync.example";
+const folder = mkdtempSync(join(tmpdir(), "legendo-factors-"));
 let database: TestDatabase;
 let node: TestNode;
 let broker: ServiceBroker;
 
 beforeAll(async () => {
   database = await testDatabase();
-  Object.assign(process.env, { PUBLIC_URL: origin });
-  node = await testNode(["auth"], database);
+  Object.assign(process.env, { PUBLIC_URL: origin, MAIL_FOLDER: folder });
+  node = await testNode(["auth", "notification"], database);
   broker = node.broker;
 });
 afterAll(async () => {
   await node?.stop();
   await database?.drop();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 const ask = <N extends ActionName>(name: N, params: ActionMap[N]["params"], claim?: string) =>
@@ -362,6 +368,30 @@ describe("an organisation that requires a second factor", () => {
     const { claim } = await ask("auth.verify", { credential: key });
     await ask("auth.me", {}, claim);
     await ask("auth.apikeys.list", {}, claim);
+  });
+});
+
+describe("every change of a person's factors", () => {
+  it("is mailed to that person, with what is different, and no secret", async () => {
+    const ann = await withApp(await signUp());
+    await ask("auth.mfa.recoveryCodes", {}, ann.token);
+    await ask("auth.authenticator.remove", {}, ann.token);
+    const mine = () =>
+      readdirSync(folder)
+        .filter((file) => file.endsWith(".eml"))
+        .map((file) => readFileSync(join(folder, file), "utf8"))
+        .filter((mail) => mail.includes(`To: ${ann.email}\r\n`) && mail.includes("Your sign-in has changed"));
+    await until(() => Promise.resolve(mine().length >= 3), "three mails", 20_000);
+    expect(
+      mine()
+        .map((mail) => /^Subject: (.*)\r$/m.exec(mail)![1])
+        .sort(),
+    ).toEqual([
+      "Your sign-in has changed: an authenticator app was added",
+      "Your sign-in has changed: new recovery codes were made",
+      "Your sign-in has changed: the authenticator app was removed",
+    ]);
+    expect(mine().join()).not.toContain(ann.secret);
   });
 });
 

@@ -38,6 +38,7 @@ const templates = {
   "address-confirmation": { data: strict(oneUse), worthMs: day },
   "password-reset": { data: strict(oneUse), worthMs: 30 * minute },
   "new-sign-in": { data: strict(seen), worthMs: day },
+  "second-factor-changed": { data: strict({ change: line("What is different now."), ...seen }), worthMs: 2 * day },
   "sessions-ended": { data: strict(seen), worthMs: 2 * day },
   "api-key-leaked": { data: strict({ organisation: line("Its name."), name: line("The key's."), at: seen.at }), worthMs: 2 * day },
   "job-completed": { data: strict({ ...job, stored: count, unchanged: count, failed: count }), worthMs: day },

@@ -26,7 +26,7 @@ export interface OpenChallenge {
 
 /** Begins a ceremony. @returns a token for its second request */
 export async function openChallenge(em: Em, purpose: Purpose, { userId, challenge, signIn }: Challenge): Promise<OpenChallenge> {
-  const token = `lgc_${randomBytes(32).toString("base64url")}`;
+  const token = `lgp_${randomBytes(32).toString("base64url")}`;
   const stored = await row<{ expiresAt: string }>(
     em,
     `insert into auth.challenges (id, token_hash, purpose, user_id, challenge, sign_in, expires_at)

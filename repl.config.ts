@@ -4,6 +4,7 @@ import { env } from "./config/env.ts";
 import base from "./moleculer.config.ts";
 import durable from "./mixins/durable.repl.ts";
 import { operatorMiddleware } from "./mixins/operator.middleware.ts";
+import audit from "./services/auth/audit.repl.ts";
 import auth from "./services/auth/auth.repl.ts";
 import mfa from "./services/auth/mfa.repl.ts";
 import notification from "./services/notification/notification.repl.ts";
@@ -20,7 +21,7 @@ const options: BrokerOptions = {
   middlewares: [...(base.middlewares ?? []), operatorMiddleware(env.CLUSTER_SECRET)],
   replOptions: {
     delimiter: "legendo $",
-    customCommands: [...auth, ...durable, ...mfa, ...notification, ...queue, ...roles, ...sync, ...vault],
+    customCommands: [...audit, ...auth, ...durable, ...mfa, ...notification, ...queue, ...roles, ...sync, ...vault],
   } as never,
 };
 

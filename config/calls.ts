@@ -3,6 +3,7 @@ import type { actions as ai } from "../services/ai/ai.service.ts";
 import type { actions as auth } from "../services/auth/auth.service.ts";
 import type { actions as authApiKeys } from "../services/auth/auth.apikeys.service.ts";
 import type { actions as authAuthenticator } from "../services/auth/auth.authenticator.service.ts";
+import type { actions as authAudit } from "../services/auth/auth.audit.service.ts";
 import type { actions as authKeys } from "../services/auth/auth.keys.service.ts";
 import type { actions as authMfa } from "../services/auth/auth.mfa.service.ts";
 import type { actions as authClients } from "../services/auth/auth.clients.service.ts";
@@ -37,6 +38,7 @@ export interface ActionMap
     ActionTypes<"auth", typeof auth>,
     ActionTypes<"auth.apikeys", typeof authApiKeys>,
     ActionTypes<"auth.authenticator", typeof authAuthenticator>,
+    ActionTypes<"auth.audit", typeof authAudit>,
     ActionTypes<"auth.keys", typeof authKeys>,
     ActionTypes<"auth.mfa", typeof authMfa>,
     ActionTypes<"auth.passkeys", typeof authPasskeys>,

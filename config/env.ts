@@ -42,6 +42,13 @@ const EnvSchema = Type.Object({
     "Months that events stay in their tables, at least 3; older ones go to the archive schemas. 0 keeps all where they are.",
     0,
   ),
+  AUDIT_MONTHS: Count("Likewise for the audit log, whose months npm run audit:verify reads in the archive schema too.", 0),
+  AUDIT_CHECKPOINTS_URL: Text(
+    "Where signed checkpoints of the audit log are kept, outside of the database: file:///folder, or s3://bucket/prefix with the vault's VAULT_S3_ settings.",
+    "file:///var/lib/legendo/audit",
+  ),
+  AUDIT_CHECKPOINT_SECONDS: Count("Seconds between two checkpoints, where anything was recorded.", 300, 1),
+  AUDIT_CHECKPOINT_ROWS: Count("Records after which a node makes a checkpoint before that.", 1_000, 1),
   REDIS_URL: Text("Redis of sessions, caches and counters.", "redis://127.0.0.1:6379"),
   NATS_URL: Text("Comma-separated NATS servers; a user and password in the URL are used.", "nats://127.0.0.1:4222"),
   NATS_CA_FILE: Maybe("Turns on TLS to NATS and trusts this certificate authority."),

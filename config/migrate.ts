@@ -2,11 +2,11 @@ import { MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { schemas, type SchemaName } from "./contracts.ts";
 import { functionsOf } from "../entities/functions.ts";
-import { archiveOf } from "../entities/partitions.ts";
+import { archiveOf, partitionedTables } from "../entities/partitions.ts";
 import { ormOptions, roleOf, rolePassword } from "./orm.ts";
 
 /**
- * Brings every service's schema up to date: role, schema, migrations, functions, months of events, grants. Safe to run at every start and from several nodes at once.
+ * Brings every service's schema up to date: role, schema, migrations, functions, months, grants. Safe to run at every start and from several nodes at once.
  * @param adminUrl a role that may create schemas and roles
  * @param clusterSecret from which the services' role passwords are derived
  * @param report called with a line per step
@@ -49,7 +49,7 @@ async function run(adminUrl: string, service: SchemaName): Promise<number> {
   }
 }
 
-/** The service's role reads and writes rows of its own schema and nothing else; events can't be rewritten. */
+/** The service's role reads and writes rows of its own schema and nothing else; events and audit log can't be rewritten. */
 async function grant(client: pg.Client, service: SchemaName): Promise<void> {
   const role = client.escapeIdentifier(roleOf(service));
   const schema = client.escapeIdentifier(service);
@@ -57,12 +57,16 @@ async function grant(client: pg.Client, service: SchemaName): Promise<void> {
   await client.query(`grant select, insert, update, delete on all tables in schema ${schema} to ${role}`);
   await client.query(`grant usage on all sequences in schema ${schema} to ${role}`);
   await client.query(`grant execute on all functions in schema ${schema} to ${role}`);
-  await client.query(`revoke update, delete on ${schema}.events from ${role}`);
-  // Months are reached through their table alone, whose policies hold for them.
-  const { rows } = await client.query<{ month: string }>(
-    "select inhrelid::regclass::text as month from pg_inherits where inhparent = $1::regclass",
-    [`${service}.events`],
-  );
-  for (const { month } of rows) await client.query(`revoke all on ${month} from ${role}`);
+  for (const { table } of partitionedTables(service)) {
+    await client.query(`revoke update, delete on ${schema}.${table} from ${role}`);
+    // Months are reached through their table alone, whose policies hold for them.
+    const { rows } = await client.query<{ month: string }>(
+      "select inhrelid::regclass::text as month from pg_inherits where inhparent = $1::regclass",
+      [`${service}.${table}`],
+    );
+    for (const { month } of rows) await client.query(`revoke all on ${month} from ${role}`);
+  }
+  // Addresses can be erased; a trigger lets nothing else be written there.
+  if (service === "auth") await client.query(`grant update (origin) on auth.audit to ${role}`);
   await client.query(`revoke insert, update, delete on ${schema}.migrations from ${role}`);
 }

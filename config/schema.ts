@@ -25,7 +25,7 @@ export async function schemaSql(): Promise<string> {
 
 /** Says which tables are partitioned: the ORM leaves partitioning alone that an entity does not declare, and could only declare fixed months. */
 const partitioned = (service: SchemaName, ddl: string): string =>
-  partitionedTables.reduce(
+  partitionedTables(service).reduce(
     (sql, { table, column }) =>
       sql.replace(new RegExp(`^(create table "${service}"\\."${table}" .*);$`, "m"), `$1 partition by range ("${column}");`),
     ddl,

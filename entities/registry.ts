@@ -6,6 +6,10 @@ import { ApiKey } from "./ApiKey.ts";
 import { Asset } from "./Asset.ts";
 import { AssetVersion } from "./AssetVersion.ts";
 import { AssetWords } from "./AssetWords.ts";
+import { AuditChain } from "./AuditChain.ts";
+import { AuditCheckpoint } from "./AuditCheckpoint.ts";
+import { AuditEntry } from "./AuditEntry.ts";
+import { AuditKey } from "./AuditKey.ts";
 import { Blob } from "./Blob.ts";
 import { Challenge } from "./Challenge.ts";
 import { durableTables } from "./durable/tables.ts";
@@ -67,6 +71,10 @@ const own = {
     OauthClient,
     OidcRecord,
     OidcKey,
+    AuditEntry,
+    AuditChain,
+    AuditCheckpoint,
+    AuditKey,
   ],
   sync: [
     SyncSource,

@@ -7,6 +7,18 @@ create table "auth"."api_keys" ("id" uuid not null, "tenant_id" uuid not null, "
 create index "api_keys_tenant_id_created_at_id_index" on "auth"."api_keys" ("tenant_id", "created_at", "id");
 create index "api_keys_of_account" on "auth"."api_keys" ("account_id") where account_id is not null;
 
+create table "auth"."audit_chains" ("tenant_id" uuid not null, "position" bigint not null default '0', "hash" bytea not null, "recorded_at" timestamptz null, "checkpointed" bigint not null default '0', primary key ("tenant_id"));
+create index "audit_chains_uncovered" on "auth"."audit_chains" ("tenant_id") where checkpointed < position;
+
+create table "auth"."audit_checkpoints" ("number" bigint not null, "text" text not null, "created_at" timestamptz not null default now(), "published_at" timestamptz null, primary key ("number"));
+create index "audit_checkpoints_unpublished" on "auth"."audit_checkpoints" ("number") where published_at is null;
+
+create table "auth"."audit" ("recorded_at" timestamptz not null, "tenant_id" uuid not null, "position" bigint not null, "id" uuid not null, "at" timestamptz not null, "actor" text null, "user_id" uuid null, "action" text not null, "object" text null, "outcome" text not null, "code" text null, "call" text null, "request_id" text null, "node" text null, "service" text not null, "details" jsonb null, "origin_hash" bytea null, "origin" jsonb null, "previous" bytea not null, "hash" bytea not null, primary key ("recorded_at", "tenant_id", "position")) partition by range ("recorded_at");
+create or replace function "auth"."audit_audit_append_only_fn"() returns trigger as $$ begin if tg_op = 'UPDATE' and new.origin is null and to_jsonb(new) - 'origin' = to_jsonb(old) - 'origin' then return new; end if; raise exception 'the audit log is append-only' using errcode = 'restrict_violation'; end; $$ language plpgsql;
+create trigger "audit_append_only" BEFORE UPDATE OR DELETE on "auth"."audit" for each ROW execute function "auth"."audit_audit_append_only_fn"();
+
+create table "auth"."audit_keys" ("id" text not null, "master_key_id" text not null, "sealed_key" bytea not null, "created_at" timestamptz not null default now(), primary key ("id"));
+
 create table "auth"."acts" ("id" uuid not null, "tenant_id" uuid not null, "act" jsonb not null, "created_at" timestamptz not null default now(), primary key ("id"));
 
 create table "auth"."actors" ("key" text not null, "tenant_id" uuid not null, "kind" text not null, "owner" text null, "epoch" bigint not null default '0', "lease_until" timestamptz null, "pending" int not null default 0, primary key ("key"));
@@ -108,6 +120,14 @@ create index "users_created_at_index" on "auth"."users" ("created_at");
 
 alter table "auth"."api_keys" enable row level security;
 create policy "tenant_isolation" on "auth"."api_keys" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."audit_chains" enable row level security;
+create policy "tenant_isolation" on "auth"."audit_chains" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."audit_checkpoints" enable row level security;
+create policy "system_only" on "auth"."audit_checkpoints" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."audit" enable row level security;
+create policy "tenant_isolation" on "auth"."audit" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."audit_keys" enable row level security;
+create policy "system_only" on "auth"."audit_keys" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."acts" enable row level security;
 create policy "tenant_isolation" on "auth"."acts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."actors" enable row level security;
@@ -172,15 +192,29 @@ begin
   for i in 0 .. least(ahead, 24) loop
     month := date_trunc('month', now()) + i * interval '1 month';
     name := 'events_' || to_char(month, 'YYYY_MM');
-    continue when exists (select 1 from pg_tables where schemaname = 'auth' and tablename = name);
-    -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
-    perform pg_advisory_xact_lock(hashtext('auth event partitions'));
-    continue when exists (select 1 from pg_tables where schemaname = 'auth' and tablename = name);
-    -- Attached rather than made in place: that waits for nobody who reads or writes events.
-    execute format('create table auth.%I (like auth.events including defaults)', name);
-    execute format('create unique index %I on auth.%I (tenant_id, stream, version)', name || '_stream', name);
-    execute format('alter table auth.%I enable row level security', name);
-    execute format('alter table auth.events attach partition auth.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+    if not exists (select 1 from pg_tables where schemaname = 'auth' and tablename = name) then
+      -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+      perform pg_advisory_xact_lock(hashtext('auth event partitions'));
+      if not exists (select 1 from pg_tables where schemaname = 'auth' and tablename = name) then
+        -- Attached rather than made in place: that waits for nobody who reads or writes the table.
+        execute format('create table auth.%I (like auth.events including defaults)', name);
+        execute format('create unique index %I on auth.%I (tenant_id, stream, version)', name || '_stream', name);
+        execute format('alter table auth.%I enable row level security', name);
+        execute format('alter table auth.events attach partition auth.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+      end if;
+    end if;
+    name := 'audit_' || to_char(month, 'YYYY_MM');
+    if not exists (select 1 from pg_tables where schemaname = 'auth' and tablename = name) then
+      -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+      perform pg_advisory_xact_lock(hashtext('auth event partitions'));
+      if not exists (select 1 from pg_tables where schemaname = 'auth' and tablename = name) then
+        -- Attached rather than made in place: that waits for nobody who reads or writes the table.
+        execute format('create table auth.%I (like auth.audit including defaults)', name);
+        execute format('create unique index %I on auth.%I (tenant_id, position)', name || '_position', name);
+        execute format('alter table auth.%I enable row level security', name);
+        execute format('alter table auth.audit attach partition auth.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+      end if;
+    end if;
   end loop;
 end $$;
 revoke all on function auth.make_event_partitions(int) from public;
@@ -202,6 +236,24 @@ begin
   end loop;
 end $$;
 revoke all on function auth.archive_event_partitions(int) from public;
+
+create or replace function auth.archive_audit_partitions(keep int) returns setof text
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+declare
+  name text;
+begin
+  if keep < 3 then raise exception 'at least 3 months of audit are kept, not %', keep using errcode = 'invalid_parameter_value'; end if;
+  for name in
+    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'auth.audit'::regclass and c.relname < 'audit_' || to_char(date_trunc('month', now()) - keep * interval '1 month', 'YYYY_MM')
+    order by 1
+  loop
+    execute format('alter table auth.audit detach partition auth.%I', name);
+    execute format('alter table auth.%I set schema auth_archive', name);
+    return next name;
+  end loop;
+end $$;
+revoke all on function auth.archive_audit_partitions(int) from public;
 
 -- sync
 
@@ -374,15 +426,17 @@ begin
   for i in 0 .. least(ahead, 24) loop
     month := date_trunc('month', now()) + i * interval '1 month';
     name := 'events_' || to_char(month, 'YYYY_MM');
-    continue when exists (select 1 from pg_tables where schemaname = 'sync' and tablename = name);
-    -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
-    perform pg_advisory_xact_lock(hashtext('sync event partitions'));
-    continue when exists (select 1 from pg_tables where schemaname = 'sync' and tablename = name);
-    -- Attached rather than made in place: that waits for nobody who reads or writes events.
-    execute format('create table sync.%I (like sync.events including defaults)', name);
-    execute format('create unique index %I on sync.%I (tenant_id, stream, version)', name || '_stream', name);
-    execute format('alter table sync.%I enable row level security', name);
-    execute format('alter table sync.events attach partition sync.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+    if not exists (select 1 from pg_tables where schemaname = 'sync' and tablename = name) then
+      -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+      perform pg_advisory_xact_lock(hashtext('sync event partitions'));
+      if not exists (select 1 from pg_tables where schemaname = 'sync' and tablename = name) then
+        -- Attached rather than made in place: that waits for nobody who reads or writes the table.
+        execute format('create table sync.%I (like sync.events including defaults)', name);
+        execute format('create unique index %I on sync.%I (tenant_id, stream, version)', name || '_stream', name);
+        execute format('alter table sync.%I enable row level security', name);
+        execute format('alter table sync.events attach partition sync.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+      end if;
+    end if;
   end loop;
 end $$;
 revoke all on function sync.make_event_partitions(int) from public;
@@ -506,15 +560,17 @@ begin
   for i in 0 .. least(ahead, 24) loop
     month := date_trunc('month', now()) + i * interval '1 month';
     name := 'events_' || to_char(month, 'YYYY_MM');
-    continue when exists (select 1 from pg_tables where schemaname = 'ai' and tablename = name);
-    -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
-    perform pg_advisory_xact_lock(hashtext('ai event partitions'));
-    continue when exists (select 1 from pg_tables where schemaname = 'ai' and tablename = name);
-    -- Attached rather than made in place: that waits for nobody who reads or writes events.
-    execute format('create table ai.%I (like ai.events including defaults)', name);
-    execute format('create unique index %I on ai.%I (tenant_id, stream, version)', name || '_stream', name);
-    execute format('alter table ai.%I enable row level security', name);
-    execute format('alter table ai.events attach partition ai.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+    if not exists (select 1 from pg_tables where schemaname = 'ai' and tablename = name) then
+      -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+      perform pg_advisory_xact_lock(hashtext('ai event partitions'));
+      if not exists (select 1 from pg_tables where schemaname = 'ai' and tablename = name) then
+        -- Attached rather than made in place: that waits for nobody who reads or writes the table.
+        execute format('create table ai.%I (like ai.events including defaults)', name);
+        execute format('create unique index %I on ai.%I (tenant_id, stream, version)', name || '_stream', name);
+        execute format('alter table ai.%I enable row level security', name);
+        execute format('alter table ai.events attach partition ai.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+      end if;
+    end if;
   end loop;
 end $$;
 revoke all on function ai.make_event_partitions(int) from public;
@@ -623,15 +679,17 @@ begin
   for i in 0 .. least(ahead, 24) loop
     month := date_trunc('month', now()) + i * interval '1 month';
     name := 'events_' || to_char(month, 'YYYY_MM');
-    continue when exists (select 1 from pg_tables where schemaname = 'payment' and tablename = name);
-    -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
-    perform pg_advisory_xact_lock(hashtext('payment event partitions'));
-    continue when exists (select 1 from pg_tables where schemaname = 'payment' and tablename = name);
-    -- Attached rather than made in place: that waits for nobody who reads or writes events.
-    execute format('create table payment.%I (like payment.events including defaults)', name);
-    execute format('create unique index %I on payment.%I (tenant_id, stream, version)', name || '_stream', name);
-    execute format('alter table payment.%I enable row level security', name);
-    execute format('alter table payment.events attach partition payment.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+    if not exists (select 1 from pg_tables where schemaname = 'payment' and tablename = name) then
+      -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+      perform pg_advisory_xact_lock(hashtext('payment event partitions'));
+      if not exists (select 1 from pg_tables where schemaname = 'payment' and tablename = name) then
+        -- Attached rather than made in place: that waits for nobody who reads or writes the table.
+        execute format('create table payment.%I (like payment.events including defaults)', name);
+        execute format('create unique index %I on payment.%I (tenant_id, stream, version)', name || '_stream', name);
+        execute format('alter table payment.%I enable row level security', name);
+        execute format('alter table payment.events attach partition payment.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+      end if;
+    end if;
   end loop;
 end $$;
 revoke all on function payment.make_event_partitions(int) from public;
@@ -735,15 +793,17 @@ begin
   for i in 0 .. least(ahead, 24) loop
     month := date_trunc('month', now()) + i * interval '1 month';
     name := 'events_' || to_char(month, 'YYYY_MM');
-    continue when exists (select 1 from pg_tables where schemaname = 'notification' and tablename = name);
-    -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
-    perform pg_advisory_xact_lock(hashtext('notification event partitions'));
-    continue when exists (select 1 from pg_tables where schemaname = 'notification' and tablename = name);
-    -- Attached rather than made in place: that waits for nobody who reads or writes events.
-    execute format('create table notification.%I (like notification.events including defaults)', name);
-    execute format('create unique index %I on notification.%I (tenant_id, stream, version)', name || '_stream', name);
-    execute format('alter table notification.%I enable row level security', name);
-    execute format('alter table notification.events attach partition notification.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+    if not exists (select 1 from pg_tables where schemaname = 'notification' and tablename = name) then
+      -- Another node may be making it. Asked of the table, not of to_regclass, which may remember that there was none.
+      perform pg_advisory_xact_lock(hashtext('notification event partitions'));
+      if not exists (select 1 from pg_tables where schemaname = 'notification' and tablename = name) then
+        -- Attached rather than made in place: that waits for nobody who reads or writes the table.
+        execute format('create table notification.%I (like notification.events including defaults)', name);
+        execute format('create unique index %I on notification.%I (tenant_id, stream, version)', name || '_stream', name);
+        execute format('alter table notification.%I enable row level security', name);
+        execute format('alter table notification.events attach partition notification.%I for values from (%L) to (%L)', name, month, month + interval '1 month');
+      end if;
+    end if;
   end loop;
 end $$;
 revoke all on function notification.make_event_partitions(int) from public;

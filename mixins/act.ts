@@ -5,6 +5,9 @@ import { recognisedCaller } from "../config/action.ts";
 import { platform, type Act, type ActName, type ActOutcome, type Meta, type SchemaName } from "../config/contracts.ts";
 import type { Em } from "./database.ts";
 
+/** What a refusal is recorded as where the action has no name of its own for it. */
+export const accessRefused: ActName = "access.refused";
+
 /** What a call is doing that has to be recorded, from its beginning until its record stands in the service's schema. */
 export interface PendingAct {
   schema: SchemaName;
@@ -83,11 +86,25 @@ export interface NewAct extends Described {
 
 /**
  * Records an act in the caller's transaction: for acts that no action's flag can tell of (a lockout, a reuse of a refresh token, what a sweeper
- * does). Tenant, actor, address and request come from the current call where they are not said; without a tenant it is the platform's.
+ * does). Tenant, actor, address and request come from the current call where they are not said; without a tenant it is the platform's. What is
+ * done outside of any call is done by the service itself.
  */
 export async function recordAct(em: Em, schema: SchemaName, { code, ...act }: NewAct): Promise<void> {
   const { ctx } = calls.getStore() ?? {};
-  await write(em, schema, { ...circumstances(ctx), ...stamp(), object: null, details: null, ...act, code: code ?? null }, "true");
+  await write(
+    em,
+    schema,
+    {
+      ...circumstances(ctx),
+      ...(!ctx && { actor: `service:${schema}` }),
+      ...stamp(),
+      object: null,
+      details: null,
+      ...act,
+      code: code ?? null,
+    },
+    "true",
+  );
 }
 
 /** Records a pending act if the transaction has changed anything. @returns whether it did */

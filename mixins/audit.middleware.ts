@@ -2,7 +2,7 @@ import type { Context, Middleware } from "moleculer";
 import { recognisedCaller, type ActionDefinition } from "../config/action.ts";
 import type { Act, ActName, Meta } from "../config/contracts.ts";
 import { errors, failureType, messageOf } from "../config/errors.ts";
-import { actOf, beginAct, outsideCalls, recordEnd, withinCall, type PendingAct } from "./act.ts";
+import { accessRefused, actOf, beginAct, outsideCalls, recordEnd, withinCall, type PendingAct } from "./act.ts";
 import type { Database } from "./database.ts";
 
 interface Packet {
@@ -13,9 +13,6 @@ interface Packet {
 type Action = { name: string; service: { name: string; db?: Database; logger: { warn(...args: unknown[]): void } } } & Partial<
   Pick<ActionDefinition<unknown, never, unknown>, "audit" | "params">
 >;
-
-/** What a refusal is recorded as where the action has no name of its own for it. */
-const accessRefused: ActName = "access.refused";
 
 /**
  * Records the calls of actions with the flag `audit`, and every refusal (401, 403) of a caller that was recognised. An act that changes the

@@ -1,29 +1,28 @@
 import { messageOf } from "../config/errors.ts";
 import type { Database } from "./database.ts";
-import { keepPartitions } from "./partitions.ts";
+import { keepPartitions, type Keep } from "./partitions.ts";
 import { prune } from "./prune.ts";
 import type { Log } from "./relay.ts";
 
 const hour = 3_600_000;
 
-/** What a schema's tables need now and then and no request asks for: months for the events to come, and the end of outdated rows. */
+/** What a schema's tables need now and then and no request asks for: months for what is to come, and the end of outdated rows. */
 export class Chores {
   private readonly database: Database;
-  private readonly keepMonths: number;
+  private readonly keep: Keep;
   private readonly log: Log;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
 
-  /** @param keepMonths see `keepPartitions` */
-  constructor(database: Database, keepMonths: number, log: Log) {
+  constructor(database: Database, keep: Keep, log: Log) {
     this.database = database;
-    this.keepMonths = keepMonths;
+    this.keep = keep;
     this.log = log;
   }
 
   /** Makes the months now, and does everything once an hour, at another minute on each node. */
   async start(): Promise<void> {
-    await this.attempt("months of events", () => this.months());
+    await this.attempt("months", () => this.months());
     this.timer = setTimeout(() => this.pass(), hour * Math.random());
   }
 
@@ -34,7 +33,7 @@ export class Chores {
 
   private pass(): void {
     this.timer = setTimeout(() => this.pass(), hour);
-    this.running = this.attempt("months of events", () => this.months()).then(() =>
+    this.running = this.attempt("months", () => this.months()).then(() =>
       this.attempt("outdated rows", async () => {
         const removed = await prune(this.database);
         if (removed) this.log.debug(`${removed} outdated rows of ${this.database.schema} removed`);
@@ -43,7 +42,7 @@ export class Chores {
   }
 
   private async months(): Promise<void> {
-    for (const name of await keepPartitions(this.database, this.keepMonths))
+    for (const name of await keepPartitions(this.database, this.keep))
       this.log.info(`${this.database.schema}.${name} went to ${this.database.schema}_archive`);
   }
 

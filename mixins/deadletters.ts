@@ -37,6 +37,7 @@ export const deadLetterActions = {
   replay: action({
     description: "Handles a dead letter again, now; it stays a dead letter when that fails.",
     permission: "internal",
+    audit: { act: "deadletter.replayed", object: "deadletter:id" },
     params: strict({ id: uuid("The dead letter.") }),
     async handler(ctx): Promise<{ replayed: true }> {
       await this.jobs.replay(caller(ctx).tenantId, ctx.params.id);

@@ -4,6 +4,7 @@ import { env } from "../config/env.ts";
 import { errors } from "../config/errors.ts";
 import { natsOptions } from "../config/nats.ts";
 import { mixin, type Host } from "../config/service.ts";
+import { ActKeeper, actsRecorded } from "./acts.ts";
 import type { ActorKind } from "./actor.ts";
 import { Chores } from "./chores.ts";
 import { EventConsumer, type Subscription } from "./consumer.ts";
@@ -29,6 +30,7 @@ class Jobs {
   readonly connection: NatsConnection;
   private readonly relay: Relay;
   private readonly chores: Chores;
+  readonly acts: ActKeeper;
   private readonly consumers = new Map<string, EventConsumer>();
   private readonly runners: ActorRunner[] = [];
   private readonly host: Host<WithDatabase>;
@@ -38,13 +40,15 @@ class Jobs {
     this.host = host;
     this.connection = connection;
     this.relay = new Relay(host.db, connection.jetstream(), host.broker.namespace, urlOf(host.db.schema), host.logger);
-    this.chores = new Chores(host.db, env.EVENT_MONTHS, host.logger);
+    this.chores = new Chores(host.db, { events: env.EVENT_MONTHS, audit: env.AUDIT_MONTHS }, host.logger);
+    this.acts = new ActKeeper(host.db, host.logger);
   }
 
   async start(): Promise<void> {
     await ensureStreams(this.connection, this.host.broker.namespace);
     await this.chores.start();
     await this.relay.start();
+    this.acts.start();
   }
 
   /** Begins to take events and bells; call it at the end of `started`, when the handlers have all they need. */
@@ -89,6 +93,7 @@ class Jobs {
   private async end(): Promise<void> {
     await Promise.all([...this.consumers.values()].map((consumer) => consumer.stop()));
     await Promise.all(this.runners.map((runner) => runner.stop()));
+    await this.acts.stop();
     await this.relay.stop();
     await this.chores.stop();
     await this.connection.close();
@@ -100,6 +105,11 @@ export type { Jobs };
 export const jobsMixin = (schema: SchemaName) =>
   mixin<Host<WithJobs>>()({
     actions: deadLetterActions,
+    events: {
+      async [actsRecorded(schema)]({ params }: { params: { ids: string[] } }) {
+        await this.jobs?.acts.confirm(params.ids);
+      },
+    },
     async started() {
       const connection = await connect(natsOptions(env, `${this.broker.nodeID} ${schema}`));
       this.jobs = new Jobs(this, connection);

@@ -45,7 +45,7 @@ describe("Events by month", () => {
   it("have this month and three more, in every schema, whoever asks and how many at once", async () => {
     for (const schema of schemas) expect(await months(schema)).toEqual([0, 1, 2, 3].map((offset) => monthOf(offset, schema).name));
     await database.admin.query(`drop table ${monthOf(2).name}, ${monthOf(3).name}`);
-    await Promise.all(Array.from({ length: 6 }, () => keepPartitions(db, 0)));
+    await Promise.all(Array.from({ length: 6 }, () => keepPartitions(db, { events: 0 })));
     expect(await months()).toEqual([0, 1, 2, 3].map((offset) => monthOf(offset).name));
   });
 
@@ -107,11 +107,11 @@ describe("Events by month", () => {
         [start, tenant, 10 + offset],
       );
     }
-    expect(await keepPartitions(db, 0)).toEqual([]);
-    await expect(keepPartitions(db, 2)).rejects.toThrow("at least 3 months");
+    expect(await keepPartitions(db, { events: 0 })).toEqual([]);
+    await expect(keepPartitions(db, { events: 2 })).rejects.toThrow("at least 3 months");
     const plain = (offset: number) => monthOf(offset).name.split(".")[1]!;
-    expect(await keepPartitions(db, 3)).toEqual([plain(-7), plain(-4)]);
-    expect(await keepPartitions(db, 3)).toEqual([]);
+    expect(await keepPartitions(db, { events: 3 })).toEqual([plain(-7), plain(-4)]);
+    expect(await keepPartitions(db, { events: 3 })).toEqual([]);
     const left = await db.tenant(tenant, (em) =>
       rows<{ version: number }>(em, "select version from payment.events where stream = 'payment:old' order by version"),
     );

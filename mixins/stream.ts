@@ -13,7 +13,7 @@ import { subjects } from "../config/contracts.ts";
 
 const day = 24 * 3600 * 1000;
 
-/** Makes the cluster's three streams when they are missing. All are bounded: an unbounded stream wedges nats-server when its disk fills up. */
+/** Makes the cluster's four streams when they are missing. All are bounded: an unbounded stream wedges nats-server when its disk fills up. */
 export async function ensureStreams(connection: NatsConnection, namespace: string): Promise<void> {
   const jsm = await connection.jetstreamManager();
   const names = subjects(namespace);
@@ -40,7 +40,17 @@ export async function ensureStreams(connection: NatsConnection, namespace: strin
     retention: RetentionPolicy.Workqueue,
     discard: DiscardPolicy.Old,
     max_age: nanos(7 * day),
-    max_bytes: 32 * 1024 * 1024,
+    max_bytes: 16 * 1024 * 1024,
+  });
+  // Some ten thousands, and those that are older stand where AUDIT_CHECKPOINTS_URL says. What is in it can't be taken out by anybody who only speaks to it.
+  await ensureStream(jsm, {
+    name: names.checkpointStream,
+    subjects: [names.checkpoint],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    deny_delete: true,
+    deny_purge: true,
+    max_bytes: 8 * 1024 * 1024,
   });
 }
 

@@ -2,12 +2,13 @@ import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { schemas } from "../config/contracts.ts";
+import { partitionedTables } from "../entities/partitions.ts";
 import { detachBefore, dropMonth, writeMonth } from "./archiving.ts";
 import { dataFolder, readCluster } from "./cluster.ts";
 import { join } from "node:path";
 import { giveUp, say } from "./terminal.ts";
 
-// npm run archive -- --before yyyy-mm --to FOLDER [--keep]: writes the events of whole months into files and takes them out of DATABASE_URL
+// npm run archive -- --before yyyy-mm --to FOLDER [--keep]: writes the events and the audit log of whole months into files and takes them out of DATABASE_URL
 // (the migrations' user), or of the cluster in .data. With --keep the months stay in the archive schemas beside their files.
 try {
   const { values } = parseArgs({
@@ -24,10 +25,12 @@ try {
   await admin.connect();
   try {
     for (const schema of schemas) {
-      for (const month of await detachBefore(admin, schema, before)) {
-        const { path, events } = await writeMonth(admin, month, to);
-        if (!keep) await dropMonth(admin, month, events);
-        say(`${schema} ${month.month}: ${events} events in ${path}${keep ? "" : ", and no more in the database"}`);
+      for (const { table } of partitionedTables(schema)) {
+        for (const month of await detachBefore(admin, schema, table, before)) {
+          const { path, rows } = await writeMonth(admin, month, to);
+          if (!keep) await dropMonth(admin, month, rows);
+          say(`${schema}.${table} ${month.month}: ${rows} rows in ${path}${keep ? "" : ", and no more in the database"}`);
+        }
       }
     }
     say(`everything before ${before} is out of the tables`);

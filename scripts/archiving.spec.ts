@@ -35,25 +35,25 @@ const count = async (table: string) =>
   Number((await database.admin.query<{ count: string }>(`select count(*) from ${table}`)).rows[0]!.count);
 
 test("Months of events are written whole, once, read back, and only then dropped", async () => {
-  const months = await detachBefore(database.admin, "auth", "2025-02");
-  expect(months).toEqual([{ schema: "auth", month: "2025-01" }]);
+  const months = await detachBefore(database.admin, "auth", "events", "2025-02");
+  expect(months).toEqual([{ schema: "auth", table: "events", month: "2025-01" }]);
   const [month] = months as [(typeof months)[number]];
   const inMonth = 31 * 240;
   expect(await count("auth_archive.events_2025_01")).toBe(inMonth);
   expect(await count("auth.events")).toBe(12_000 - inMonth);
 
-  const { path, events } = await writeMonth(database.admin, month, folder);
-  expect({ path, events }).toEqual({ path: join(folder, "auth/2025-01.jsonl.zst"), events: inMonth });
+  const { path, rows } = await writeMonth(database.admin, month, folder);
+  expect({ path, rows }).toEqual({ path: join(folder, "auth/2025-01.jsonl.zst"), rows: inMonth });
   const lines = zstdDecompressSync(readFileSync(path)).toString().trimEnd().split("\n");
   expect(lines).toHaveLength(inMonth);
   expect(JSON.parse(lines[7]!)).toMatchObject({ tenant_id: tenant, version: 8, stream: "organisation:x", data: { name: 'ä "7"\n' } });
 
   await expect(writeMonth(database.admin, month, folder)).rejects.toThrow("is there already");
-  await expect(dropMonth(database.admin, month, events - 1)).rejects.toThrow("It stays.");
+  await expect(dropMonth(database.admin, month, rows - 1)).rejects.toThrow("It stays.");
   expect(await count("auth_archive.events_2025_01")).toBe(inMonth);
-  await dropMonth(database.admin, month, events);
+  await dropMonth(database.admin, month, rows);
   // A second run goes on with what is left.
-  expect(await detachBefore(database.admin, "auth", "2025-03")).toEqual([{ schema: "auth", month: "2025-02" }]);
+  expect(await detachBefore(database.admin, "auth", "events", "2025-03")).toEqual([{ schema: "auth", table: "events", month: "2025-02" }]);
 });
 
 test("A file of a month comes back into the table", async () => {

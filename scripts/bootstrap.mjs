@@ -7,7 +7,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const commands = ["start", "test", "demo", "migrate", "archive", "repl", "bench", "node", "paypal-simulator"];
+const commands = ["start", "test", "demo", "migrate", "archive", "audit-verify", "repl", "bench", "node", "paypal-simulator"];
 // Runs TypeScript without a flag (22.18), and what undici asks for.
 const oldestNode = [22, 19];
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"];

@@ -3,7 +3,10 @@ import { join } from "node:path";
 import type { Secrets } from "./servers/secrets.ts";
 import type { ServerName } from "./servers/servers.ts";
 
-type Attached = Record<"DATABASE_URL" | "REDIS_URL" | "NATS_URL" | "CLUSTER_SECRET" | "MASTER_KEYS" | "VAULT_URL", string>;
+type Attached = Record<
+  "DATABASE_URL" | "REDIS_URL" | "NATS_URL" | "CLUSTER_SECRET" | "MASTER_KEYS" | "VAULT_URL" | "AUDIT_CHECKPOINTS_URL",
+  string
+>;
 
 /**
  * What config/env.ts wants to know about a cluster's servers and keys. DATABASE_URL comes without credentials: every service signs in
@@ -18,6 +21,7 @@ export function clusterEnvironment(dataDir: string, urls: Record<ServerName, str
     NATS_URL: urls.nats,
     CLUSTER_SECRET: process.env["CLUSTER_SECRET"] || secrets.clusterSecret,
     MASTER_KEYS: process.env["MASTER_KEYS"] || secrets.masterKeys,
+    AUDIT_CHECKPOINTS_URL: process.env["AUDIT_CHECKPOINTS_URL"] || pathToFileURL(join(dataDir, "audit")).href,
     VAULT_URL: process.env["VAULT_URL"] || pathToFileURL(join(dataDir, "vault")).href,
   };
 }

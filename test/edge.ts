@@ -51,8 +51,10 @@ export async function testEdge(services: (tools: { nodeID: string }) => ServiceS
     async stop() {
       await Promise.all([edge, behind].map((broker) => broker.stop()));
       const jsm = await nats.jetstreamManager();
-      const { eventStream, bellStream, actStream } = subjects(namespace);
-      await Promise.all([eventStream, bellStream, actStream].map((stream) => jsm.streams.delete(stream).catch(() => false)));
+      const { eventStream, bellStream, actStream, checkpointStream } = subjects(namespace);
+      await Promise.all(
+        [eventStream, bellStream, actStream, checkpointStream].map((stream) => jsm.streams.delete(stream).catch(() => false)),
+      );
       await nats.close();
       await rm(folder, { recursive: true, force: true });
     },

@@ -8,8 +8,10 @@ export async function deleteStreams(namespace: string): Promise<void> {
   const connection = await connect(natsOptions(readEnv(process.env), `${namespace} clean-up`));
   try {
     const jsm = await connection.jetstreamManager();
-    const { eventStream, bellStream, actStream } = subjects(namespace);
-    await Promise.all([eventStream, bellStream, actStream].map((stream) => jsm.streams.delete(stream).catch(() => false)));
+    const { eventStream, bellStream, actStream, checkpointStream } = subjects(namespace);
+    await Promise.all(
+      [eventStream, bellStream, actStream, checkpointStream].map((stream) => jsm.streams.delete(stream).catch(() => false)),
+    );
   } finally {
     await connection.close();
   }

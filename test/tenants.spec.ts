@@ -342,7 +342,9 @@ describe("every action of every service", () => {
 
   it("shows nothing of one organisation in the lists of another", async () => {
     const secrets = [ours, ...Object.values(things), folder];
-    for (const action of closed().filter((action) => action.idempotent && !takesId(action))) {
+    // The audit log tells what its organisation has asked for, the ids of others' things included; its own spec sees to the rest.
+    const silent = closed().filter((action) => action.idempotent && !takesId(action) && action.name !== "auth.audit.list");
+    for (const action of silent) {
       const { answer, type } = await outcome(action, await claimFor(action, other));
       const told = JSON.stringify(answer) ?? "";
       expect({ name: action.name, type, told: secrets.filter((secret) => told.includes(secret)) }).toEqual({ name: action.name, told: [] });

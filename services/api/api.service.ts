@@ -17,7 +17,7 @@ import { sendJson, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
 import { gatewayRoute, type Gateway } from "./gateway.ts";
 import { Link, readiness } from "./health.ts";
 import { ownRoutes } from "./own.ts";
-import { verifyKey } from "./peers.ts";
+import { recordRefusal, verifyKey } from "./peers.ts";
 import { sendProblem } from "./problem.ts";
 import { RouteTable, type PublishedAction } from "./routes.ts";
 import { startServer, type EdgeServer } from "./server.ts";
@@ -142,6 +142,14 @@ export default service<Edge>()({
       verifier: guardOf(this.broker).verifier,
       policies: guardOf(this.broker).policies,
       hub: new EventHub(this.broker.namespace, hubLimits, this.logger),
+      refused: (principal, req, error) =>
+        recordRefusal(this.broker, principal, req, error).catch((failure: unknown) =>
+          this.logger.warn(
+            `A refusal of ${principal.subject} at ${req.publicPath} was not recorded`,
+            { requestId: req.requestId },
+            failure,
+          ),
+        ),
       vault: undefined,
     };
     this.addRoute(gatewayRoute(this.gateway));

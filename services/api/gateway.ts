@@ -1,4 +1,4 @@
-import type { Client, Permission } from "../../config/contracts.ts";
+import type { Client, Permission, Principal } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { ClaimVerifier } from "../../mixins/claim.ts";
 import type { Policies } from "../../mixins/policy/policies.ts";
@@ -19,6 +19,8 @@ export interface Gateway {
   /** What this node's callers may do. */
   policies: Policies;
   hub: EventHub;
+  /** Takes down for the audit log that a caller was refused what the edge answers itself. Never fails. */
+  refused: (principal: Principal, req: EdgeRequest, error: unknown) => Promise<void>;
   /** From `started` on. */
   vault: Vault | undefined;
 }
@@ -69,7 +71,7 @@ async function beforeCall(gateway: Gateway, req: EdgeRequest, alias: Alias): Pro
     req.$ctx.meta.claim = req.claim;
     if (route.handler) {
       // What the edge answers itself has no called node that would look at the claim.
-      req.admit = async () => await admitted(gateway, await credentials.claimOf(req.headers), permission);
+      req.admit = async () => await admitted(gateway, req, await credentials.claimOf(req.headers), permission);
       req.principal = await req.admit();
     } else req.principal = verifier.known(req.claim) ?? (await verifier.verify(req.claim));
   }
@@ -88,13 +90,17 @@ function clientOf({ from, headers }: EdgeRequest): Client {
 }
 
 /** By its permission alone: what the edge answers itself it gets from actions, which hold rules about things against their part of it. */
-async function admitted({ verifier, policies }: Gateway, claim: string, permission: Permission) {
+async function admitted({ verifier, policies, refused }: Gateway, req: EdgeRequest, claim: string, permission: Permission) {
   const principal = await verifier.verify(claim);
   const fault = secondFactorFault(principal, { permission });
   if (fault) throw fault;
   const policy = await policies.of(principal);
   const refusal = policy.refusal(permission);
-  if (refusal) throw policy.error(refusal);
+  if (refusal) {
+    const error = policy.error(refusal);
+    await refused(principal, req, error);
+    throw error;
+  }
   return principal;
 }
 

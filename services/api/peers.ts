@@ -1,7 +1,11 @@
-import type { ServiceBroker } from "moleculer";
+import type { CallingOptions, ServiceBroker } from "moleculer";
 import type { JWK } from "jose";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import type { Client, SchemaName } from "../../config/contracts.ts";
+import type { Client, Principal, SchemaName } from "../../config/contracts.ts";
+import { env } from "../../config/env.ts";
+import { failureType } from "../../config/errors.ts";
+import { serviceClaim } from "../../mixins/claim.ts";
+import type { EdgeRequest } from "./exchange.ts";
 
 /** The public keys of the auth service. */
 export const publicKeys = async (broker: ServiceBroker) => (await call(broker, "auth.keys.public", {})).keys as (JWK & { kid: string })[];
@@ -36,6 +40,12 @@ export const jobOf = (broker: ServiceBroker, claim: string, id: string) => call(
 export const reportOf = (broker: ServiceBroker, claim: string, id: string, cursor?: string) =>
   call(broker, "sync.jobs.report", { id, limit: 2000, ...(cursor && { cursor }) }, { meta: { claim } });
 
+export type AuditFilter = Omit<ActionMap["auth.audit.list"]["params"], "limit" | "cursor">;
+
+/** A page of the caller's organisation's audit log. */
+export const auditOf = (broker: ServiceBroker, claim: string, filter: AuditFilter, cursor?: string) =>
+  call(broker, "auth.audit.list", { ...filter, limit: 1_000, ...(cursor && { cursor }) }, { meta: { claim } });
+
 /** What an uploaded content is sealed with. @throws VALIDATION_FAILED for the path */
 export const beginUpload = (broker: ServiceBroker, claim: string, path: string) =>
   call(broker, "sync.uploads.begin", { path }, { meta: { claim } });
@@ -56,3 +66,17 @@ export const ticketOf = (broker: ServiceBroker, claim: string, id: string, versi
     { id, ...(version !== undefined && { version }), ...(from !== undefined && { from }) },
     { meta: { claim } },
   );
+
+/** Records that a caller was refused what the edge answers itself. */
+export async function recordRefusal(
+  broker: ServiceBroker,
+  { tenantId, subject }: Principal,
+  req: EdgeRequest,
+  error: unknown,
+): Promise<void> {
+  const claim = await serviceClaim(env.CLUSTER_SECRET, "api", tenantId);
+  const { client } = req.$ctx.meta;
+  const refused = { actor: subject, object: `route:${req.route!.method} ${req.route!.path}`, code: failureType(error) };
+  const options = { meta: { claim, ...(client && { client }) }, requestID: req.requestId };
+  await call(broker, "auth.audit.refused", refused, options as CallingOptions);
+}

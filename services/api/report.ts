@@ -1,35 +1,46 @@
-import { once } from "node:events";
 import type { ServiceBroker } from "moleculer";
+import { sendCsv } from "./csv.ts";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
-import { reportOf } from "./peers.ts";
+import { auditOf, reportOf, type AuditFilter } from "./peers.ts";
 
-const header = ["path", "outcome", "size", "to", "error", "message", "attempts"];
+/** A job's report as CSV. @throws JOB_NOT_FOUND before anything is sent */
+export const csvReport = (broker: ServiceBroker, req: EdgeRequest, res: EdgeResponse, id: string): Promise<void> =>
+  sendCsv(req, res, {
+    name: `job-${id}.csv`,
+    header: ["path", "outcome", "size", "to", "error", "message", "attempts"],
+    page: (cursor) => reportOf(broker, req.claim!, id, cursor),
+    fields: ({ path, outcome, size, to, error }) => [
+      path,
+      outcome,
+      String(size),
+      to ?? "",
+      error?.type ?? "",
+      error?.message ?? "",
+      error ? String(error.attempts) : "",
+    ],
+  });
 
-/** A job's report as CSV (RFC 4180), streamed page by page. @throws JOB_NOT_FOUND before anything is sent */
-export async function csvReport(broker: ServiceBroker, req: EdgeRequest, res: EdgeResponse, id: string): Promise<void> {
-  let page = await reportOf(broker, req.claim!, id);
-  res.statusCode = 200;
-  res.setHeader("Content-Type", "text/csv; charset=utf-8; header=present");
-  res.setHeader("Content-Disposition", `attachment; filename="job-${id}.csv"`);
-  if (req.method === "HEAD") return void res.end();
-  res.write(line(header));
-  for (;;) {
-    const lines = page.data.map(({ path, outcome, size, to, error }) =>
-      line([path, outcome, String(size), to ?? "", error?.type ?? "", error?.message ?? "", error ? String(error.attempts) : ""]),
-    );
-    if (req.gone) return;
-    // A slow reader makes us wait instead of filling memory.
-    if (!res.write(lines.join("")) && !req.gone) await Promise.race([once(res, "drain"), once(res, "close")]);
-    const { cursor } = page.pagination;
-    if (!cursor) return void res.end();
-    page = await reportOf(broker, req.claim!, id, cursor);
-  }
-}
+const auditColumns = [
+  "position",
+  "at",
+  "actor",
+  "userId",
+  "action",
+  "object",
+  "outcome",
+  "code",
+  "service",
+  "requestId",
+  "address",
+  "userAgent",
+  "hash",
+] as const;
 
-const line = (fields: string[]): string => `${fields.map(field).join(",")}\r\n`;
-
-/** Quoted where it must be. A field that a spreadsheet would take for a formula gets a ' before it: file names are chosen by strangers. */
-function field(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
+/** The organisation's audit log as CSV, newest first. */
+export const csvAudit = (broker: ServiceBroker, req: EdgeRequest, res: EdgeResponse, filter: AuditFilter): Promise<void> =>
+  sendCsv(req, res, {
+    name: "audit.csv",
+    header: [...auditColumns, "details"],
+    page: (cursor) => auditOf(broker, req.claim!, filter, cursor),
+    fields: (row) => [...auditColumns.map((column) => String(row[column] ?? "")), row.details === null ? "" : JSON.stringify(row.details)],
+  });

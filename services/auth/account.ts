@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import type { Client } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import { row, type Database } from "../../mixins/database.ts";
+import { recordAct } from "../../mixins/act.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { addressOf } from "./fields.ts";
 import { hashPassword } from "./passwords/hash.ts";
@@ -47,6 +48,8 @@ export async function signUp(
       data: { name: organisation },
       actor: `user:${userId}`,
     });
+    const object = `organisation:${tenantId}`;
+    await recordAct(em, "auth", { action: "organisation.created", outcome: "allowed", tenantId, actor: `user:${userId}`, userId, object });
   });
   return { tenantId, userId };
 }

@@ -38,6 +38,7 @@ export const actions = {
   rotate: action({
     description: "Retires the key that signs tokens and lets the next one sign; tokens signed before stay valid.",
     permission: "internal",
+    audit: "signingkey.rotated",
     params: strict({}),
     async handler(ctx): Promise<{ active: string; retired: string }> {
       const rotated = await rotateSigningKey(this.db, keyManager(env));
@@ -49,6 +50,7 @@ export const actions = {
   rewrap: action({
     description: "Wraps the keys that sign tokens by the current master key; `next` says where to go on.",
     permission: "internal",
+    audit: "signingkeys.rewrapped",
     params: rewrapParams,
     async handler(ctx): Promise<Rewrapped> {
       return await rewrapSigningKeys(this.db, keyManager(env), ctx.params);

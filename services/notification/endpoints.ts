@@ -3,6 +3,7 @@ import type { Page } from "../../config/action.ts";
 import { errors } from "../../config/errors.ts";
 import { WebhookDelivery } from "../../entities/WebhookDelivery.ts";
 import { WebhookEndpoint, type WebhookEndpointRow } from "../../entities/WebhookEndpoint.ts";
+import { describeAct } from "../../mixins/act.ts";
 import type { Database } from "../../mixins/database.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../mixins/page.ts";
 import type { KeyManager } from "../../mixins/vault/keys.ts";
@@ -75,6 +76,7 @@ export async function createEndpoint(
       throw errors.conflict(`An organisation can have ${maxEndpoints} webhooks, and this one has ${count}: remove one first.`);
     const stored = em.create(WebhookEndpoint, { id, tenantId, url, events, masterKeyId: keyId, sealedSecret: wrapped });
     await em.persist(stored).flush();
+    describeAct({ object: `webhook:${id}` });
     return stored;
   });
   return { ...shown(endpoint), secret: secretOf(key) };

@@ -65,6 +65,7 @@ export const actions = {
   rewrap: action({
     description: "Wraps the keys of all mails that were not sent yet by the current master key; `next` says where to go on.",
     permission: "internal",
+    audit: "mail.keys.rewrapped",
     params: rewrapParams,
     async handler(ctx): Promise<Rewrapped> {
       return await rewrapTable(this.db, keyManager(env), sealedMails, ctx.params);

@@ -16,6 +16,7 @@ export const actions = {
   create: action({
     description: "Makes a webhook of the caller's organisation; the answer is the only place where its signing secret is shown.",
     permission: "notification:write",
+    audit: "webhook.created",
     rest: "POST /webhooks",
     status: 201,
     params: strict({
@@ -47,6 +48,7 @@ export const actions = {
   remove: action({
     description: "Removes a webhook with the record of its deliveries.",
     permission: "notification:write",
+    audit: { act: "webhook.removed", object: "webhook:id" },
     rest: "DELETE /webhooks/:id",
     params: strict({ id: uuid("The webhook's id.") }),
     async handler(ctx): Promise<{ id: string }> {
@@ -57,6 +59,7 @@ export const actions = {
   rewrap: action({
     description: "Wraps the signing secrets of all webhooks by the current master key; `next` says where to go on.",
     permission: "internal",
+    audit: "webhook.keys.rewrapped",
     params: rewrapParams,
     async handler(ctx): Promise<Rewrapped> {
       return await rewrapSecrets(this.db, keyManager(env), ctx.params);

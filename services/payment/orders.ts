@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import type { Principal } from "../../config/contracts.ts";
 import { errors, type Fault } from "../../config/errors.ts";
 import { Payment, type PaymentRow } from "../../entities/Payment.ts";
+import { describeAct } from "../../mixins/act.ts";
 import { once } from "../../mixins/events.ts";
 import { claimRow } from "./claim.ts";
 import { amountFaults, formatAmount, parseAmount, type Currency } from "./money.ts";
@@ -65,6 +66,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
       const claim = claimRow(payment);
       const attempt = await openCreation(em, payment, till);
       await tell(em, payment, subject);
+      describeAct({ object: `payment:${payment.id}`, details: { amount: payment.amount, currency: payment.currency } });
       fresh = { payment, claim, attempt };
       return { id: payment.id };
     });

@@ -50,6 +50,7 @@ export const actions = {
       of: ({ amount, currency }, by) => ({ owner: by.userId, amount: Number(amount), currency: String(currency) }),
     },
     stepUp: true,
+    audit: "payment.created",
     rest: ["POST /payments", "POST /payments/create"],
     status: 201,
     idempotencyKey: true,

@@ -1,6 +1,7 @@
 import type { EventType, PaymentStatus } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";
+import { recordAct } from "../../mixins/act.ts";
 import type { Database, Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { closeAttempt } from "./attempts.ts";
@@ -68,7 +69,18 @@ export async function writeChange(em: Em, payment: PaymentRow, claim: string, ch
   // A claim that lapsed belongs to somebody else by now.
   if (change.release && payment.claim === claim) payment.claim = payment.claimedUntil = null;
   if (moved) await tell(em, payment, "service:payment");
+  if (moved && status === "captured") await recordCapture(em, payment);
 }
+
+/** Whoever was the first to notice: a caller, the payer on the way back, or the sweeper. */
+const recordCapture = (em: Em, { id, tenantId, amountMinor, currency }: PaymentRow) =>
+  recordAct(em, "payment", {
+    tenantId,
+    action: "payment.captured",
+    object: `payment:${id}`,
+    outcome: "allowed",
+    details: { amount: formatAmount(amountMinor, currency as Currency), currency },
+  });
 
 /** `writeChange` in a transaction of its own. @returns the row afterwards */
 export function record(db: Database, id: string, claim: string, change: Change): Promise<PaymentRow> {

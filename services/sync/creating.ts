@@ -1,6 +1,7 @@
 import type { JobKind, Principal, Priority } from "../../config/contracts.ts";
 import { priorities } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
+import { describeAct } from "../../mixins/act.ts";
 import { rows, type Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { tell } from "../../mixins/mailbox.ts";
@@ -77,6 +78,7 @@ export async function createJob(em: Em, author: Author, keys: TenantKeys | undef
   for (const need of waits)
     await em.execute(`insert into sync.job_needs (job_id, needs_job_id, tenant_id) values (?, ?, ?)`, [id, need, tenantId], "run");
   const view = await jobById(em, id);
+  describeAct({ object: `job:${id}` });
   await appendEvent(em, "sync", {
     tenantId,
     type: "sync.job.created",

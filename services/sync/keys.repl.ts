@@ -9,6 +9,7 @@ const claimFor = (tenant: string) => serviceClaim(env.CLUSTER_SECRET, "repl", te
 const rewraps = [
   "sync.keys.rewrap",
   "auth.keys.rewrap",
+  "auth.audit.rewrap",
   "auth.authenticator.rewrap",
   "auth.oidc.rewrap",
   "notification.webhooks.rewrap",

@@ -1,4 +1,5 @@
 import { errors } from "../../config/errors.ts";
+import { describeAct } from "../../mixins/act.ts";
 import { rows, type Database, type Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { isoTime } from "../../mixins/page.ts";
@@ -58,7 +59,9 @@ export async function rotateTenantKey<T>(
     await storeTenantKey(em, tenantId, next);
     const data = { keyId: next.keyId };
     await appendEvent(em, "sync", { tenantId, type: "vault.key.rotated", stream: vaultStream(tenantId), data, actor });
-    return { keyId: next.keyId, retired: current.keyId, queued: await then(em) };
+    const queued = await then(em);
+    describeAct({ object: `vaultkey:${next.keyId}`, details: { retired: current.keyId } });
+    return { keyId: next.keyId, retired: current.keyId, queued };
   });
 }
 
@@ -78,6 +81,7 @@ export async function shredTenant(database: Database, tenantId: string, actor: s
       [tenantId],
     );
     const data = { keys: destroyed.length };
+    describeAct({ details: data });
     if (destroyed.length) {
       await appendEvent(em, "sync", { tenantId, type: "vault.shredded", stream: vaultStream(tenantId), data, actor });
     } else if (!(await rows(em, `select 1 from sync.tenant_keys where tenant_id = ? limit 1`, [tenantId])).length) {

@@ -1,4 +1,5 @@
 import { errors } from "../../config/errors.ts";
+import { describeAct } from "../../mixins/act.ts";
 import { row, rows, type Database, type Em } from "../../mixins/database.ts";
 import type { Page } from "../../config/action.ts";
 import type { Condition } from "../../mixins/policy/sql.ts";
@@ -50,6 +51,7 @@ export async function storeSource(
   if (kept?.name) throw errors.conflict(`This place is kept already, as "${kept.name}".`, { id });
   await refuseTaken(em, tenantId, given.name, id);
   await write(em, keys, id, given);
+  describeAct({ object: `source:${id}` });
   return await storedById(em, id);
 }
 

@@ -62,6 +62,7 @@ export const actions = {
     description: "Writes what was synced from a source to another place: what changed is written, what is gone is removed there.",
     rest: "POST /sync/mirrors",
     permission: "sync:write",
+    audit: "assets.mirrored",
     status: 201,
     idempotencyKey: true,
     params: strict({
@@ -115,6 +116,7 @@ export const actions = {
       "Writes assets back to a place: one, a folder, or a whole source, as they are or as they were at a moment. Nothing there is removed, and nothing overwritten unless that is asked for.",
     rest: "POST /sync/restores",
     permission: "sync:write",
+    audit: "assets.restored",
     status: 201,
     idempotencyKey: true,
     params: strict({

@@ -167,6 +167,7 @@ export const actions = {
     rest: "POST /sync/jobs/:id/approve",
     permission: "sync:write",
     concerns: { kind: "job", id: "id" },
+    audit: { act: "job.approved", object: "job:id" },
     status: 202,
     params: byId,
     async handler(ctx): Promise<JobView> {

@@ -35,6 +35,7 @@ export const actions = {
     stepUp: true,
     rest: "POST /vault/keys/rotate",
     permission: "keys:write",
+    audit: "vault.key.rotated",
     status: 202,
     params: strict({}),
     async handler(ctx): Promise<{ keyId: string; retired: string; job: JobView }> {
@@ -59,6 +60,7 @@ export const actions = {
   shred: action({
     description: "Destroys all keys of an organisation's vault: nothing in it can ever be read again. Can't be undone.",
     permission: "internal",
+    audit: { act: "vault.shredded", object: "vault:tenantId" },
     params: strict({ tenantId: uuid("The organisation."), again: uuid("Its id once more.") }),
     async handler(ctx): Promise<{ keys: number }> {
       const { tenantId, subject } = caller(ctx);
@@ -73,6 +75,7 @@ export const actions = {
   rewrap: action({
     description: "Wraps the keys of all vaults by the current master key, for some seconds; `next` says where to go on.",
     permission: "internal",
+    audit: "vault.keys.rewrapped",
     params: rewrapParams,
     async handler(ctx): Promise<Rewrapped> {
       return await rewrapTenantKeys(this.db, keyManager(env), ctx.params);

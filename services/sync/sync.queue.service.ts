@@ -27,6 +27,7 @@ export const actions = {
   limit: action({
     description: "Sets what an organisation may have of the cluster; null gives it what every other has.",
     permission: "internal",
+    audit: "organisation.limited",
     params: strict({
       jobs: limit(0, "Jobs that may run at the same time; none may with 0."),
       weight: limit(1, "Its share beside the others: one of weight 3 gets three times as much as one of weight 1."),

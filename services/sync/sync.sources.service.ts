@@ -57,6 +57,7 @@ export const actions = {
     rest: "POST /sync/sources",
     permission: "sync:write",
     concerns: { kind: "source", of: () => ({ source: null }) },
+    audit: "source.created",
     status: 201,
     params: strict({ name, input, settings, ...accessParams }),
     async handler(ctx): Promise<StoredSource> {
@@ -103,6 +104,7 @@ export const actions = {
     rest: "PATCH /sync/sources/:id",
     permission: "sync:write",
     concerns: { kind: "source", id: "id" },
+    audit: { act: "source.changed", object: "source:id" },
     params: strict({ ...byId.properties, name: Type.Optional(name), input: Type.Optional(input), settings, ...accessParams }),
     async handler(ctx): Promise<StoredSource> {
       const { tenantId } = caller(ctx);
@@ -122,6 +124,7 @@ export const actions = {
     rest: "DELETE /sync/sources/:id",
     permission: "sync:write",
     concerns: { kind: "source", id: "id" },
+    audit: { act: "source.removed", object: "source:id" },
     status: 204,
     params: byId,
     async handler(ctx): Promise<void> {

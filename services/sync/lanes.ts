@@ -1,15 +1,19 @@
 import type { Lease } from "../../mixins/actor.ts";
 import { errors } from "../../config/errors.ts";
-import { rows } from "../../mixins/database.ts";
+import { row } from "../../mixins/database.ts";
 import { interrupts, type Job, type Workshop } from "./load.ts";
 import { inParallel } from "./parallel.ts";
 
-/** Numbers of a job's batches that are not done, in order. */
+/** Numbers of a job's batches that are not done, in order: as one value, for there may be millions. */
 export async function waitingBatches({ database }: Workshop, job: Job): Promise<number[]> {
   const found = await database.tenant(job.tenantId, (em) =>
-    rows<{ number: number }>(em, `select number from sync.batches where job_id = ? and done_at is null order by number`, [job.id]),
+    row<{ numbers: number[] | null }>(
+      em,
+      `select array_agg(number order by number) as numbers from sync.batches where job_id = ? and done_at is null`,
+      [job.id],
+    ),
   );
-  return found.map(({ number }) => number);
+  return found?.numbers ?? [];
 }
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { errors } from "../../config/errors.ts";
 import type { Lease } from "../../mixins/actor.ts";
-import { bulk, row, rows, type Em } from "../../mixins/database.ts";
+import { bulk, row, type Em } from "../../mixins/database.ts";
 import { countChanges, forgetGone, writeTouches } from "./changes.ts";
 import type { Job, Workshop } from "./load.ts";
 import { findMoves } from "./moves.ts";
@@ -114,12 +114,15 @@ async function startAnew(em: Em, jobId: string): Promise<void> {
   await em.execute(`update sync.sync_jobs set status = 'planning', started_at = coalesce(started_at, now()) where id = ?`, [jobId], "run");
 }
 
-const batchNumbers = async ({ database }: Workshop, job: Job): Promise<number[]> =>
-  (
-    await database.tenant(job.tenantId, (em) =>
-      rows<{ number: number }>(em, `select number from sync.batches where job_id = ? order by number`, [job.id]),
-    )
-  ).map(({ number }) => number);
+/** Numbers of all batches, in order: as one value, for there may be millions. */
+async function batchNumbers({ database }: Workshop, job: Job): Promise<number[]> {
+  const found = await database.tenant(job.tenantId, (em) =>
+    row<{ numbers: number[] | null }>(em, `select array_agg(number order by number) as numbers from sync.batches where job_id = ?`, [
+      job.id,
+    ]),
+  );
+  return found?.numbers ?? [];
+}
 
 async function writeBatches(
   em: Em,

@@ -20,6 +20,7 @@ import { afterAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { drained, listed, sourceContract } from "./contract.ts";
 import type { FileSpec } from "./file.source.ts";
 import { openSource } from "./kinds.ts";
+import { comparePaths } from "./order.ts";
 import type { Opened, Source } from "./source.ts";
 import { walk } from "./walk.ts";
 
@@ -66,6 +67,20 @@ describe("A folder", () => {
     expect(entries.map(({ path }) => path)).toEqual(["caf%25E9", "caf%E9", "d%FF/in", "line\nbreak"]);
     const contents = await Promise.all(entries.map(async ({ path }) => (await drained(open(path))).toString()));
     expect(contents).toEqual(["escaped", "latin", "inside", "newline"]);
+  });
+
+  it("lists a folder of very many names in order, whatever they are", async () => {
+    const names = Array.from({ length: 14_000 }, (_, i) => `${(i * 7919) % 14_000} of many`);
+    for (const name of names) writeFileSync(join(root, name), "");
+    writeFileSync(Buffer.concat([Buffer.from(`${root}/7 caf`), Buffer.from([0xe9])]), "");
+    mkdirSync(join(root, "1"));
+    writeFileSync(join(root, "1/in"), "");
+    symlinkSync("1", join(root, "999"));
+    const expected = [...names, "7 caf%E9", "1/in", "999/in"].sort(comparePaths);
+    expect((await listed(source)).map(({ path }) => path)).toEqual(expected);
+    const rest: string[] = [];
+    for await (const page of source.list(undefined, "7")) rest.push(...page.map(({ path }) => path));
+    expect(rest).toEqual(expected.filter((path) => comparePaths(path, "7") > 0));
   });
 
   it.each<[string, (path: string, old: { atime: Date; mtime: Date }) => void]>([

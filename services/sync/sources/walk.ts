@@ -1,45 +1,55 @@
 import { lstatSync, realpathSync, statSync, type Stats } from "node:fs";
 import { errors, failureOf } from "../../../config/errors.ts";
 import { fingerprintOf, itemError, place } from "./disk.ts";
-import { contentsOf, type Contents } from "./file/contents.ts";
+import { contentsOf, LINK, type Contents } from "./file/contents.ts";
 import { comparePaths } from "./order.ts";
 import { pathProblem, timeOf, type Entry } from "./source.ts";
 
 const PAGE = 2000;
 
 /** A folder being walked. */
-interface Folder extends Contents {
+interface Folder {
   prefix: string;
-  next: number;
+  contents: Contents;
   /** A link was followed to get here. */
   linked: boolean;
 }
 
 /**
  * Walks a folder, depth first. Sorting each folder's names with '/' at the end of folders gives the byte order of full paths
- * ("a-b" comes before "a/c"), so nothing but the open folders' names is kept.
+ * ("a-b" comes before "a/c"), so nothing but the open folders' names is kept, and of a very large one not even those.
  * Links to files inside the root are files. A link to a folder inside the root is walked too, but only one on the way to any
  * file: else n links could make 2^n paths.
  * @param after only what comes after this path
  */
 export function* walk(root: string, after = ""): Generator<Entry[]> {
+  const stack: Folder[] = [{ prefix: "", contents: contentsOf(root, ""), linked: false }];
+  try {
+    yield* walked(root, stack, after);
+  } finally {
+    // A walk that is left early is inside of some.
+    for (const { contents } of stack) contents.close();
+  }
+}
+
+function* walked(root: string, stack: Folder[], after: string): Generator<Entry[]> {
   let page: Entry[] = [];
-  const stack: Folder[] = [{ prefix: "", ...contentsOf(root, ""), next: 0, linked: false }];
   while (stack.length) {
     const folder = stack[stack.length - 1]!;
-    const name = folder.names[folder.next++];
-    if (name === undefined) {
+    const listed = folder.contents.next();
+    if (listed === undefined) {
       stack.pop();
       continue;
     }
+    const linked = listed.endsWith(LINK);
+    const name = linked ? listed.slice(0, 1 - LINK.length) : listed;
     const path = folder.prefix + name;
     // A folder before `after` is entered only when that lies in it.
     if (after && comparePaths(path, after) <= 0 && !(name.endsWith("/") && after.startsWith(path))) continue;
     try {
       if (name.endsWith("/")) {
-        const linked = folder.links.has(name);
         if (linked) refuseLoop(root, path, folder);
-        stack.push({ prefix: path, ...contentsOf(root, path), next: 0, linked: linked || folder.linked });
+        stack.push({ prefix: path, contents: contentsOf(root, path), linked: linked || folder.linked });
       } else {
         const entry = fileEntry(root, path);
         if (entry) page.push(entry);

@@ -27,7 +27,7 @@ export type Listing = "auto" | "file" | "manifest" | "index" | "webdav";
 const listings: Record<Listing, string> = {
   auto: "ask the server",
   file: "the URL is one file",
-  manifest: "the URL is a list of files: JSON, lines as sha256sum prints, or a URL or path on each line",
+  manifest: "the URL is a list of files: JSON, an object on each line, lines as sha256sum prints, or a URL or path on each line",
   index: "HTML pages that link to what is in a folder, or nginx's JSON",
   webdav: "WebDAV",
 };

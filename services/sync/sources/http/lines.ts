@@ -15,15 +15,49 @@ export interface Named {
 /** A manifest that can't be understood; says where. */
 export class ManifestFault extends Error {}
 
+/** Most bytes of a manifest that is one JSON text, which is held whole, and of a line. */
+const LONGEST_JSON = 32 * 2 ** 20;
+const LONGEST_LINE = 64 * 2 ** 10;
+
 /**
- * Reads a manifest:
+ * Reads a manifest piece by piece:
  * - JSON: an array, or an object whose `files` is one, of objects { path or url, size?, modifiedAt?, sha256? } or of texts (a path or a URL);
+ * - such an object on each line;
  * - lines as sha256sum prints them, with --tag or without;
  * - a URL or a path on each line; empty lines and such that begin with '#' are passed over.
  * Paths are names as they are, URLs are escaped.
- * @throws ManifestFault
+ * @param found gets each file, in the manifest's order
+ * @returns both throw ManifestFault
  */
-export function namedIn(bytes: Buffer): Named[] {
+export function manifestReader(found: (named: Named) => void): { write(chunk: Buffer): void; end(): void } {
+  let kind: Kind | undefined;
+  let text: { write(chunk: Buffer): void; end(): void };
+  let start: Buffer = Buffer.alloc(0);
+  const begin = (whole: boolean) => {
+    kind = kindOf(start, whole);
+    if (!kind) return;
+    text = kind === "json" ? jsonText(found) : lineText(lineReader(kind, found));
+    text.write(start.subarray(0, 3).equals(mark) ? start.subarray(3) : start);
+  };
+  return {
+    write(chunk) {
+      if (kind) return text.write(chunk);
+      start = Buffer.concat([start, chunk]);
+      begin(false);
+    },
+    end() {
+      if (!kind) begin(true);
+      text.end();
+    },
+  };
+}
+
+const mark = Buffer.from("\ufeff");
+
+type Kind = "json" | "objects" | "lines";
+
+/** What a manifest is by its beginning; undefined as long as that does not tell. */
+function kindOf(bytes: Buffer, whole: boolean): Kind | undefined {
   const start = bytes
     .subarray(0, 64)
     .toString("latin1")
@@ -31,17 +65,88 @@ export function namedIn(bytes: Buffer): Named[] {
     .trimStart();
   // A page that says "log in first" must not be taken for a manifest that has lost all its files.
   if (start.startsWith("<")) throw new ManifestFault("it is HTML or XML");
-  return start.startsWith("[") || start.startsWith("{") ? fromJson(bytes) : fromLines(bytes);
+  // Of a byte order mark there may be a part yet.
+  if (!whole && (bytes.length < 4 || (!start && bytes.length < 64))) return undefined;
+  if (start.startsWith("[")) return "json";
+  if (!start.startsWith("{")) return "lines";
+  const begin = bytes.indexOf("{");
+  const end = bytes.indexOf("\n", begin);
+  if (end < 0 && !whole && bytes.length <= LONGEST_LINE) return undefined;
+  return isOneFile(bytes.toString("utf8", begin, end < 0 ? bytes.length : end)) ? "objects" : "json";
+}
+
+/** All of a text at once. */
+function jsonText(found: (named: Named) => void) {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  return {
+    write(chunk: Buffer) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length <= LONGEST_JSON) return;
+      const most = `${LONGEST_JSON / 2 ** 20} MiB`;
+      throw new ManifestFault(`it is one JSON text of more than ${most}; with an object on each line it may have any length`);
+    },
+    end() {
+      for (const named of fromJson(Buffer.concat(chunks))) found(named);
+    },
+  };
+}
+
+/** Line by line, a character per byte. */
+function lineText(read: (line: string) => void) {
+  let rest = "";
+  const take = (line: string) => read(line.endsWith("\r") ? line.slice(0, -1) : line);
+  return {
+    write(chunk: Buffer) {
+      let begin = 0;
+      for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, begin)) {
+        take(rest + chunk.toString("latin1", begin, end));
+        rest = "";
+        begin = end + 1;
+      }
+      rest += chunk.toString("latin1", begin);
+      if (rest.length > LONGEST_LINE) throw new ManifestFault(`it has a line of more than ${LONGEST_LINE} bytes`);
+    },
+    end: () => take(rest),
+  };
+}
+
+function isOneFile(line: string): boolean {
+  try {
+    const { path, url } = JSON.parse(line) as { path?: unknown; url?: unknown };
+    return path !== undefined || url !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function lineReader(kind: "objects" | "lines", found: (named: Named) => void): (line: string) => void {
+  let number = 0;
+  return (line) => {
+    number++;
+    if (!line.trim() || (kind === "lines" && line.startsWith("#"))) return;
+    if (kind === "objects") found(fromObject(parsed(utf8(line), `line ${number}`), number - 1));
+    else found(fromSum(line) ?? fromText(nameOfBytes(Buffer.from(line, "latin1")), line));
+  };
+}
+
+const strict = new TextDecoder("utf-8", { fatal: true });
+
+/** Of a character per byte. */
+const utf8 = (line: string) => (/[\x80-\xff]/.test(line) ? Buffer.from(line, "latin1") : line);
+
+function parsed(text: Buffer | string, what: string): unknown {
+  try {
+    return JSON.parse(typeof text === "string" ? text : strict.decode(text));
+  } catch (error) {
+    throw new ManifestFault(`${what} is no JSON: ${(error as Error).message}`);
+  }
 }
 
 function fromJson(bytes: Buffer): Named[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new ManifestFault(`it is no JSON: ${(error as Error).message}`);
-  }
-  const files = Array.isArray(parsed) ? (parsed as unknown[]) : (parsed as { files?: unknown }).files;
+  const value = parsed(bytes, "it");
+  const files = Array.isArray(value) ? (value as unknown[]) : (value as { files?: unknown }).files;
   if (!Array.isArray(files)) throw new ManifestFault('an array was expected, or an object with one as its "files"');
   return files.map((file: unknown, i) => (typeof file === "string" ? fromText(nameOfText(file), file) : fromObject(file, i)));
 }
@@ -76,21 +181,6 @@ const fromPath = (path: string): Named => ({ path: path.replace(/^(\.\/)+/, "") 
 
 const timeIn = (value: unknown): number =>
   typeof value === "number" ? value : typeof value === "string" && /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : NaN;
-
-/** Lines are bytes: names need not be UTF-8. */
-function fromLines(bytes: Buffer): Named[] {
-  const named: Named[] = [];
-  const start = bytes.subarray(0, 3).equals(Buffer.from("\ufeff")) ? 3 : 0;
-  for (let at = start; at < bytes.length;) {
-    const found = bytes.indexOf(10, at);
-    const end = found < 0 ? bytes.length : found;
-    const line = bytes.toString("latin1", at, end).replace(/\r$/, "");
-    at = end + 1;
-    if (!line.trim() || line.startsWith("#")) continue;
-    named.push(fromSum(line) ?? fromText(nameOfBytes(Buffer.from(line, "latin1")), line));
-  }
-  return named;
-}
 
 function fromSum(line: string): Named | undefined {
   const plain = /^(\\?)([0-9a-f]{64}) [ *](.+)$/i.exec(line);

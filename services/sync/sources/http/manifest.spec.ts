@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readdirSync, readlinkSync } from "node:fs";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { startScripted, type Scripted } from "../../../../test/servers/scripted.ts";
 import { webSource } from "../../../../test/websource.ts";
@@ -82,6 +83,44 @@ describe("A manifest of sha256sum", () => {
     expect(rest).toEqual(["z/b%25C3.txt"]);
   });
 });
+
+describe("A manifest with an object on each line", () => {
+  it("names any number of files in any order, and leaves nothing on the disk", async () => {
+    const count = 60_000;
+    const pathOf = (i: number) => `some folder/${String(i).padStart(6, "0")}${".".repeat(40)}`;
+    const lines = Array.from({ length: count }, (_, i) =>
+      JSON.stringify({ path: pathOf((i * 7919) % count), url: "/one", size: 1, modifiedAt: 1_700_000_000_000 + i }),
+    );
+    // Named twice, where neither stands beside the other.
+    const twice = pathOf(31_000);
+    const server = await serving({ "/list": [...lines, JSON.stringify({ path: twice, size: 2 })].join("\n"), "/one": "1" });
+    const source = await manifestAt(server, "/list");
+    const entries = await listed(source);
+    expect(entries.map(({ path }) => path)).toEqual(Array.from({ length: count }, (_, i) => pathOf(i)));
+    expect(entries.filter(({ problem }) => problem).map(({ path }) => path)).toEqual([twice]);
+    for (const i of [0, 30_999, count - 1]) {
+      const { path, fingerprint } = entries[i]!;
+      const opened = await source.open(path);
+      expect(opened.fingerprint).toBe(fingerprint);
+      expect((await drained(opened)).toString()).toBe("1");
+    }
+    await expect(read(source, "some folder/none")).rejects.toMatchObject({ type: "SOURCE_MISSING" });
+    const kept = () => readdirSync("/proc/self/fd").filter((fd) => isGone(`/proc/self/fd/${fd}`)).length;
+    const before = kept();
+    expect(before).toBeGreaterThan(0);
+    source.close();
+    expect(kept()).toBe(before - 1);
+  });
+});
+
+/** An open file that has no name any more. */
+function isGone(path: string): boolean {
+  try {
+    return readlinkSync(path).endsWith(" (deleted)");
+  } catch {
+    return false;
+  }
+}
 
 describe("A manifest of JSON", () => {
   it("that says enough of its files needs no other request to list them", async () => {

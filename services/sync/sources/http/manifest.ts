@@ -1,61 +1,66 @@
 import { errors } from "../../../../config/errors.ts";
-import { comparePaths } from "../order.ts";
 import type { HttpSpec } from "./access.ts";
-import { drop, header, refuseEncoded, wholeOf, type Answer } from "./answer.ts";
+import { drop, header, limited, refuseEncoded, type Answer } from "./answer.ts";
 import type { Client } from "./client.ts";
 import { entriesOf, PAGE, type Item } from "./entries.ts";
 import type { Facts } from "./facts.ts";
-import { fileAt, filesIn, type File } from "./files.ts";
+import { filesIn, type File, type Files } from "./files.ts";
 import { probe } from "./probe.ts";
 import { portOf, shown, urlOf } from "./urls.ts";
 import type { Way } from "./way.ts";
 
-/** Most bytes of a manifest: all of it is held, for its lines may be in any order. 300,000 lines of sha256sum. */
-const LONGEST = 32 * 1024 * 1024;
-/** Milliseconds for which a manifest is taken to be what it was. */
+/** Most bytes of a manifest: what does not fit into memory is put in order on the disk. */
+const LONGEST = 4 * 2 ** 30;
+/** Milliseconds for which a manifest is taken to be what it was; of one that takes long to read, several times as long as that took. */
 const FRESH = 30_000;
+const PER_READING = 10;
 
 interface Manifest {
   /** Where it lies. */
   url: URL;
-  /** In order of their paths. */
-  files: File[];
+  files: Files;
   /** Its ETag, or its date. */
   validator: Record<string, string>;
   /** When it was asked for. */
   at: number;
+  /** How long it is taken to be what it was, milliseconds. */
+  fresh: number;
 }
 
-/** The files that a manifest names, see `namedIn`. */
+/** The files that a manifest names, see `manifestReader`. */
 export function manifestWay(client: Client, spec: HttpSpec): Way {
+  /** What was asked for last, and what came last. */
   let held: Promise<Manifest> | undefined;
+  let last: Manifest | undefined;
 
-  /** @param age how old it may be, milliseconds */
+  /** @param age how old it may be, as a share of how long it is fresh */
   async function manifest(age: number, signal: AbortSignal | undefined): Promise<Manifest> {
-    const since = Date.now() - age;
+    const now = Date.now();
     for (;;) {
       const asked = held;
       const before = await asked?.catch(() => undefined);
-      if (before && before.at >= since) return before;
       // Another caller has asked for it meanwhile.
       if (held !== asked) continue;
-      held = load(before, signal);
-      return held;
+      if (before && before.at >= now - age * before.fresh) return before;
+      held = load(signal);
+      await held;
     }
   }
 
-  function load(before: Manifest | undefined, signal: AbortSignal | undefined): Promise<Manifest> {
+  function load(signal: AbortSignal | undefined): Promise<Manifest> {
     const url = new URL(spec.url);
     const at = Date.now();
-    return client.read({ url, signal, ...(before && { headers: before.validator }) }, async (answer) => {
-      if (answer.status === 304 && before) {
+    return client.read({ url, signal, ...(last && { headers: last.validator }) }, async (answer) => {
+      if (answer.status === 304 && last) {
         drop(answer);
-        return { ...before, at };
+        return (last = { ...last, at });
       }
       if (answer.status !== 200) throw client.refusal(answer, shown(url));
       refuseEncoded(answer, shown(url));
-      const bytes = await wholeOf(answer, shown(url), LONGEST);
-      return { url: answer.firm, files: filesIn(bytes, answer.firm), validator: validatorOf(answer), at };
+      const files = await filesIn(limited(answer, shown(url), LONGEST), answer.firm);
+      last?.files.retire();
+      const fresh = Math.max(FRESH, PER_READING * (Date.now() - at));
+      return (last = { url: answer.firm, files, validator: validatorOf(answer), at, fresh });
     });
   }
 
@@ -77,30 +82,33 @@ export function manifestWay(client: Client, spec: HttpSpec): Way {
 
     async *list(signal, after = "") {
       const { files } = await manifest(0, signal);
-      const named = new Map<string, File>();
+      let named = new Map<string, File>();
       const ask = async (path: string) => {
         const file = named.get(path)!;
         return merged(file, await probe(client, locate(file, await manifest(Infinity, signal)), path, signal));
       };
-      for (let at = 0; at < files.length; at += PAGE) {
-        const page = files.slice(at, at + PAGE).filter(({ path }) => !after || comparePaths(path, after) > 0);
-        named.clear();
-        for (const file of page) named.set(file.path, file);
-        const entries = await entriesOf(
-          ask,
-          page.map((file) => ({ path: file.path, item: itemOf(file) })),
-          signal,
-        );
+      const page = async () => {
+        const pending = [...named.values()].map((file) => ({ path: file.path, item: itemOf(file) }));
+        const entries = await entriesOf(ask, pending, signal);
+        named = new Map();
+        return entries;
+      };
+      for (const file of files.after(after)) {
+        named.set(file.path, file);
+        if (named.size < PAGE) continue;
+        const entries = await page();
         if (entries.length) yield entries;
       }
+      const entries = await page();
+      if (entries.length) yield entries;
     },
 
     async find(path, signal) {
       const seek = async (age: number) => {
         const all = await manifest(age, signal);
-        return { all, file: fileAt(all.files, path) };
+        return { all, file: all.files.find(path) };
       };
-      let { all, file } = await seek(FRESH);
+      let { all, file } = await seek(1);
       if (!file) ({ all, file } = await seek(0));
       if (!file) throw errors.sourceMissing(`${path} is not named by ${shown(all.url)} any more.`);
       if (file.problem) throw errors.sourceUnsupported(file.problem.message);
@@ -116,6 +124,8 @@ export function manifestWay(client: Client, spec: HttpSpec): Way {
         refuted: () => void (all.at = 0),
       };
     },
+
+    close: () => last?.files.retire(),
   };
 }
 

@@ -11,7 +11,8 @@ import type { Way } from "./way.ts";
 /** Source on a web server. */
 export function httpSource(spec: HttpSpec): Source {
   const client = openClient(spec);
-  const way = shared(() => wayOf(client, spec));
+  let found: Way | undefined;
+  const way = shared(async () => (found = await wayOf(client, spec)));
   return {
     parallel: CONNECTIONS,
 
@@ -24,11 +25,13 @@ export function httpSource(spec: HttpSpec): Source {
     },
 
     async open(path, signal, from = 0) {
-      const found = await (await way(signal)).find(path, signal);
-      return download(client, found, path, from, signal);
+      return download(client, await (await way(signal)).find(path, signal), path, from, signal);
     },
 
-    close: () => client.close(),
+    close() {
+      found?.close?.();
+      client.close();
+    },
   };
 }
 

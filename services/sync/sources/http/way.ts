@@ -9,6 +9,8 @@ export interface Way {
   list(signal?: AbortSignal, after?: string): AsyncIterable<Entry[]>;
   /** Where an entry lies. @throws SOURCE_MISSING, SOURCE_NOT_ALLOWED, SOURCE_DENIED, SOURCE_UNREACHABLE */
   find(path: string, signal?: AbortSignal): Promise<Found>;
+  /** Lets go of what is kept beside memory. */
+  close?(): void;
 }
 
 export interface Found {

@@ -1,8 +1,8 @@
 import { errors, failureType } from "../../../../config/errors.ts";
 import { nameOfBytes } from "../names.ts";
-import { comparePaths } from "../order.ts";
 import { isPart } from "../part.ts";
 import { calls, statusOf, type Named } from "./calls.ts";
+import { Items } from "./items.ts";
 import { isWithin, kindOf, placeOf, refuseOutside, type Kind } from "./files.ts";
 import { status, type Attrs } from "./packets.ts";
 import type { Session } from "./session.ts";
@@ -12,20 +12,18 @@ export interface Item {
   /** A folder's ends in '/'. */
   name: string;
   kind: Kind | "part";
-  size: number | undefined;
+  size?: number | undefined;
   /** Seconds since 1970. */
-  modified: number | undefined;
+  modified?: number | undefined;
   /** A link leads there. */
   linked?: true;
   /** Why it can't be fetched. */
   refusal?: Error;
 }
 
-/** Entries of one folder that are held in memory, at 130 bytes each. */
-const MOST = 1_000_000;
 /** Questions for a large folder's next entries that are open at the same time; OpenSSH answers a hundred entries to each. */
 const QUESTIONS = 4;
-/** Links that are followed at the same time. */
+/** Links that are followed at the same time; as many wait for that in memory. */
 const LINKS = 64;
 
 /**
@@ -35,22 +33,31 @@ const LINKS = 64;
  * @param prefix path below it, "" or with '/' at its end
  * @throws Refusal for the folder; SOURCE_UNREACHABLE
  */
-export async function itemsIn(session: Session, root: Buffer, prefix: string, signal: AbortSignal | undefined): Promise<Item[]> {
-  const items: Item[] = [];
-  for await (const found of entriesIn(session, placeOf(root, prefix.slice(0, -1)))) {
+export async function itemsIn(session: Session, root: Buffer, prefix: string, signal: AbortSignal | undefined): Promise<Items> {
+  const items = new Items();
+  let links: Item[] = [];
+  const followLinks = async () => {
     signal?.throwIfAborted();
-    for (const { name, line, attrs } of found) {
-      const item = itemOf(nameOfBytes(name), kindOf(attrs, line), attrs);
-      if (item) items.push(item);
+    await Promise.all(links.map((item) => follow(session, root, prefix, item)));
+    for (const item of links) items.add(item);
+    links = [];
+  };
+  try {
+    for await (const found of entriesIn(session, placeOf(root, prefix.slice(0, -1)))) {
+      signal?.throwIfAborted();
+      for (const { name, line, attrs } of found) {
+        const item = itemOf(nameOfBytes(name), kindOf(attrs, line), attrs);
+        if (item?.kind === "link") links.push(item);
+        else if (item) items.add(item);
+        if (links.length === LINKS) await followLinks();
+      }
     }
-    if (items.length > MOST) throw errors.sourceUnsupported(`The folder has more than ${MOST} entries.`);
+    await followLinks();
+  } catch (error) {
+    items.close();
+    throw error;
   }
-  const links = items.filter(({ kind }) => kind === "link");
-  for (let at = 0; at < links.length; at += LINKS) {
-    signal?.throwIfAborted();
-    await Promise.all(links.slice(at, at + LINKS).map((item) => follow(session, root, prefix, item)));
-  }
-  return ordered(items);
+  return items;
 }
 
 async function* entriesIn(session: Session, folder: Buffer): AsyncGenerator<Named[]> {
@@ -106,14 +113,6 @@ async function follow(session: Session, root: Buffer, prefix: string, item: Item
     item.refusal =
       statusOf(error) === status.missing ? errors.sourceMissing(`${path} is a link to nothing.`, undefined, error) : (error as Error);
   }
-}
-
-function ordered(items: Item[]): Item[] {
-  // The engine's own comparison is faster and differs only where there are surrogates.
-  const surrogates = items.some(({ name }) => /[\ud800-\udfff]/.test(name));
-  items.sort(surrogates ? (a, b) => comparePaths(a.name, b.name) : (a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  // A folder that changes while it is read may show a name twice.
-  return items.filter(({ name }, i) => name !== items[i - 1]?.name);
 }
 
 /**

@@ -4,6 +4,7 @@ import { pathProblem, type Entry } from "../source.ts";
 import { statusOf } from "./calls.ts";
 import { itemError } from "./faults.ts";
 import { fingerprintOf, modifiedAt, placeOf } from "./files.ts";
+import type { Items } from "./items.ts";
 import { isOfItem, itemsIn, linkedFolder, type Item } from "./listing.ts";
 import { status } from "./packets.ts";
 import type { Pool } from "./pool.ts";
@@ -19,10 +20,9 @@ interface Folder {
   real: Buffer;
   /** A link was followed to get here. */
   linked: boolean;
-  items: Item[];
-  next: number;
-  /** Those of its folders that are being read ahead. */
-  ahead: Map<Item, Promise<Item[]>>;
+  items: Items;
+  /** Those of its folders that are being read ahead, by their names. */
+  ahead: Map<string, Promise<Items>>;
 }
 
 export interface Walk {
@@ -34,8 +34,8 @@ export interface Walk {
 }
 
 /**
- * Lists what is below a folder by the rules of ../walk.ts: byte order of full paths, nothing kept but the open folders' entries, links
- * followed inside the root alone and one at most on the way to any file.
+ * Lists what is below a folder by the rules of ../walk.ts: byte order of full paths, nothing kept but the open folders' entries (of a very
+ * large one not even those), links followed inside the root alone and one at most on the way to any file.
  * @param root real path
  * @throws for the root and for the connection; other folders and files carry a problem
  */
@@ -46,13 +46,12 @@ export async function* walk(pool: Pool, root: Buffer, { signal, after = "", onPa
 
   let ahead = 0;
   const readAhead = (folder: Folder) => {
-    const upTo = Math.min(folder.items.length, folder.next + 4 * AHEAD);
-    for (let i = folder.next; i < upTo && ahead < AHEAD; i++) {
-      const item = folder.items[i]!;
-      if (item.kind !== "folder" || item.linked || folder.ahead.has(item) || isPast(folder.prefix + item.name)) continue;
+    for (const item of folder.items.ahead(4 * AHEAD)) {
+      if (ahead >= AHEAD) break;
+      if (item.kind !== "folder" || item.linked || folder.ahead.has(item.name) || isPast(folder.prefix + item.name)) continue;
       const items = read(folder.prefix + item.name);
       items.catch(() => {});
-      folder.ahead.set(item, items);
+      folder.ahead.set(item.name, items);
       ahead++;
     }
   };
@@ -64,48 +63,54 @@ export async function* walk(pool: Pool, root: Buffer, { signal, after = "", onPa
     if (item.linked && folder.linked) {
       throw errors.sourceUnsupported(`${path} is a link to a folder inside a linked folder; one link is followed.`);
     }
+    // Read ahead with those after it, or by itself.
+    const reading = folder.ahead.get(item.name) ?? read(path);
+    if (folder.ahead.delete(item.name)) ahead--;
     readAhead(folder);
-    const reading = folder.ahead.get(item);
-    if (folder.ahead.delete(item)) ahead--;
     return {
       prefix: path,
       real,
       linked: item.linked === true || folder.linked,
-      items: await (reading ?? read(path)),
-      next: 0,
+      items: await reading,
       ahead: new Map(),
     };
   };
 
-  const stack: Folder[] = [{ prefix: "", real: root, linked: false, items: await read(""), next: 0, ahead: new Map() }];
+  const stack: Folder[] = [{ prefix: "", real: root, linked: false, items: await read(""), ahead: new Map() }];
   let page: Entry[] = [];
-  while (stack.length) {
-    const folder = stack[stack.length - 1]!;
-    const item = folder.items[folder.next++];
-    if (!item) {
-      stack.pop();
-      continue;
+  try {
+    while (stack.length) {
+      const folder = stack[stack.length - 1]!;
+      const item = folder.items.take();
+      if (!item) {
+        stack.pop();
+        continue;
+      }
+      const path = folder.prefix + item.name;
+      if (item.kind === "part") onPart?.(path, modifiedAt(item));
+      if (item.kind === "part" || isPast(path)) continue;
+      try {
+        const problem = pathProblem(path);
+        if (problem) page.push({ path, size: 0, modifiedAt: null, fingerprint: "", problem });
+        else if (item.kind === "folder") stack.push(await enter(folder, item));
+        else page.push(fileEntry(path, item));
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!isOfItem(error)) throw error;
+        // Gone since its folder was listed: as if it had never been there.
+        if (statusOf(error) !== status.missing) page.push(problemEntry(path, item, error));
+      }
+      if (page.length >= PAGE) {
+        yield page;
+        page = [];
+      }
     }
-    const path = folder.prefix + item.name;
-    if (item.kind === "part") onPart?.(path, modifiedAt(item));
-    if (item.kind === "part" || isPast(path)) continue;
-    try {
-      const problem = pathProblem(path);
-      if (problem) page.push({ path, size: 0, modifiedAt: null, fingerprint: "", problem });
-      else if (item.kind === "folder") stack.push(await enter(folder, item));
-      else page.push(fileEntry(path, item));
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!isOfItem(error)) throw error;
-      // Gone since its folder was listed: as if it had never been there.
-      if (statusOf(error) !== status.missing) page.push(problemEntry(path, item, error));
-    }
-    if (page.length >= PAGE) {
-      yield page;
-      page = [];
-    }
+    if (page.length) yield page;
+  } finally {
+    // A walk that is left early is inside of some, and has begun to read others.
+    const closing = stack.flatMap(({ items, ahead }) => [Promise.resolve(items), ...ahead.values()]);
+    for (const reading of closing) reading.then((items) => items.close()).catch(() => {});
   }
-  if (page.length) yield page;
 }
 
 function fileEntry(path: string, item: Item): Entry {

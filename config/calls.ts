@@ -8,6 +8,9 @@ import type { actions as authKeys } from "../services/auth/auth.keys.service.ts"
 import type { actions as authMfa } from "../services/auth/auth.mfa.service.ts";
 import type { actions as authClients } from "../services/auth/auth.clients.service.ts";
 import type { actions as authOidc } from "../services/auth/auth.oidc.service.ts";
+import type { actions as authAccounts } from "../services/auth/auth.accounts.service.ts";
+import type { actions as authInvitations } from "../services/auth/auth.invitations.service.ts";
+import type { actions as authMembers } from "../services/auth/auth.members.service.ts";
 import type { actions as authOrganisations } from "../services/auth/auth.organisations.service.ts";
 import type { actions as mails } from "../services/notification/notification.mail.service.ts";
 import type { actions as authAddresses } from "../services/auth/auth.addresses.service.ts";
@@ -44,6 +47,9 @@ export interface ActionMap
     ActionTypes<"auth.passkeys", typeof authPasskeys>,
     ActionTypes<"auth.clients", typeof authClients>,
     ActionTypes<"auth.oidc", typeof authOidc>,
+    ActionTypes<"auth.accounts", typeof authAccounts>,
+    ActionTypes<"auth.invitations", typeof authInvitations>,
+    ActionTypes<"auth.members", typeof authMembers>,
     ActionTypes<"auth.organisations", typeof authOrganisations>,
     ActionTypes<"notification.mail", typeof mails>,
     ActionTypes<"auth.addresses", typeof authAddresses>,

@@ -128,6 +128,10 @@ const EnvSchema = Type.Object({
   TLS_CERT_FILE: Maybe("Certificate of the edge; with TLS_KEY_FILE it serves HTTP/2 and TLS 1.3."),
   TLS_KEY_FILE: Maybe("Key of the edge's certificate."),
   CORS_ORIGINS: Text("Comma-separated browser origins that may call the API.", ""),
+  TRUSTED_PROXIES: Text(
+    "Comma-separated addresses and CIDRs of the proxies in front of the edge: whom they name in X-Forwarded-For is the client. None by default.",
+    "",
+  ),
   METRICS_HOST: Text("Address of the Prometheus page.", "127.0.0.1"),
   METRICS_PORT: Count("Port of the Prometheus page; 0 picks a free one.", 3030),
   OTLP_URL: Maybe("OTLP/HTTP endpoint that receives traces, e.g. http://collector:4318/v1/traces."),

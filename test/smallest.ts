@@ -52,7 +52,17 @@ function text({ format, pattern, minLength = 0 }: Schema): string {
     if (!make) throw new Error(`No text of format "${format}" is known.`);
     return make();
   }
-  const tries = ["x".repeat(minLength), "x", "1.00", "EUR", "1", "0".repeat(6), "0".repeat(64), `user:${randomUUID()}`];
+  const tries = [
+    "x".repeat(minLength),
+    "x",
+    "1.00",
+    "EUR",
+    "1",
+    "0".repeat(6),
+    "0".repeat(64),
+    `user:${randomUUID()}`,
+    `lgi_${"x".repeat(43)}`,
+  ];
   const found = tries.find((value) => value.length >= minLength && (!pattern || new RegExp(pattern).test(value)));
   if (found === undefined) throw new Error(`No text is known that matches ${pattern}.`);
   return found;

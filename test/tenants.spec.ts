@@ -15,6 +15,9 @@ import { smallest, type Schema } from "./smallest.ts";
 const open = [
   "ai.ping",
   "auth.addresses.confirm",
+  "auth.apikeys.leaked",
+  "auth.invitations.accept",
+  "auth.invitations.show",
   "auth.keys.public",
   "auth.keys.revoked",
   "auth.login",
@@ -35,7 +38,7 @@ const open = [
 ];
 
 /** Lists in which every organisation has something of its own. */
-const ownRows = ["auth.roles.list"];
+const ownRows = ["auth.members.list", "auth.roles.list"];
 
 let world: TestDatabase;
 let node: TestNode;
@@ -61,6 +64,9 @@ const things = {
   passkey: randomUUID(),
   mail: randomUUID(),
   user: "",
+  role: "their-own",
+  account: "",
+  invitation: "",
   session: "",
   client: "",
 };
@@ -69,7 +75,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "legendo-tenants-"));
   Object.assign(process.env, { SYNC_FILE_ROOTS: folder, SYNC_WRITE_ROOTS: folder, VAULT_URL: pathToFileURL(join(folder, "vault")).href });
   world = await testDatabase();
-  node = await testNode(["auth", "sync", "ai", "payment", "notification"], world);
+  node = await testNode(["api", "auth", "sync", "ai", "payment", "notification"], world);
   const { env } = await import("../config/env.ts");
   const { serviceClaim } = await import("../mixins/claim.ts");
   claimOf = (tenantId, may) => serviceClaim(env.CLUSTER_SECRET, "spec", tenantId, [...may]);
@@ -77,7 +83,8 @@ beforeAll(async () => {
     name: string;
     action: Omit<(typeof actions)[number], "name">;
   }[];
-  actions = registered.map(({ name, action }) => ({ ...action, name }));
+  // The edge's own action is called by its server alone; its routes are walked below.
+  actions = registered.map(({ name, action }) => ({ ...action, name })).filter(({ name }) => name !== "api.rest");
   await fill();
 });
 afterAll(async () => {
@@ -112,6 +119,9 @@ async function fill(): Promise<void> {
   things.group = job!.groupId!;
   things.key = (await call(node.broker, "auth.apikeys.create", { name: "spec" }, { meta: { claim: token } })).id;
   things.client = (await call(node.broker, "auth.clients.create", { name: "spec", kind: "service" }, { meta: { claim: token } })).id;
+  await as(ours, "auth.roles.create", { name: things.role, permissions: ["org:read"] });
+  things.account = (await as(ours, "auth.accounts.create", { name: "spec", role: things.role })).id;
+  things.invitation = (await as(ours, "auth.invitations.create", { email: "invited@example.com", role: things.role })).id;
   things.webhook = (await as(ours, "notification.webhooks.create", { url: "https://example.com/hook", events: ["payment.captured"] })).id;
   const insert = (table: string, row: Record<string, unknown>) =>
     world.admin.query(`insert into ${table} select * from json_populate_record(null::${table}, $1)`, [JSON.stringify(row)]);
@@ -178,13 +188,15 @@ function idFor(action: string): string {
   const found = (
     [
       [/\.replay$/, things.letter],
-      [/^sync\.jobs\./, things.job],
+      [/^sync\.jobs\.|\/sync\/jobs\/:id/, things.job],
       [/^sync\.(sources\.|assets\.(at|differences)$)/, things.source],
       [/^sync\.schedules\./, things.schedule],
-      [/^(sync\.(assets|vault)|ai\.(analyses|thumbnails))\./, things.asset],
+      [/^(sync\.(assets|vault)|ai\.(analyses|thumbnails))\.|\/assets\/:id/, things.asset],
       [/^payment\./, things.payment],
       [/^auth\.apikeys\./, things.key],
       [/^auth\.clients\./, things.client],
+      [/^auth\.accounts\./, things.account],
+      [/^auth\.invitations\./, things.invitation],
       [/^notification\.mail\./, things.mail],
       [/^auth\.sessions\./, things.session],
       [/^auth\.passkeys\./, things.passkey],
@@ -210,6 +222,8 @@ function thingFor(action: string, param: string): unknown {
     from: () => things.job,
     to: () => things.job,
     userId: () => things.user,
+    accountId: () => things.account,
+    name: () => things.role,
     tenantId: () => ours,
     again: () => ours,
     subject: () => `user:${things.user}`,
@@ -221,10 +235,13 @@ function thingFor(action: string, param: string): unknown {
 type Action = (typeof actions)[number];
 
 /** The params that name things, whether they have to be given or not. */
-const namesOf = ({ params }: Action): string[] =>
+const namesOf = ({ name, params }: Pick<Action, "name" | "params">): string[] =>
   Object.entries(params.properties ?? {})
     .filter(
-      ([param, schema]) => param === "subject" || [schema, schema.items, ...(schema.anyOf ?? [])].some((part) => part?.format === "uuid"),
+      ([param, schema]) =>
+        param === "subject" ||
+        (param === "name" && /^auth\.roles\.(update|remove)$/.test(name)) ||
+        [schema, schema.items, ...(schema.anyOf ?? [])].some((part) => part?.format === "uuid"),
     )
     .map(([param]) => param);
 
@@ -241,7 +258,7 @@ function besides(action: string, param: string): Record<string, unknown> {
 }
 
 /** The smallest params that pass, with the first organisation's thing where one has to be named, and where `param` may name one. */
-function paramsOf(action: Action, param?: string): Record<string, unknown> {
+function paramsOf(action: Pick<Action, "name" | "params">, param?: string): Record<string, unknown> {
   const made: Record<string, unknown> = {
     ...(smallest(action.params) as Record<string, unknown>),
     // It takes one of two.
@@ -278,7 +295,15 @@ const listOf = (answer: unknown): unknown[] | undefined =>
 const closed = () => actions.filter(({ permission }) => permission !== "public");
 /** What is about one's own account asks for a person, who has signed in. */
 const personal = ({ permission }: Action) => permission === "account:manage";
-const claimFor = (action: Action, tenantId: string) => (personal(action) ? tokens[tenantId]! : claimOf(tenantId, permissions));
+/** An owner's token, which has all that can be granted; what is internal is called by services alone. */
+const claimFor = (action: Action, tenantId: string) =>
+  action.permission === "internal" ? claimOf(tenantId, permissions) : tokens[tenantId]!;
+/** Whether a refusal says that there is no such thing; for a person or another organisation that the caller has no place there. */
+const isUnknown = (param: string, { answer, code, pointers }: Outcome) =>
+  code === 404 ||
+  listOf(answer)?.length === 0 ||
+  (["subject", "tenantId"].includes(param) && code === 403) ||
+  (code === 422 && pointers?.some((pointer) => pointer.startsWith(`/${param}`)) === true);
 
 describe("every action of every service", () => {
   it("is known here when it is public", () => {
@@ -313,13 +338,8 @@ describe("every action of every service", () => {
     for (const action of closed())
       for (const param of namesOf(action)) {
         const claim = await claimFor(action, other);
-        const { answer, code, pointers } = await outcome(action, claim, param);
-        const unknown =
-          listOf(answer)?.length === 0 ||
-          // A person without a place in the organisation is refused as such.
-          (param === "subject" && code === 403) ||
-          (code === 422 && pointers?.some((pointer) => pointer.startsWith(`/${param}`)));
-        expect({ name: action.name, param, answer, code: unknown ? 404 : code }).toMatchObject({ name: action.name, param, code: 404 });
+        const met = await outcome(action, claim, param);
+        expect({ name: action.name, param, ...met, unknown: isUnknown(param, met) }).toMatchObject({ param, unknown: true });
         asked++;
       }
     expect(asked).toBeGreaterThan(40);
@@ -363,6 +383,92 @@ describe("every action of every service", () => {
         found++;
       }
     expect(found).toBeGreaterThan(14);
+  });
+});
+
+/** A route of the edge, of its own or of an action, in the form of an action. */
+interface EdgeRoute {
+  method: string;
+  path: string;
+  permission: string;
+  params: Schema;
+  action?: string;
+  stream?: boolean;
+}
+const routes = () => (node.broker.getLocalService("api") as unknown as { gateway: { table: { all(): EdgeRoute[] } } }).gateway.table.all();
+const asAction = ({ method, path, action, params }: EdgeRoute) => ({ name: action ?? `${method} ${path}`, params });
+
+/** Asks a route as HTTP clients do. */
+async function asked(route: EdgeRoute, token?: string, param?: string): Promise<Outcome> {
+  const { address } = node.broker.getLocalService("api") as unknown as { address: string };
+  const left = paramsOf(asAction(route), param);
+  const path = route.path.replace(/:(\w+)/g, (_part, name: string) => {
+    const value = String(left[name]);
+    delete left[name];
+    return encodeURIComponent(value);
+  });
+  const inQuery = route.method === "GET" || route.method === "DELETE" || route.stream === true;
+  const query = new URLSearchParams(inQuery ? Object.entries(left).map(([name, value]): [string, string] => [name, String(value)]) : []);
+  const leaving = new AbortController();
+  const response = await fetch(`${address}${path}?${query.toString()}`, {
+    method: route.method,
+    headers: { ...(token && { Authorization: `Bearer ${token}` }), ...(!inQuery && { "Content-Type": "application/json" }) },
+    ...(!inQuery && { body: JSON.stringify(left) }),
+    signal: leaving.signal,
+  });
+  const { status: code } = response;
+  if (code === 204) return { code };
+  if (!response.headers.get("content-type")?.includes("json")) {
+    // A stream of events does not end by itself.
+    leaving.abort();
+    return { code, answer: response.headers.get("content-type") };
+  }
+  const body = (await response.json()) as { data?: unknown; code?: string; errors?: { pointer: string }[] };
+  return {
+    code,
+    answer: body.data,
+    ...(body.code && { type: body.code }),
+    ...(body.errors && { pointers: body.errors.map(({ pointer }) => pointer) }),
+  };
+}
+
+describe("every route of the edge", () => {
+  it("is that of an action that is walked here, or the edge's own", () => {
+    const stated = actions.flatMap(({ name, rest }) => [rest ?? []].flat().map((line) => `${name} ${line.replace(" /", " /api/v1/")}`));
+    const known = routes().flatMap(({ action, method, path }) => (action ? [`${action} ${method} ${path}`] : []));
+    expect(known.sort()).toEqual(stated.sort());
+    expect(routes().length).toBeGreaterThan(known.length + 5);
+  });
+
+  it("refuses a caller without a credential", async () => {
+    for (const route of routes().filter(({ permission }) => permission !== "public"))
+      expect({ ...asAction(route), ...(await asked(route)) }).toMatchObject({ type: "UNAUTHENTICATED", code: 401 });
+  });
+
+  it("has no thing of another organisation for its owner's token, though its id is known", async () => {
+    let walked = 0;
+    for (const route of routes().filter(({ permission }) => permission !== "public"))
+      for (const param of namesOf(asAction(route))) {
+        const met = await asked(route, tokens[other], param);
+        const { name } = asAction(route);
+        expect({ name, param, ...met, unknown: isUnknown(param, met) }).toMatchObject({ name, param, unknown: true });
+        walked++;
+      }
+    expect(walked).toBeGreaterThan(40);
+  });
+
+  it("refuses a member without its permission", async () => {
+    const { userId } = await call(node.broker, "auth.organisations.create", {
+      organisation: "third",
+      email: "third@example.com",
+      password: "correct horse battery staple",
+    });
+    await as(ours, "auth.roles.create", { name: "nothing", permissions: [] });
+    await world.admin.query(`insert into auth.memberships (tenant_id, user_id, role) values ($1, $2, 'nothing')`, [ours, userId]);
+    const signedIn = { email: "third@example.com", password: "correct horse battery staple", tenantId: ours };
+    const { token } = await call(node.broker, "auth.login", signedIn);
+    for (const route of routes().filter(({ permission }) => !["public", "account:manage"].includes(permission)))
+      expect({ ...asAction(route), ...(await asked(route, token)) }).toMatchObject({ type: "FORBIDDEN", code: 403 });
   });
 });
 

@@ -9,6 +9,7 @@ import { guardOf, type PolicyChanged } from "../../mixins/permission.middleware.
 import { openVault } from "../../mixins/vault/environment.ts";
 import { logRequest } from "./accesslog.ts";
 import { sendAnswer } from "./answer.ts";
+import { networksOf } from "./client.ts";
 import { Credentials } from "./credentials.ts";
 import { Databases } from "./databases.ts";
 import { door, pathOf } from "./door.ts";
@@ -162,6 +163,7 @@ export default service<Edge>()({
     const enter = door({
       origins: list(env.CORS_ORIGINS),
       secure: env.TLS_CERT_FILE !== undefined,
+      trusted: networksOf(list(env.TRUSTED_PROXIES)),
       methodsOf: (path) => methods([...this.aliasesOf(path), { method: "OPTIONS" }]),
       own: {
         "/livez": (_req, res) => sendJson(res, 200, { status: "alive" }),

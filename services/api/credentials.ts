@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { decodeJwt } from "jose";
 import { LRUCache } from "lru-cache";
 import { errors } from "../../config/errors.ts";
+import { within } from "../../mixins/networks.ts";
 
 /** Of API keys and of access tokens of the OpenID provider: what has to be exchanged for a claim. */
 const keyPrefix = "lgd_";
@@ -10,33 +11,46 @@ const accessTokenPrefix = "lgo_";
 /** How long a revoked key may live on when the event of its revocation is lost. */
 const cacheMs = 30_000;
 
+/** The claim behind an API key, and the CIDRs from which it may be used: null for anywhere. */
+export interface VerifiedKey {
+  claim: string;
+  networks: string[] | null;
+}
+
 /** Asks the auth service for the claim behind an API key. @throws UNAUTHENTICATED */
-export type VerifyKey = (key: string) => Promise<string>;
+export type VerifyKey = (key: string) => Promise<VerifiedKey>;
 
 /** Finds the claim of a request: the token itself, or what the auth service gives for an API key. Keys are remembered by hash alone. */
 export class Credentials {
   private readonly verifyKey: VerifyKey;
-  private readonly claims = new LRUCache<string, string>({ max: 10_000, ttl: cacheMs });
-  private readonly asked = new Map<string, Promise<string>>();
+  private readonly claims = new LRUCache<string, VerifiedKey>({ max: 10_000, ttl: cacheMs });
+  private readonly asked = new Map<string, Promise<VerifiedKey>>();
   private revocations = 0;
 
   constructor(verifyKey: VerifyKey) {
     this.verifyKey = verifyKey;
   }
 
-  /** @throws UNAUTHENTICATED when there is none, or two different ones */
-  async claimOf(headers: IncomingHttpHeaders): Promise<string> {
+  /**
+   * @param from the client's address
+   * @throws UNAUTHENTICATED when there is none, or two different ones; FORBIDDEN for a key that may not be used from there
+   */
+  async claimOf(headers: IncomingHttpHeaders, from: string | undefined): Promise<string> {
     const credential = credentialOf(headers);
-    return credential.startsWith(keyPrefix) || credential.startsWith(accessTokenPrefix) ? await this.ofKey(credential) : credential;
+    if (!credential.startsWith(keyPrefix) && !credential.startsWith(accessTokenPrefix)) return credential;
+    const { claim, networks } = await this.ofKey(credential);
+    if (networks && !within(from, networks))
+      throw errors.forbidden(`This API key may not be used from ${from ?? "an unknown address"}.`, { address: from ?? null });
+    return claim;
   }
 
   /** Forgets what was exchanged for a revoked subject. @param subject "key:<uuid>", "token:<hex>" */
   drop(subject: string): void {
     this.revocations++;
-    for (const [digest, claim] of this.claims.entries()) if (subjectOf(claim) === subject) this.claims.delete(digest);
+    for (const [digest, { claim }] of this.claims.entries()) if (subjectOf(claim) === subject) this.claims.delete(digest);
   }
 
-  private async ofKey(key: string): Promise<string> {
+  private async ofKey(key: string): Promise<VerifiedKey> {
     const digest = createHash("sha256").update(key).digest("base64");
     const known = this.claims.get(digest);
     if (known) return known;
@@ -47,11 +61,11 @@ export class Credentials {
       this.asked.set(digest, asking);
     }
     const before = this.revocations;
-    const claim = await asking;
-    const remainingMs = ((decodeJwt(claim).exp ?? 0) - 5) * 1000 - Date.now();
+    const verified = await asking;
+    const remainingMs = ((decodeJwt(verified.claim).exp ?? 0) - 5) * 1000 - Date.now();
     // A key that was revoked while the answer was on its way must not come back into the cache after `drop`.
-    if (remainingMs > 0 && before === this.revocations) this.claims.set(digest, claim, { ttl: Math.min(cacheMs, remainingMs) });
-    return claim;
+    if (remainingMs > 0 && before === this.revocations) this.claims.set(digest, verified, { ttl: Math.min(cacheMs, remainingMs) });
+    return verified;
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { constants, type Http2ServerRequest, type ServerHttp2Stream } from "node:http2";
 import helmet from "helmet";
+import { clientAddress } from "./client.ts";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
 import { versioned } from "./version.ts";
 
@@ -8,6 +9,8 @@ export interface DoorOptions {
   /** Browser origins that may read answers, compared as a whole. */
   origins: readonly string[];
   secure: boolean;
+  /** Networks of proxies in front of the edge, whose X-Forwarded-For is believed. */
+  trusted: readonly string[];
   /** Methods of a path, OPTIONS among them, as Allow states them. */
   methodsOf(path: string): string;
   /** Answers of the edge about itself: path → answer. */
@@ -35,7 +38,7 @@ export function door(options: DoorOptions): (req: EdgeRequest, res: EdgeResponse
   });
   return (req, res) => {
     const begin = performance.now();
-    enter(req, res);
+    enter(req, res, options.trusted);
     res.once("close", () => {
       req.gone = true;
       options.log(req, res, performance.now() - begin);
@@ -60,7 +63,7 @@ export function door(options: DoorOptions): (req: EdgeRequest, res: EdgeResponse
 }
 
 /** The client's request id is kept when it is harmless in headers and logs. */
-function enter(req: EdgeRequest, res: EdgeResponse): void {
+function enter(req: EdgeRequest, res: EdgeResponse, trusted: readonly string[]): void {
   const given = req.headers["x-request-id"];
   req.requestId = typeof given === "string" && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
   // moleculer-web takes the broker's request id from these two.
@@ -70,7 +73,8 @@ function enter(req: EdgeRequest, res: EdgeResponse): void {
   req.publicPath = pathOf(req.url ?? "/");
   req.gone = false;
   // A socket that is closed no longer knows its address.
-  req.from = req.socket.remoteAddress;
+  const forwarded = req.headers["x-forwarded-for"];
+  req.from = clientAddress(req.socket.remoteAddress, typeof forwarded === "string" ? forwarded : undefined, trusted);
   if (req.httpVersionMajor === 2) leaveRest((req as unknown as Http2ServerRequest).stream);
 }
 

@@ -67,11 +67,11 @@ async function beforeCall(gateway: Gateway, req: EdgeRequest, alias: Alias): Pro
   const { permission } = route;
   req.$ctx.meta.client = clientOf(req);
   if (permission !== "public") {
-    req.claim = await credentials.claimOf(req.headers);
+    req.claim = await credentials.claimOf(req.headers, req.from);
     req.$ctx.meta.claim = req.claim;
     if (route.handler) {
       // What the edge answers itself has no called node that would look at the claim.
-      req.admit = async () => await admitted(gateway, req, await credentials.claimOf(req.headers), permission);
+      req.admit = async () => await admitted(gateway, req, await credentials.claimOf(req.headers, req.from), permission);
       req.principal = await req.admit();
     } else req.principal = verifier.known(req.claim) ?? (await verifier.verify(req.claim));
   }

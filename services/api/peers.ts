@@ -5,6 +5,7 @@ import type { Client, Principal, SchemaName } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
 import { failureType } from "../../config/errors.ts";
 import { serviceClaim } from "../../mixins/claim.ts";
+import type { VerifiedKey } from "./credentials.ts";
 import type { EdgeRequest } from "./exchange.ts";
 
 /** The public keys of the auth service. */
@@ -18,8 +19,7 @@ export const exchangeWithProvider = (
 ) => call(broker, "auth.oidc.exchange", request, { meta: { ...(client && { client }) } });
 
 /** The claim behind an API key or access token. @throws UNAUTHENTICATED */
-export const verifyKey = async (broker: ServiceBroker, credential: string): Promise<string> =>
-  (await call(broker, "auth.verify", { credential })).claim;
+export const verifyKey = (broker: ServiceBroker, credential: string): Promise<VerifiedKey> => call(broker, "auth.verify", { credential });
 
 const pings = {
   auth: "auth.ping",

@@ -6,6 +6,7 @@ import { ruleSchema, type Grant } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { policyOf } from "../../mixins/policy/admitted.ts";
+import { roleField } from "./fields.ts";
 import { changePolicy } from "./roles/change.ts";
 import { explain, type Explanation } from "./roles/explain.ts";
 import { grantOf } from "./roles/grant.ts";
@@ -14,7 +15,6 @@ import { changeRole, createRole, listRoles, removeRole, type ShownRole } from ".
 type Roles = Host<WithDatabase>;
 const action = actionOf<Roles>();
 
-const name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,39}$", description: "Name of the role, e.g. refund-clerk." });
 const description = Type.Optional(Type.String({ maxLength: 500, description: "What it is for." }));
 const permissionsField = Type.Array(Type.Enum([...granted]), { maxItems: 50, description: "What who has it may do." });
 const rules = Type.Optional(Type.Array(ruleSchema, { maxItems: 30, description: "What the permissions are limited to." }));
@@ -39,9 +39,10 @@ export const actions = {
   create: action({
     description: "Defines a role of the organisation. Nobody can give a role what they lack or have under a rule themselves.",
     permission: "roles:write",
+    audit: { act: "role.created", object: "role:name" },
     rest: "POST /roles",
     status: 201,
-    params: strict({ name, description, permissions: permissionsField, rules }),
+    params: strict({ name: roleField, description, permissions: permissionsField, rules }),
     async handler(ctx): Promise<ShownRole> {
       const { tenantId } = caller(ctx);
       return await changePolicy(this.db, ctx, tenantId, (em) => createRole(em, policyOf(ctx), tenantId, ctx.params));
@@ -51,8 +52,9 @@ export const actions = {
   update: action({
     description: "Changes a role of the organisation; who has it may do as it says within a second, without signing in again.",
     permission: "roles:write",
+    audit: { act: "role.changed", object: "role:name" },
     rest: "PATCH /roles/:name",
-    params: strict({ name, description, permissions: Type.Optional(permissionsField), rules }),
+    params: strict({ name: roleField, description, permissions: Type.Optional(permissionsField), rules }),
     async handler(ctx): Promise<ShownRole> {
       const { tenantId } = caller(ctx);
       return await changePolicy(this.db, ctx, tenantId, (em) => changeRole(em, policyOf(ctx), tenantId, ctx.params as never));
@@ -62,9 +64,10 @@ export const actions = {
   remove: action({
     description: "Removes a role of the organisation that nobody has.",
     permission: "roles:write",
+    audit: { act: "role.removed", object: "role:name" },
     rest: "DELETE /roles/:name",
     status: 204,
-    params: strict({ name }),
+    params: strict({ name: roleField }),
     async handler(ctx): Promise<void> {
       const { tenantId } = caller(ctx);
       await changePolicy(this.db, ctx, tenantId, (em) => removeRole(em, policyOf(ctx), tenantId, ctx.params.name));

@@ -164,6 +164,9 @@ describe("an API key", () => {
       permissions: ["sync:write", "org:read"],
       createdBy: userId,
       createdAt: expect.stringMatching(/^\d{4}-.*Z$/) as unknown,
+      accountId: null,
+      networks: null,
+      replacedBy: null,
       expiresAt: null,
       lastUsedAt: null,
     });

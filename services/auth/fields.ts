@@ -18,3 +18,8 @@ export const linkField = Type.String({ minLength: 1, maxLength: 128, description
 
 /** The form in which an address is stored and looked up. */
 export const addressOf = (email: string) => email.toLowerCase();
+
+export const roleField = Type.String({
+  pattern: "^[a-z][a-z0-9-]{0,39}$",
+  description: "Name of a role: one that every organisation has, or one of its own.",
+});

@@ -28,5 +28,11 @@ export function sendMail(broker: ServiceBroker, mail: ActionMap["notification.ma
   })();
 }
 
+/** Hands a mail of an organisation to the notification service, which then sees to it. @throws what that throws */
+export async function mailFor(broker: ServiceBroker, tenantId: string, mail: ActionMap["notification.mail.send"]["params"]): Promise<void> {
+  const claim = await serviceClaim(env.CLUSTER_SECRET, "auth", tenantId);
+  await call(broker, "notification.mail.send", mail, { meta: { claim } });
+}
+
 /** A moment as the mails' texts show it. @param at milliseconds since 1970 */
 export const forPeople = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;

@@ -30,7 +30,7 @@ export async function verifyAccessToken(db: Database, records: Records, issuer: 
   const principal: Principal = { tenantId, userId, subject, permissions, policyVersion };
   const left = exp - Math.floor(Date.now() / 1000);
   const { token: claim, expiresAt } = await issuer.issue(principal, Math.max(1, Math.min(60, left)), read);
-  return { claim, expiresAt, principal };
+  return { claim, expiresAt, principal, networks: null };
 }
 
 const refused = (cause?: unknown) =>

@@ -37,10 +37,17 @@ const standings: Record<string, string> = {
  * @throws FORBIDDEN for who has no place in the organisation: no member (any more), a revoked key, a disabled account
  */
 export async function grantOf(em: Em, tenantId: string, subject: string): Promise<Grant> {
+  const grant = await grantIn(em, tenantId, subject);
+  if (!grant) throw errors.forbidden("The caller has no place in this organisation, or not any more.", { subject });
+  return grant;
+}
+
+/** The same; undefined for who has no place. */
+export async function grantIn(em: Em, tenantId: string, subject: string): Promise<Grant | undefined> {
   const [kind = "", id = ""] = subject.split(":");
   const sql = Object.hasOwn(standings, kind) ? standings[kind] : undefined;
   const found = sql && (await row<Standing>(em, sql, [tenantId, id]));
-  if (!found) throw errors.forbidden("The caller has no place in this organisation, or not any more.", { subject });
+  if (!found) return undefined;
   const { version, role, userId, scopes } = found;
   const { permissions, rules } = role === null ? { permissions: scopes ?? [], rules: [] } : definitionOf(role, found);
   const held = permissions.filter((permission) => known.includes(permission) && (scopes === null || scopes.includes(permission)));

@@ -13,6 +13,10 @@ import { Revocations, type RevocationList } from "./revocations.ts";
 /** How long a revocation may stay unknown here when its broadcast was lost. */
 const askEveryMs = 1_000;
 
+/** For so long after its start a node may not have heard yet where auth is, and waits for that instead of refusing. */
+const youthMs = 10_000;
+const waitMs = 3_000;
+
 const guards = new WeakMap<object, Guard>();
 
 interface Guard {
@@ -55,15 +59,24 @@ export interface PolicyChanged {
 export function permissionMiddleware(clusterSecret: string): Middleware {
   let verifier: ClaimVerifier;
   let asking: NodeJS.Timeout | undefined;
+  let youngUntil = Infinity;
+  /** Nodes tell each other of their services one by one: a call may arrive from a node that knows auth already at one that does not. */
+  const introduced = async (broker: ServiceBroker, service: string) => {
+    if (Date.now() < youngUntil && !broker.registry.hasService(service))
+      await broker.waitForServices(service, waitMs, 50).catch(() => undefined);
+  };
   return {
     name: "Permission",
     created(broker: ServiceBroker) {
-      const source: KeySource = async () =>
-        (await broker.call<{ keys: Awaited<ReturnType<KeySource>> }, object>("auth.keys.public", {})).keys;
+      const source: KeySource = async () => {
+        await introduced(broker, "auth.keys");
+        return (await broker.call<{ keys: Awaited<ReturnType<KeySource>> }, object>("auth.keys.public", {})).keys;
+      };
       const revocations = new Revocations((since) => broker.call<RevocationList, object>("auth.keys.revoked", { since }));
       verifier = new ClaimVerifier(clusterSecret, source, revocations);
       const policies = new Policies(async (tenantId, subject) => {
         const claim = await serviceClaim(clusterSecret, "policy", tenantId);
+        await introduced(broker, "auth.roles");
         return await broker.call<Grant, object>("auth.roles.grant", { subject }, { meta: { claim } });
       });
       guards.set(broker, { verifier, revocations, policies });
@@ -76,6 +89,7 @@ export function permissionMiddleware(clusterSecret: string): Middleware {
       });
     },
     started(broker: ServiceBroker) {
+      youngUntil = Date.now() + youthMs;
       const { revocations } = guardOf(broker);
       const ask = () => {
         // While the auth service is away nobody can revoke either.

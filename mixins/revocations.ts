@@ -45,7 +45,8 @@ export class Revocations {
 
   /** Waits until the list was read once. @throws what the source throws when it could not be read yet */
   async known(): Promise<void> {
-    if (!this.readAt) await this.read();
+    // A try that was under way may have begun before this node knew where to ask.
+    if (!this.readAt) await this.read().catch(() => this.read());
   }
 
   /** Asks for what was revoked since the last time. */

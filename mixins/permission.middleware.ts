@@ -62,7 +62,7 @@ export function permissionMiddleware(clusterSecret: string): Middleware {
   let youngUntil = Infinity;
   /** Nodes tell each other of their services one by one: a call may arrive from a node that knows auth already at one that does not. */
   const introduced = async (broker: ServiceBroker, service: string) => {
-    if (Date.now() < youngUntil && !broker.registry.hasService(service))
+    if (Date.now() < youngUntil && !broker.registry.hasService(service, undefined as never))
       await broker.waitForServices(service, waitMs, 50).catch(() => undefined);
   };
   return {

@@ -18,8 +18,9 @@ import { sendJson, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
 import { gatewayRoute, type Gateway } from "./gateway.ts";
 import { Link, readiness } from "./health.ts";
 import { ownRoutes } from "./own.ts";
-import { recordRefusal, verifyKey } from "./peers.ts";
+import { verifyKey } from "./peers.ts";
 import { sendProblem } from "./problem.ts";
+import { recordRefusal } from "./refusal.ts";
 import { RouteTable, type PublishedAction } from "./routes.ts";
 import { startServer, type EdgeServer } from "./server.ts";
 

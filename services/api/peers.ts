@@ -1,12 +1,8 @@
-import type { CallingOptions, ServiceBroker } from "moleculer";
+import type { ServiceBroker } from "moleculer";
 import type { JWK } from "jose";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import type { Client, Principal, SchemaName } from "../../config/contracts.ts";
-import { env } from "../../config/env.ts";
-import { failureType } from "../../config/errors.ts";
-import { serviceClaim } from "../../mixins/claim.ts";
+import type { Client, SchemaName } from "../../config/contracts.ts";
 import type { VerifiedKey } from "./credentials.ts";
-import type { EdgeRequest } from "./exchange.ts";
 
 /** The public keys of the auth service. */
 export const publicKeys = async (broker: ServiceBroker) => (await call(broker, "auth.keys.public", {})).keys as (JWK & { kid: string })[];
@@ -66,17 +62,3 @@ export const ticketOf = (broker: ServiceBroker, claim: string, id: string, versi
     { id, ...(version !== undefined && { version }), ...(from !== undefined && { from }) },
     { meta: { claim } },
   );
-
-/** Records that a caller was refused what the edge answers itself. */
-export async function recordRefusal(
-  broker: ServiceBroker,
-  { tenantId, subject }: Principal,
-  req: EdgeRequest,
-  error: unknown,
-): Promise<void> {
-  const claim = await serviceClaim(env.CLUSTER_SECRET, "api", tenantId);
-  const { client } = req.$ctx.meta;
-  const refused = { actor: subject, object: `route:${req.route!.method} ${req.route!.path}`, code: failureType(error) };
-  const options = { meta: { claim, ...(client && { client }) }, requestID: req.requestId };
-  await call(broker, "auth.audit.refused", refused, options as CallingOptions);
-}

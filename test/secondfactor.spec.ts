@@ -74,8 +74,10 @@ describe("a second factor over HTTP", () => {
     const { data: fresher } = await send("POST", "/auth/step-up", { recoveryCode }, refreshed["token"]);
     expect((await send("POST", "/keys", { name: "backup" }, fresher["token"])).status).toBe(201);
 
+    // On their way to the audit log, or there already.
     const { rows } = await database.admin.query<{ action: string; actor: string }>(
-      `select act->>'action' as action, act->>'actor' as actor from auth.acts where act->>'action' ~ '^(factor|session)' order by id`,
+      `select act->>'action' as action, act->>'actor' as actor from auth.acts where act->>'action' ~ '^(factor|session)'
+       union select action, actor from auth.audit where action ~ '^(factor|session)'`,
     );
     const actor = `user:${account["userId"]}`;
     for (const action of ["session.opened", "factor.added", "session.stepped_up"]) expect(rows).toContainEqual({ action, actor });

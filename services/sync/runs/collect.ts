@@ -61,7 +61,8 @@ async function dropContents(collecting: Collecting): Promise<boolean> {
 
 async function doomPacks({ job, done, commit }: Collecting): Promise<boolean> {
   return await commit(null, async (em) => {
-    done.parts += await dropParts(em, job.tenantId);
+    const parts = await dropParts(em, job.tenantId);
+    done.parts += parts;
     return !(await doomEmpty(em, job.tenantId));
   });
 }

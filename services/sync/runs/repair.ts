@@ -116,7 +116,9 @@ async function mendPack({ workshop, lease, job, done, progress }: Repair, id: st
     for (const place of ["pack", "copy", "sources"] as const) done.blobs[place] += from[place];
     // What was sound in the pack itself came first.
     const fetched = moved.slice(from.pack).map(({ contentId }) => contentId);
-    done.assets += fetched.length ? await assetsWith(em, tenantId, fetched) : 0;
+    // Not `+= await`: several packs are mended at the same time, and each would add to what it read before it waited.
+    const assets = fetched.length ? await assetsWith(em, tenantId, fetched) : 0;
+    done.assets += assets;
     const lost = verdict.lost.filter(({ contentId }) => !large.has(contentId));
     if (lost.length) await reportDamage(em, job, [{ ...verdict, lost }], triedText(tried));
     await progress.add(em, whole ? { stored: 1 } : lost.length ? { failed: 1 } : {});
@@ -141,7 +143,8 @@ async function mendContent({ workshop, lease, job, done, progress }: Repair, con
       const mended = await doomEmptied(em, damaged);
       done.packs += mended;
       done.blobs.sources += fetched.length;
-      done.assets += await assetsWith(em, tenantId, [content]);
+      const assets = await assetsWith(em, tenantId, [content]);
+      done.assets += assets;
       await progress.add(em, { stored: mended });
       return;
     }

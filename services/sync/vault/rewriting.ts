@@ -39,7 +39,8 @@ async function rewrite({ workshop, lease, job, done }: Collecting, ids: string[]
     if (!pack) return;
     await recordPack(em, job.tenantId, { ...pack, wrappedDataKey: Buffer.from(pack.wrappedDataKey) });
     await switchBlobs(em, job.tenantId, pack.id, moved);
-    done.packsRewritten += await doomEmptied(em, ids);
+    const emptied = await doomEmptied(em, ids);
+    done.packsRewritten += emptied;
     // What was to be in it may have been collected or moved by another meanwhile.
     await doomEmptied(em, [pack.id]);
     done.bytesRewritten += pack.plainSize;

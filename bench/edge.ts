@@ -1,0 +1,136 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { Pool } from "undici";
+import type { Running } from "../scripts/servers/process.ts";
+import { say } from "../scripts/terminal.ts";
+import { testDatabase } from "../test/database.ts";
+import { median } from "../test/median.ts";
+import { startProcess } from "../test/processes.ts";
+import { withServers } from "../test/servers.ts";
+import type { Outcomes } from "./edge/flood.ts";
+
+// npm run bench -- edge: what it costs the edge to know who asks, as CPU of its process per request, and what a thousand sign-ins at once with
+// wrong passwords do to others' requests.
+const { values } = parseArgs({
+  options: {
+    requests: { type: "string", default: "8000" },
+    rounds: { type: "string", default: "7" },
+    people: { type: "string", default: "1000" },
+  },
+});
+const [requests, rounds, people] = [Number(values.requests), Number(values.rounds), Number(values.people)];
+const aims = { authenticated: 1.15, flooded: 5 };
+const account = { email: "owner@example.com", password: "correct horse battery staple" };
+
+const told = <T>(process: Running, order?: string): Promise<T> =>
+  new Promise((resolve, reject) => {
+    process.child.once("message", (message) => resolve(message as T));
+    void process.ended.then((how) => reject(new Error(`${process.name} ended: ${how}; see ${process.log}`)));
+    if (order) process.child.send(order);
+  });
+
+const found = await withServers(async (folder) => {
+  const world = await testDatabase();
+  const variables = { LEGENDO_NAMESPACE: `edge-${randomBytes(4).toString("hex")}`, DATABASE_URL: world.url, PORT: "0", LOG_LEVEL: "error" };
+  const started: Running[] = [];
+  const start = (name: string, program: string[], more: Record<string, string> = {}) => {
+    const running = startProcess(name, folder, program, { ...variables, ...more });
+    started.push(running);
+    return running;
+  };
+  try {
+    start("auth", ["scripts/node.ts"], { SERVICES: "auth" });
+    const edge = start("edge", ["bench/edge/node.ts"]);
+    const { url } = await told<{ url: string }>(edge);
+    const pool = new Pool(url, { connections: 32 });
+    const post = async (path: string, body: object) =>
+      (
+        await fetch(`${url}/api/v1${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) })
+      ).json();
+    const token = await signedUp(post);
+    const get = async (way: "open" | "closed") => {
+      const headers = way === "closed" ? { authorization: `Bearer ${token}` } : {};
+      const { statusCode, body } = await pool.request({ path: `/api/v1/measured/${way}`, method: "GET", headers });
+      await body.dump();
+      if (statusCode !== 200) throw new Error(`${way} was answered with ${statusCode}`);
+    };
+
+    const round = async (way: "open" | "closed") => {
+      await told(edge, "cpu");
+      await lanes(32, requests, () => get(way));
+      return (await told<{ cpu: number }>(edge, "cpu")).cpu / requests;
+    };
+    const cpu = { open: [] as number[], closed: [] as number[] };
+    for (const way of ["open", "closed"] as const) await round(way);
+    for (let i = 0; i < rounds; i++) for (const way of ["open", "closed"] as const) cpu[way].push(await round(way));
+
+    const watch = async (until: () => boolean) => {
+      const times: number[] = [];
+      await Promise.all(
+        Array.from({ length: 4 }, async () => {
+          while (!until()) {
+            const begin = performance.now();
+            await get("closed");
+            times.push(performance.now() - begin);
+            await sleep(5);
+          }
+        }),
+      );
+      return times;
+    };
+    const idleEnd = Date.now() + 5_000;
+    const idle = await watch(() => Date.now() > idleEnd);
+    const flood = start("flood", ["bench/edge/flood.ts", url, String(people)]);
+    await told(flood);
+    let over = false;
+    const begin = Date.now();
+    const outcomes = told<Outcomes>(flood, "go").finally(() => (over = true));
+    const flooded = await watch(() => over);
+    const seconds = (Date.now() - begin) / 1000;
+    const signIn = (await post("/auth/login", account)) as { data?: object };
+    await pool.close();
+    return { cpu, idle, flooded, seconds, outcomes: await outcomes, admitted: signIn.data !== undefined };
+  } finally {
+    await Promise.all(started.map((process) => process.stop(3_000)));
+    await world.drop();
+  }
+});
+
+/** Signs up as soon as the auth node is there. */
+async function signedUp(post: (path: string, body: object) => Promise<unknown>): Promise<string> {
+  for (const limit = Date.now() + 30_000; ; await sleep(100)) {
+    const { data } = (await post("/organisations", { organisation: "Bench", ...account })) as { data?: { token: string } };
+    if (data) return data.token;
+    if (Date.now() > limit) throw new Error("the auth node was not there within 30 s");
+  }
+}
+
+async function lanes(count: number, total: number, work: () => Promise<void>): Promise<void> {
+  let left = total;
+  await Promise.all(
+    Array.from({ length: count }, async () => {
+      while (left-- > 0) await work();
+    }),
+  );
+}
+
+const p99 = (times: number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]!;
+const { cpu, idle, flooded, outcomes, seconds, admitted } = found;
+for (const way of ["open", "closed"] as const)
+  say(
+    `${way === "open" ? "unauthenticated" : "authenticated  "}  ${median(cpu[way]).toFixed(1)} µs of CPU per request (${cpu[way].map((each) => each.toFixed(1)).join(" ")})`,
+  );
+const ratio = median(cpu.closed) / median(cpu.open);
+say(`ratio ${ratio.toFixed(2)}, aim at most ${aims.authenticated}`);
+say(
+  `${people} wrong sign-ins at once, answered within ${seconds.toFixed(1)} s: ${Object.entries(outcomes)
+    .map(([status, count]) => `${count} × ${status}`)
+    .join(", ")}`,
+);
+const slower = p99(flooded) / p99(idle);
+say(
+  `p99 of an authenticated GET: ${p99(idle).toFixed(1)} ms idle (${idle.length}), ${p99(flooded).toFixed(1)} ms meanwhile (${flooded.length}): × ${slower.toFixed(1)}, aim under ${aims.flooded}`,
+);
+say(`somebody else signs in right afterwards: ${admitted ? "yes" : "no"}`);
+if (ratio > aims.authenticated || slower >= aims.flooded || !admitted) process.exitCode = 1;

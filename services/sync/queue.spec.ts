@@ -161,7 +161,7 @@ describe("the queue of jobs", () => {
     const queue = jobQueue({ tenant: 4, host: 0 });
     expect(await db.system((em) => queue.choose(em))).toHaveLength(350);
     for (let i = 0; i < 21; i++) expect(await take(queue)).toBeDefined();
-    // How long a choice takes is for bench/scale to say; here, that it does not grow with the jobs that have ended.
+    // Not how long a choice takes, but that it does not grow with the jobs that have ended.
     const plan = await db.system((em) =>
       rows<{ "QUERY PLAN": string }>(em, `explain ${contestSql}`, contestParams({ tenant: 4, host: 0 })),
     );

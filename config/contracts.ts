@@ -29,6 +29,8 @@ export const permissions = [
   "payment:read",
   "payment:write",
   "payment:refund",
+  /** The organisation's PayPal account, its rules against fraud, its tax rates, what the books and PayPal disagree about. */
+  "payment:manage",
   "notification:read",
   "notification:write",
   "events:read",

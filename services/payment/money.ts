@@ -12,6 +12,13 @@ const decimals = {
 export type Currency = keyof typeof decimals;
 export const currencies = Object.keys(decimals) as Currency[];
 
+/** An amount of money, e.g. 12.50 EUR as 1250n. */
+export interface Money {
+  /** Minor units of the currency. */
+  amountMinor: bigint;
+  currency: Currency;
+}
+
 /** PayPal's largest amount is 999999999999999.99, whatever the currency: 15 digits before the point. */
 const wholeDigits = 15;
 

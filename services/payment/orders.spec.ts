@@ -2,12 +2,11 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Principal } from "../../config/contracts.ts";
 import { Payment } from "../../entities/Payment.ts";
-import { testDatabase, type TestDatabase } from "../../test/database.ts";
-import { paypalGateway } from "./gateway/paypal.ts";
+import type { TestDatabase } from "../../test/database.ts";
+import { testTill, type TestTill } from "../../test/till.ts";
 import { createPayment, sweep, type NewPayment } from "./orders.ts";
 import { settle } from "./settle.ts";
-import { startPayPalSimulator, type Simulator } from "./simulator/server.ts";
-import type { Till } from "./till.ts";
+import type { Simulator } from "./simulator/server.ts";
 
 const principal = (): Principal => ({ tenantId: randomUUID(), subject: "user:test", userId: randomUUID(), permissions: ["payment:write"] });
 const wish: NewPayment = { amount: "12.50", currency: "EUR", description: "Annual plan" };
@@ -21,23 +20,14 @@ const until = async (isSo: () => boolean | Promise<boolean>) => {
 };
 
 describe("payments", () => {
-  let database: TestDatabase;
+  let till: TestTill;
   let simulator: Simulator;
-  let till: Till;
+  let database: TestDatabase;
   beforeAll(async () => {
-    database = await testDatabase();
-    simulator = await startPayPalSimulator({ latencyMs: 10 });
-    const gateway = paypalGateway({
-      ...{ clientId: "client", clientSecret: "secret", url: simulator.url, timeoutMs: 1_000 },
-      breaker: { volumeThreshold: 1_000 },
-    });
-    till = { db: await database.open("payment"), gateway, publicUrl: "https://legendo.example" };
+    till = await testTill({ latencyMs: 10 });
+    ({ simulator, database } = till);
   });
-  afterAll(async () => {
-    till.gateway.close();
-    await simulator.close();
-    await database.drop();
-  });
+  afterAll(() => till?.stop());
 
   const approved = async (who = principal()) => {
     const payment = await createPayment(till, who, wish);

@@ -43,6 +43,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
   const faults = faultsOf(input);
   if (faults.length) throw errors.invalid(faults);
   const { tenantId, userId, subject } = principal;
+  const paypal = await till.paypal(tenantId);
   const begun = await till.db.tenant(tenantId, async (em) => {
     let fresh: { payment: PaymentRow; claim: string; attempt: Awaited<ReturnType<typeof openCreation>> } | undefined;
     const { id } = await once(em, "payment", { tenantId, action: "payment.create", key, params: input }, async () => {
@@ -58,13 +59,13 @@ export async function createPayment(till: Till, principal: Principal, input: New
         description: input.description ?? null,
         returnUrl: input.returnUrl ?? null,
         cancelUrl: input.cancelUrl ?? null,
-        simulated: till.gateway.simulated,
+        simulated: paypal.connection.simulated,
         createdAt: new Date(),
         nextCheckAt: new Date(Date.now() + 15_000),
       });
       em.persist(payment);
       const claim = claimRow(payment);
-      const attempt = await openCreation(em, payment, till);
+      const attempt = await openCreation(em, payment, till, paypal);
       await tell(em, payment, subject);
       describeAct({ object: `payment:${payment.id}`, details: { amount: payment.amount, currency: payment.currency } });
       fresh = { payment, claim, attempt };
@@ -74,7 +75,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
   });
 
   const { fresh } = begun;
-  const payment = fresh ? await submit(till, fresh.payment, fresh.claim, fresh.attempt) : await repeated(till, tenantId, begun.id);
+  const payment = fresh ? await submit(till, paypal, fresh.payment, fresh.claim, fresh.attempt) : await repeated(till, tenantId, begun.id);
   if (payment.status === "failed" && !payment.paypalPaymentId) {
     throw errors.paymentRefused(`PayPal refused the payment: ${payment.failureMessage}`, {
       paymentId: payment.id,
@@ -94,6 +95,7 @@ async function repeated(till: Till, tenantId: string, id: string): Promise<Payme
  * Settles what is due: lost answers, approvals nobody came back from.
  * @param signal ends it after the payment that is being settled
  * @returns how many were looked at
+ * @throws the first failure, after all were looked at
  */
 export async function sweep(till: Till, limit: number, signal?: AbortSignal): Promise<number> {
   const now = new Date();
@@ -101,9 +103,12 @@ export async function sweep(till: Till, limit: number, signal?: AbortSignal): Pr
   const due = await till.db.system((em) =>
     em.find(Payment, { nextCheckAt: { $lte: now }, ...free }, { orderBy: { nextCheckAt: "asc" }, limit, fields: ["id"] }),
   );
+  const failures: unknown[] = [];
   for (const { id } of due) {
     if (signal?.aborted) break;
-    await settle(till, id);
+    // One organisation's trouble, credentials that are gone for instance, does not hold up the others' payments.
+    await settle(till, id).catch((error: unknown) => failures.push(error));
   }
+  if (failures.length) throw failures[0];
   return due.length;
 }

@@ -2,16 +2,15 @@ import { createHash } from "node:crypto";
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
 import { paymentStatuses } from "../../config/contracts.ts";
-import { env, publicUrl } from "../../config/env.ts";
-import { errors } from "../../config/errors.ts";
+import { env } from "../../config/env.ts";
 import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
+import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { visible } from "../../mixins/policy/admitted.ts";
-import { configuredGateway } from "./gateway/configured.ts";
 import { landingPage } from "./landing.ts";
-import { createPayment } from "./orders.ts";
+import { createPayment, sweep } from "./orders.ts";
 import {
   attributesOfPayment,
   listPayments,
@@ -23,23 +22,20 @@ import {
 } from "./payments.ts";
 import { settle } from "./settle.ts";
 import { Sweeper } from "./sweeper.ts";
-import type { Till } from "./till.ts";
+import { tillMixin, type WithTill } from "./till.mixin.ts";
 
-type Payments = Host<WithJobs & { till: Till | null; sweeper: Sweeper | null }>;
+type Payments = Host<WithJobs & WithTill & { sweeper: Sweeper }>;
 const action = actionOf<Payments>();
 
 /** Longer than a token, a capture and two looks take when PayPal uses all the time it is given. */
 const settleMs = 60_000;
 /** How long a caller waits for another one that settles the same payment right now. */
 const waitMs = 5_000;
+/** Between two rounds over the payments that are due. */
+const sweepMs = 5_000;
 
 const url = (description: string) => Type.String({ maxLength: 2048, description });
 const id = uuid("The payment's id.");
-
-function tillOf(host: Payments): Till {
-  if (host.till) return host.till;
-  throw errors.unavailable("Payments need PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET, which are not set on this node.");
-}
 
 export const actions = {
   create: action({
@@ -63,7 +59,7 @@ export const actions = {
       cancelUrl: Type.Optional(url("Where the payer goes after cancelling; returnUrl when left out.")),
     }),
     async handler(ctx): Promise<ShownPayment> {
-      return showPayment(await createPayment(tillOf(this), caller(ctx), ctx.params, ctx.meta.idempotencyKey));
+      return showPayment(await createPayment(this.till, caller(ctx), ctx.params, ctx.meta.idempotencyKey));
     },
   }),
 
@@ -103,7 +99,7 @@ export const actions = {
     params: strict({ id }),
     async handler(ctx): Promise<ShownPayment> {
       const payment = await readPayment(this.db, caller(ctx).tenantId, ctx.params.id);
-      return showPayment(await settle(tillOf(this), payment.id, { payerActed: true, waitMs }));
+      return showPayment(await settle(this.till, payment.id, { payerActed: true, waitMs }));
     },
   }),
 
@@ -123,7 +119,7 @@ export const actions = {
     async handler(ctx): Promise<Binary> {
       const { cancelled = false } = ctx.params;
       const returned = await readReturned(this.db, ctx.params.id, ctx.params.token);
-      const payment = cancelled ? returned : await settle(tillOf(this), returned.id, { payerActed: true, waitMs });
+      const payment = cancelled ? returned : await settle(this.till, returned.id, { payerActed: true, waitMs });
       const page = landingPage(payment, cancelled);
       const etag = createHash("sha256").update(page).digest("base64url");
       return { mediaType: "text/html; charset=utf-8", base64: Buffer.from(page).toString("base64"), etag };
@@ -142,7 +138,7 @@ export const actions = {
 
 export default service<Payments>()({
   name: "payment",
-  mixins: [jobsMixin("payment"), ormMixin("payment")],
+  mixins: [tillMixin, jobsMixin("payment"), redisMixin, ormMixin("payment")],
   actions,
   methods: {
     async attributesOf(_kind: "payment", tenantId: string, id: string): Promise<Things["payment"] | undefined> {
@@ -150,14 +146,9 @@ export default service<Payments>()({
     },
   },
   started() {
-    const gateway = configuredGateway(env);
-    this.till = gateway && { db: this.db, gateway, publicUrl: publicUrl(env) };
-    this.sweeper = this.till && new Sweeper(this.till, this.logger);
-    if (gateway?.simulated) this.logger.warn("PAYPAL_URL is not PayPal's: payments are simulated, no money moves.");
-    return Promise.resolve();
+    this.sweeper = new Sweeper("payments", sweepMs, (signal) => sweep(this.till, 20, signal), this.logger);
   },
   async stopped() {
     await this.sweeper?.stop();
-    this.till?.gateway.close();
   },
 });

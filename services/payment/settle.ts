@@ -4,11 +4,11 @@ import type { PaymentRow } from "../../entities/Payment.ts";
 import type { Database } from "../../mixins/database.ts";
 import { openAttempt } from "./attempts.ts";
 import { lockPayment, takePayment } from "./claim.ts";
-import type { OrderView } from "./gateway/gateway.ts";
+import type { Gateway, OrderView } from "./gateway/gateway.ts";
 import { record, writeChange, type Change } from "./record.ts";
 import { readCaptureAnswer, readLook, readOrderState, type Reading } from "./state.ts";
 import { submit } from "./submit.ts";
-import type { Till } from "./till.ts";
+import type { PayPal, Till } from "./till.ts";
 
 export interface SettleOptions {
   /** Whether the payer has just acted: only then is a capture tried again that the payer's bank declined. */
@@ -31,28 +31,46 @@ export async function settle(till: Till, paymentId: string, { payerActed = false
     if (taken.state === "taken") {
       const { payment, claim } = taken;
       const orderId = payment.paypalPaymentId;
-      return orderId ? look(till, payment, claim, orderId, payerActed) : submit(till, payment, claim);
+      const paypal = await reach(till, payment, claim);
+      return orderId ? look(till.db, paypal.orders, payment, claim, orderId, payerActed) : submit(till, paypal, payment, claim);
     }
     if (taken.state === "over" || Date.now() >= deadline) return taken.payment;
     await delay(100);
   }
 }
 
-async function look({ db, gateway }: Till, payment: PaymentRow, claim: string, orderId: string, payerActed: boolean): Promise<PaymentRow> {
+/** The payment's PayPal. Without credentials for it the payment is looked at again later. */
+async function reach(till: Till, payment: PaymentRow, claim: string): Promise<PayPal> {
+  try {
+    return await till.paypal(payment.tenantId);
+  } catch (error) {
+    await record(till.db, payment.id, claim, { release: true });
+    throw error;
+  }
+}
+
+async function look(
+  db: Database,
+  orders: Gateway,
+  payment: PaymentRow,
+  claim: string,
+  orderId: string,
+  payerActed: boolean,
+): Promise<PaymentRow> {
   const finish = (reading: Reading, attempt?: Change["attempt"]) =>
     record(db, payment.id, claim, { ...changeOf(reading), attempt, release: true });
-  const first = await gateway.getOrder(orderId);
+  const first = await orders.getOrder(orderId);
   const reading = readLook(first, payment, Date.now() - payment.createdAt.getTime());
   if (reading.next !== "capture") return finish(reading);
   if (payment.status === "pending" && payment.failureType && !payerActed) return finish({ next: "wait" });
 
-  const attempt = await approve(db, payment.id, claim, orderId, gateway.requestIdLifetimeMs);
-  const answer = await gateway.captureOrder(orderId, attempt.requestId);
+  const attempt = await approve(db, payment.id, claim, orderId, orders.requestIdLifetimeMs);
+  const answer = await orders.captureOrder(orderId, attempt.requestId);
   const captured = readCaptureAnswer(answer, payment);
   if (captured.next !== "look") return finish(captured, { id: attempt.id, answer });
   // The answer was lost, or says that it was done before: what the order shows now is what happened.
   await record(db, payment.id, claim, { attempt: { id: attempt.id, answer } });
-  const second = await gateway.getOrder(orderId);
+  const second = await orders.getOrder(orderId);
   return finish(second.outcome === "ok" ? afterCapture(second.value, payment) : { next: "wait" });
 }
 

@@ -6,7 +6,7 @@ import { lockPayment } from "./claim.ts";
 import type { NewOrder } from "./gateway/gateway.ts";
 import type { Currency } from "./money.ts";
 import { record } from "./record.ts";
-import type { Till } from "./till.ts";
+import type { PayPal, Till } from "./till.ts";
 
 const orderOf = (payment: PaymentRow, publicUrl: string): NewOrder => {
   const back = `${publicUrl}/api/v1/payments/${payment.id}/return`;
@@ -25,8 +25,8 @@ const orderOf = (payment: PaymentRow, publicUrl: string): NewOrder => {
 const hashed = (order: NewOrder) => ({ ...order, amountMinor: String(order.amountMinor) });
 
 /** Opens the attempt to create the order. The payment's row must be locked, or new. */
-export const openCreation = (em: Em, payment: PaymentRow, { gateway, publicUrl }: Till) =>
-  openAttempt(em, payment, "create", hashed(orderOf(payment, publicUrl)), gateway.requestIdLifetimeMs);
+export const openCreation = (em: Em, payment: PaymentRow, { publicUrl }: Till, { orders }: PayPal) =>
+  openAttempt(em, payment, "create", hashed(orderOf(payment, publicUrl)), orders.requestIdLifetimeMs);
 
 /**
  * Asks PayPal for the order of a claimed payment. As long as the answer is lost the same request id is sent again; once PayPal has
@@ -34,23 +34,24 @@ export const openCreation = (em: Em, payment: PaymentRow, { gateway, publicUrl }
  */
 export async function submit(
   till: Till,
+  paypal: PayPal,
   payment: PaymentRow,
   claim: string,
   opened?: { id: string; requestId: string; keyExpiresAt: Date },
 ): Promise<PaymentRow> {
-  const { db, gateway, publicUrl } = till;
+  const { db, publicUrl } = till;
   const attempt =
     opened ??
     (await db.system(async (em) => {
       const locked = await lockPayment(em, payment.id);
       if (!locked) throw errors.paymentNotFound("There is no such payment.", { id: payment.id });
-      return openCreation(em, locked, till);
+      return openCreation(em, locked, till, paypal);
     }));
   if (attempt.keyExpiresAt.getTime() < Date.now()) {
     const failure = { type: "ORDER_UNCONFIRMED", message: "PayPal never confirmed the order." };
     return record(db, payment.id, claim, { status: "failed", failure, release: true });
   }
-  const answer = await gateway.createOrder(orderOf(payment, publicUrl), attempt.requestId);
+  const answer = await paypal.orders.createOrder(orderOf(payment, publicUrl), attempt.requestId);
   const told = { attempt: { id: attempt.id, answer }, release: true };
   switch (answer.outcome) {
     case "ok": {

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "@jest/globals";
-import { configuredGateway } from "./configured.ts";
+import { configuredConnection } from "./configured.ts";
 
 const keys = { PAYPAL_CLIENT_ID: "id", PAYPAL_CLIENT_SECRET: "secret" };
-const isSimulated = (settings: Parameters<typeof configuredGateway>[0]) => {
-  const gateway = configuredGateway(settings);
-  gateway?.close();
-  return gateway?.simulated ?? null;
+const isSimulated = (settings: Parameters<typeof configuredConnection>[0]) => {
+  const connection = configuredConnection(settings);
+  connection?.close();
+  return connection?.simulated ?? null;
 };
 
-describe("the configured gateway", () => {
+describe("the configured connection", () => {
   it("is none without credentials", () => {
     expect(isSimulated({ PAYPAL_ENVIRONMENT: "sandbox" })).toBeNull();
     expect(isSimulated({ PAYPAL_ENVIRONMENT: "sandbox", PAYPAL_CLIENT_ID: "id" })).toBeNull();
@@ -23,7 +23,7 @@ describe("the configured gateway", () => {
   it.each(["http://127.0.0.1:1", "https://api-m.paypal.com.evil.example", "http://api-m.paypal.com", "https://notpaypal.com"])(
     "refuses to send live credentials to %s",
     (PAYPAL_URL) => {
-      expect(() => configuredGateway({ ...keys, PAYPAL_ENVIRONMENT: "production", PAYPAL_URL })).toThrow(
+      expect(() => configuredConnection({ ...keys, PAYPAL_ENVIRONMENT: "production", PAYPAL_URL })).toThrow(
         "PAYPAL_URL must be PayPal's own origin",
       );
     },

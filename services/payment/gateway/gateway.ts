@@ -50,12 +50,9 @@ export interface OrderView {
 
 /** The narrow door to a payment provider. No method throws for what a provider or a network does. */
 export interface Gateway {
-  /** Whether a simulator stands behind it. */
-  readonly simulated: boolean;
   /** For how long a request id makes a repeat harmless, in milliseconds. */
   readonly requestIdLifetimeMs: number;
   createOrder(order: NewOrder, requestId: string): Promise<Outcome<OrderView>>;
   getOrder(orderId: string): Promise<Outcome<OrderView>>;
   captureOrder(orderId: string, requestId: string): Promise<Outcome<OrderView>>;
-  close(): void;
 }

@@ -1,7 +1,8 @@
 import { ApiError, type ApiResponse } from "@paypal/paypal-server-sdk";
 import { failureType, messageOf } from "../../../config/errors.ts";
-import { evidenceOf, readIssue, readOrder } from "./answer.ts";
-import type { OrderView, Outcome } from "./gateway.ts";
+import { evidenceOf, readIssue } from "./answer.ts";
+import type { Read } from "./connection.ts";
+import type { Outcome } from "./gateway.ts";
 
 interface Answer {
   statusCode: number;
@@ -33,24 +34,24 @@ const neverSent = (error: unknown): boolean =>
   (error as Error).constructor.name === "ArgumentsValidationError";
 
 /** What an answer says, whichever way the SDK handed it over. */
-export function outcomeOfAnswer(answer: Answer): Outcome<OrderView> {
+export function outcomeOfAnswer<T>(answer: Answer, read: Read<T>): Outcome<T> {
   const { statusCode: status } = answer;
   const evidence = evidenceOf(status, answer.body, answer.headers?.["paypal-debug-id"]);
   if (isUndecided(status)) return { outcome: "unknown", reason: readIssue(evidence.response, status).issue, sent: true, ...evidence };
   if (status >= 400) return { outcome: "refused", ...readIssue(evidence.response, status), ...evidence };
-  const value = readOrder(evidence.response);
-  return value
+  const value = read(evidence.response);
+  return value !== null
     ? { outcome: "ok", value, ...evidence }
-    : { outcome: "unknown", reason: `a ${status} without an order in it`, sent: true, ...evidence };
+    : { outcome: "unknown", reason: `a ${status} without what was asked for`, sent: true, ...evidence };
 }
 
 /**
  * What a thrown thing says. The SDK's `message` is empty for every declared status, so it is never used for those.
  * A bare Error comes from an empty 2xx, an AxiosError from a time-out, reset or failed look-up: both leave the outcome unknown.
  */
-export function outcomeOfError(error: unknown): Outcome<OrderView> {
+export function outcomeOfError<T>(error: unknown, read: Read<T>): Outcome<T> {
   const answer = answerIn(error);
-  if (answer) return outcomeOfAnswer(answer);
+  if (answer) return outcomeOfAnswer(answer, read);
   const reason = error instanceof ApiError ? error.name : messageOf(error) || "no answer";
   return { outcome: "unknown", reason, sent: !neverSent(error), ...evidenceOf(null, null) };
 }

@@ -1,20 +1,22 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { startPayPalSimulator, type Simulator } from "../simulator/server.ts";
+import { paypalConnection, type PayPalConnection, type PayPalOptions } from "./connection.ts";
 import { gatewayContract, someOrder } from "./contract.ts";
 import type { Gateway } from "./gateway.ts";
-import { paypalGateway, type PayPalOptions } from "./paypal.ts";
+import { paypalGateway } from "./paypal.ts";
 
 const credentials = { clientId: "client", clientSecret: "secret" };
 
 gatewayContract("PayPal's SDK against the simulator", async () => {
   const simulator = await startPayPalSimulator({ credentials });
-  const gateway = paypalGateway({ ...credentials, url: simulator.url });
+  const connection = paypalConnection({ ...credentials, url: simulator.url });
+  const gateway = paypalGateway(connection);
   return {
     gateway,
     approve: (orderId) => void simulator.approve(orderId),
     stop: () => {
-      gateway.close();
+      connection.close();
       return simulator.close();
     },
   };
@@ -22,17 +24,17 @@ gatewayContract("PayPal's SDK against the simulator", async () => {
 
 describe("PayPal's SDK in bad weather", () => {
   let simulator: Simulator;
-  const gateways: Gateway[] = [];
+  const connections: PayPalConnection[] = [];
   const open = (of: Partial<PayPalOptions> = {}) => {
-    const gateway = paypalGateway({ ...credentials, url: simulator.url, timeoutMs: 300, ...of });
-    gateways.push(gateway);
-    return gateway;
+    const connection = paypalConnection({ ...credentials, url: simulator.url, timeoutMs: 300, ...of });
+    connections.push(connection);
+    return paypalGateway(connection);
   };
   beforeEach(async () => {
     simulator = await startPayPalSimulator({ credentials });
   });
   afterEach(async () => {
-    for (const gateway of gateways.splice(0)) gateway.close();
+    for (const connection of connections.splice(0)) connection.close();
     await simulator.close();
   });
   const create = (gateway: Gateway) => gateway.createOrder(someOrder(), randomUUID());
@@ -132,5 +134,38 @@ describe("PayPal's SDK in bad weather", () => {
     await create(gateway);
     await simulator.close();
     expect(await create(gateway)).toMatchObject({ outcome: "unknown" });
+  });
+
+  describe("endpoints that the SDK lacks", () => {
+    const read = (body: unknown) => (body as { id?: string } | null)?.id ?? null;
+
+    it("are reached with the same token, and tell what they answered", async () => {
+      const connection = paypalConnection({ ...credentials, url: simulator.url, timeoutMs: 5_000 });
+      connections.push(connection);
+      const id = await approved(paypalGateway(connection));
+      expect(await connection.send({ method: "GET", path: `/v2/checkout/orders/${id}` }, read)).toMatchObject({ outcome: "ok", value: id });
+      const capture = { method: "POST", path: `/v2/checkout/orders/${id}/capture`, requestId: `${id}:raw`, body: {} } as const;
+      expect(await connection.send({ ...capture, prefer: "return=representation" }, (body) => body)).toMatchObject({
+        outcome: "ok",
+        httpStatus: 201,
+        value: { purchase_units: [{ payments: { captures: [{ status: "COMPLETED" }] } }] },
+      });
+      expect(await connection.send({ ...capture, requestId: `${id}:other` }, read)).toMatchObject({
+        outcome: "refused",
+        issue: "ORDER_ALREADY_CAPTURED",
+        httpStatus: 422,
+      });
+      expect(simulator.calls("token")).toBe(1);
+    });
+
+    it("leave it unknown when nothing comes back", async () => {
+      const connection = paypalConnection({ ...credentials, url: simulator.url, timeoutMs: 300 });
+      connections.push(connection);
+      simulator.inject({ operation: "orders.get", kind: "hang" });
+      expect(await connection.send({ method: "GET", path: "/v2/checkout/orders/ABC" }, read)).toMatchObject({
+        outcome: "unknown",
+        sent: true,
+      });
+    });
   });
 });

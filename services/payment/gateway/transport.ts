@@ -1,4 +1,5 @@
-import { Client, Environment } from "@paypal/paypal-server-sdk";
+import { type ApiResponse, Client, Environment } from "@paypal/paypal-server-sdk";
+import type { Line } from "./connection.ts";
 import type { TokenSource } from "./token.ts";
 
 type Factory = ReturnType<Client["getRequestBuilderFactory"]>;
@@ -35,6 +36,18 @@ export class PayPalTransport extends Client {
   override getRequestBuilderFactory(): Factory {
     const build = super.getRequestBuilderFactory();
     return (...line) => this.#dress(build(...line));
+  }
+
+  /** A request of our own making. Its answer carries the body as text. */
+  send({ method, path, body, requestId, prefer }: Line, abortSignal: AbortSignal): Promise<ApiResponse<unknown>> {
+    const request = this.getRequestBuilderFactory()(method, path);
+    if (requestId !== undefined) request.header("PayPal-Request-Id", requestId);
+    if (prefer !== undefined) request.header("Prefer", prefer);
+    if (body !== undefined) {
+      request.header("Content-Type", "application/json");
+      request.text(JSON.stringify(body));
+    }
+    return request.callAsText({ abortSignal });
   }
 
   #dress(builder: Builder): Builder {

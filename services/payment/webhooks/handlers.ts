@@ -1,0 +1,15 @@
+import type { Handle } from "./event.ts";
+import { handleOrder } from "./orders.ts";
+
+/** Who takes which events, by the beginning of their type. Each area adds its line. */
+const handlers: Record<string, Handle> = {
+  "CHECKOUT.": handleOrder,
+  "PAYMENT.CAPTURE.": handleOrder,
+};
+
+/** The handler with the longest beginning; undefined for types that nobody here knows. */
+export function handlerOf(type: string): Handle | undefined {
+  const beginnings = Object.keys(handlers).filter((beginning) => type.startsWith(beginning));
+  const [longest] = beginnings.sort((a, b) => b.length - a.length);
+  return longest === undefined ? undefined : handlers[longest];
+}

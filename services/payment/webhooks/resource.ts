@@ -1,0 +1,41 @@
+type Json = Record<string, unknown>;
+
+const record = (value: unknown): Json => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {});
+const first = (value: unknown): Json => record(Array.isArray(value) ? value[0] : undefined);
+const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
+
+const uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+const ours = new RegExp(`^(${uuid}):(${uuid})$`);
+
+/** What we gave PayPal to keep: the organisation, and the payment or subscription that something belongs to. */
+export interface Custom {
+  tenantId: string;
+  /** Of the payment or the subscription. */
+  id: string;
+}
+
+/** Reads "tenant:id". Null for what another system of the same merchant wrote. */
+export function readCustom(customId: string): Custom | null {
+  const [, tenantId, id] = ours.exec(customId) ?? [];
+  return tenantId && id ? { tenantId, id } : null;
+}
+
+/**
+ * The custom id in a resource: captures, refunds, authorizations and subscriptions have it themselves, orders in their unit, sales of the first version under
+ * another name, disputes in the transaction that is disputed.
+ */
+export function customIdOf(resource: Json): string | null {
+  return (
+    text(resource["custom_id"]) ??
+    text(resource["custom"]) ??
+    text(first(resource["purchase_units"])["custom_id"]) ??
+    text(first(resource["disputed_transactions"])["custom"])
+  );
+}
+
+/** The order that a resource is, or belongs to. */
+export function orderIdOf(resource: Json, resourceType: string): string | null {
+  return resourceType === "checkout-order"
+    ? text(resource["id"])
+    : text(record(record(resource["supplementary_data"])["related_ids"])["order_id"]);
+}

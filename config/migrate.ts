@@ -49,7 +49,7 @@ async function run(adminUrl: string, service: SchemaName): Promise<number> {
   }
 }
 
-/** The service's role reads and writes rows of its own schema and nothing else; events and audit log can't be rewritten. */
+/** The service's role reads and writes rows of its own schema and nothing else; events, audit log and ledger can't be rewritten. */
 async function grant(client: pg.Client, service: SchemaName): Promise<void> {
   const role = client.escapeIdentifier(roleOf(service));
   const schema = client.escapeIdentifier(service);
@@ -66,6 +66,7 @@ async function grant(client: pg.Client, service: SchemaName): Promise<void> {
     );
     for (const { month } of rows) await client.query(`revoke all on ${month} from ${role}`);
   }
+  if (service === "payment") await client.query(`revoke update, delete on payment.ledger_entries, payment.ledger_lines from ${role}`);
   // Addresses can be erased; a trigger lets nothing else be written there.
   if (service === "auth") await client.query(`grant update (origin) on auth.audit to ${role}`);
   await client.query(`revoke insert, update, delete on ${schema}.migrations from ${role}`);

@@ -17,6 +17,8 @@ import { FactorAttempts } from "./FactorAttempts.ts";
 import { Mail } from "./Mail.ts";
 import { Invitation } from "./Invitation.ts";
 import { MirrorItem } from "./MirrorItem.ts";
+import { LedgerEntry } from "./LedgerEntry.ts";
+import { LedgerLine } from "./LedgerLine.ts";
 import { Link } from "./Link.ts";
 import { Membership } from "./Membership.ts";
 import { OauthClient } from "./OauthClient.ts";
@@ -96,7 +98,7 @@ const own = {
     TenantKey,
   ],
   ai: [AiAnalysis, AiAsset, AiThumbnail],
-  payment: [Payment, PaymentAttempt],
+  payment: [Payment, PaymentAttempt, LedgerEntry, LedgerLine],
   notification: [WebhookEndpoint, WebhookDelivery, Mail],
 };
 

@@ -7,6 +7,7 @@ import { operatorMiddleware } from "./mixins/operator.middleware.ts";
 import audit from "./services/auth/audit.repl.ts";
 import auth from "./services/auth/auth.repl.ts";
 import mfa from "./services/auth/mfa.repl.ts";
+import ledger from "./services/payment/ledger.repl.ts";
 import notification from "./services/notification/notification.repl.ts";
 import roles from "./services/auth/roles.repl.ts";
 import vault from "./services/sync/keys.repl.ts";
@@ -21,7 +22,7 @@ const options: BrokerOptions = {
   middlewares: [...(base.middlewares ?? []), operatorMiddleware(env.CLUSTER_SECRET)],
   replOptions: {
     delimiter: "legendo $",
-    customCommands: [...audit, ...auth, ...durable, ...mfa, ...notification, ...queue, ...roles, ...sync, ...vault],
+    customCommands: [...audit, ...auth, ...durable, ...ledger, ...mfa, ...notification, ...queue, ...roles, ...sync, ...vault],
   } as never,
 };
 

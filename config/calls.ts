@@ -20,6 +20,8 @@ import type { actions as authSessions } from "../services/auth/auth.sessions.ser
 import type { actions as authRoles } from "../services/auth/auth.roles.service.ts";
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
+import type { actions as paymentLedger } from "../services/payment/payment.ledger.service.ts";
+import type { actions as paymentReports } from "../services/payment/payment.reports.service.ts";
 import type { actions as syncAssets } from "../services/sync/sync.assets.service.ts";
 import type { actions as syncExports } from "../services/sync/sync.exports.service.ts";
 import type { actions as syncJobs } from "../services/sync/sync.jobs.service.ts";
@@ -58,6 +60,8 @@ export interface ActionMap
     ActionTypes<"auth.roles", typeof authRoles>,
     ActionTypes<"notification.webhooks", typeof webhooks>,
     ActionTypes<"payment", typeof payment>,
+    ActionTypes<"payment.ledger", typeof paymentLedger>,
+    ActionTypes<"payment.reports", typeof paymentReports>,
     ActionTypes<"sync.assets", typeof syncAssets>,
     ActionTypes<"sync.exports", typeof syncExports>,
     ActionTypes<"sync.jobs", typeof syncJobs>,

@@ -29,6 +29,8 @@ import { Pack } from "./Pack.ts";
 import { Passkey } from "./Passkey.ts";
 import { Payment } from "./Payment.ts";
 import { PaymentAttempt } from "./PaymentAttempt.ts";
+import { ReportBucket } from "./ReportBucket.ts";
+import { ReportProgress } from "./ReportProgress.ts";
 import { RecoveryCode } from "./RecoveryCode.ts";
 import { Revocation } from "./Revocation.ts";
 import { ServiceAccount } from "./ServiceAccount.ts";
@@ -98,7 +100,7 @@ const own = {
     TenantKey,
   ],
   ai: [AiAnalysis, AiAsset, AiThumbnail],
-  payment: [Payment, PaymentAttempt, LedgerEntry, LedgerLine],
+  payment: [Payment, PaymentAttempt, LedgerEntry, LedgerLine, ReportBucket, ReportProgress],
   notification: [WebhookEndpoint, WebhookDelivery, Mail],
 };
 

@@ -670,6 +670,10 @@ alter table "payment"."payment_attempts" add constraint "payment_attempts_paymen
 alter table "payment"."payment_attempts" add constraint "payment_attempts_operation_check" check ("operation" in ('create', 'capture'));
 alter table "payment"."payment_attempts" add constraint "payment_attempts_outcome_check" check ("outcome" in ('sent', 'ok', 'refused', 'unknown'));
 
+create table "payment"."report_buckets" ("tenant_id" uuid not null, "bucket" timestamptz not null, "currency" varchar(3) not null, "method" text not null, "revenue" bigint not null default '0', "refunds" bigint not null default '0', "chargebacks" bigint not null default '0', "fees" bigint not null default '0', "captured" int not null default 0, "refunded" int not null default 0, primary key ("tenant_id", "bucket", "currency", "method"));
+
+create table "payment"."report_progress" ("name" text not null, "transaction" xid8 not null default '0', "position" bigint not null default '0', primary key ("name"));
+
 alter table "payment"."ledger_entries" enable row level security;
 create policy "tenant_isolation" on "payment"."ledger_entries" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."ledger_lines" enable row level security;
@@ -696,6 +700,10 @@ alter table "payment"."streams" enable row level security;
 create policy "tenant_isolation" on "payment"."streams" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."payment_attempts" enable row level security;
 create policy "tenant_isolation" on "payment"."payment_attempts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."report_buckets" enable row level security;
+create policy "tenant_isolation" on "payment"."report_buckets" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."report_progress" enable row level security;
+create policy "system_only" on "payment"."report_progress" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 
 create or replace function payment.make_event_partitions(ahead int) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$

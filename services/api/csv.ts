@@ -31,8 +31,10 @@ export async function sendCsv<Row>(req: EdgeRequest, res: EdgeResponse, { name, 
 
 const line = (fields: string[]): string => `${fields.map(field).join(",")}\r\n`;
 
+const number = /^-?\d+(\.\d+)?$/;
+
 /** Quoted where it must be. A field that a spreadsheet would take for a formula gets a ' before it: file names are chosen by strangers. */
 function field(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const safe = /^[=+\-@\t\r]/.test(text) && !number.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

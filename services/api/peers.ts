@@ -42,6 +42,12 @@ export type AuditFilter = Omit<ActionMap["auth.audit.list"]["params"], "limit" |
 export const auditOf = (broker: ServiceBroker, claim: string, filter: AuditFilter, cursor?: string) =>
   call(broker, "auth.audit.list", { ...filter, limit: 1_000, ...(cursor && { cursor }) }, { meta: { claim } });
 
+export type FinanceFilter = Omit<ActionMap["payment.reports.finance"]["params"], "limit" | "cursor">;
+
+/** A page of the caller's organisation's financial report. @throws VALIDATION_FAILED */
+export const financeOf = (broker: ServiceBroker, claim: string, filter: FinanceFilter, cursor?: string) =>
+  call(broker, "payment.reports.finance", { ...filter, limit: 1_000, ...(cursor && { cursor }) }, { meta: { claim } });
+
 /** What an uploaded content is sealed with. @throws VALIDATION_FAILED for the path */
 export const beginUpload = (broker: ServiceBroker, claim: string, path: string) =>
   call(broker, "sync.uploads.begin", { path }, { meta: { claim } });

@@ -1,7 +1,7 @@
 import type { ServiceBroker } from "moleculer";
 import { sendCsv } from "./csv.ts";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
-import { auditOf, reportOf, type AuditFilter } from "./peers.ts";
+import { auditOf, financeOf, reportOf, type AuditFilter, type FinanceFilter } from "./peers.ts";
 
 /** A job's report as CSV. @throws JOB_NOT_FOUND before anything is sent */
 export const csvReport = (broker: ServiceBroker, req: EdgeRequest, res: EdgeResponse, id: string): Promise<void> =>
@@ -43,4 +43,26 @@ export const csvAudit = (broker: ServiceBroker, req: EdgeRequest, res: EdgeRespo
     header: [...auditColumns, "details"],
     page: (cursor) => auditOf(broker, req.claim!, filter, cursor),
     fields: (row) => [...auditColumns.map((column) => String(row[column] ?? "")), row.details === null ? "" : JSON.stringify(row.details)],
+  });
+
+const financeColumns = [
+  "from",
+  "currency",
+  "method",
+  "revenue",
+  "refunds",
+  "chargebacks",
+  "fees",
+  "net",
+  "captures",
+  "refundCount",
+] as const;
+
+/** The organisation's financial report as CSV, earliest first. @throws VALIDATION_FAILED before anything is sent */
+export const csvFinance = (broker: ServiceBroker, req: EdgeRequest, res: EdgeResponse, filter: FinanceFilter): Promise<void> =>
+  sendCsv(req, res, {
+    name: "finance.csv",
+    header: [...financeColumns],
+    page: (cursor) => financeOf(broker, req.claim!, filter, cursor),
+    fields: (row) => financeColumns.map((column) => String(row[column] ?? "")),
   });

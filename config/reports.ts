@@ -1,0 +1,16 @@
+import Type from "typebox";
+
+const date = (description: string) => Type.Optional(Type.String({ format: "date", description }));
+
+/** What the financial report may be asked for: params of the payment service's action and of the edge's export. */
+export const financeFilter = {
+  from: date("First day, yyyy-mm-dd; thirty days up to the last when left out."),
+  to: date("Last day, yyyy-mm-dd; today when left out."),
+  timeZone: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 64, description: "Whose days: an IANA name such as Europe/Berlin. UTC when left out." }),
+  ),
+  step: Type.Optional(
+    Type.Enum(["day", "month", "all"], { description: "Rows per day or per month, or one for all of it; day when left out." }),
+  ),
+  methods: Type.Optional(Type.Boolean({ description: "Whether each way to pay has rows of its own; not when left out." })),
+};

@@ -1,0 +1,58 @@
+import Type from "typebox";
+import { actionOf, caller, pageParams, strict, type Page } from "../../config/action.ts";
+import { env } from "../../config/env.ts";
+import { financeFilter } from "../../config/reports.ts";
+import { service, type Host } from "../../config/service.ts";
+import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
+import { financeReport, type FinanceRow } from "./reports/finance.ts";
+import { project, rebuild } from "./reports/project.ts";
+import { Sweeper } from "./sweeper.ts";
+
+type Reports = Host<WithDatabase & { projector: Sweeper }>;
+const action = actionOf<Reports>();
+
+/** Between two rounds of the projection; a report asked for meanwhile brings it up to date itself. */
+const projectMs = 15_000;
+
+export const actions = {
+  finance: action({
+    description: "Reports revenue, refunds, chargebacks, fees and net by day or month, currency and method. Currencies are never added up.",
+    permission: "payment:read",
+    rest: "GET /reports/finance",
+    idempotent: true,
+    params: strict({
+      ...pageParams,
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100, description: "Rows per page." })),
+      ...financeFilter,
+    }),
+    async handler(ctx): Promise<Page<FinanceRow>> {
+      return await financeReport(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params);
+    },
+  }),
+
+  rebuild: action({
+    description: "Writes what the organisation's reports are read from anew, from the ledger.",
+    permission: "payment:manage",
+    rest: "POST /reports/rebuild",
+    status: 204,
+    audit: "payment.reports.rebuilt",
+    idempotent: true,
+    params: strict({}),
+    async handler(ctx): Promise<void> {
+      await rebuild(this.db, caller(ctx).tenantId);
+    },
+  }),
+};
+
+/** Reports are read from a read model of the ledger, which any node keeps up to date. */
+export default service<Reports>()({
+  name: "payment.reports",
+  mixins: [ormMixin("payment")],
+  actions,
+  started() {
+    this.projector = new Sweeper("reports", projectMs, () => project(this.db), this.logger);
+  },
+  async stopped() {
+    await this.projector?.stop();
+  },
+});

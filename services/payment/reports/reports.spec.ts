@@ -1,0 +1,236 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { call, type ActionMap } from "../../../config/calls.ts";
+import type { Permission } from "../../../config/contracts.ts";
+import { serviceClaim } from "../../../mixins/claim.ts";
+import type { Database, Em } from "../../../mixins/database.ts";
+import { testDatabase, type TestDatabase } from "../../../test/database.ts";
+import { until } from "../../../test/edge.ts";
+import { testNode, type TestNode } from "../../../test/node.ts";
+import { postCapture, postDisputeLoss, postRefund } from "../ledger/post.ts";
+import type { Currency } from "../money.ts";
+
+let world: TestDatabase;
+let node: TestNode;
+let db: Database;
+let edge: string;
+const [acme, other] = [randomUUID(), randomUUID()];
+const payment = randomUUID();
+
+beforeAll(async () => {
+  world = await testDatabase();
+  db = await world.open("payment");
+  node = await testNode(["payment", "auth", "api"], world);
+  edge = (node.broker.getLocalService("api") as unknown as { address: string }).address;
+  await fill();
+});
+afterAll(async () => {
+  await node?.stop();
+  await world?.drop();
+});
+
+const claimOf = (tenantId: string, may: Permission[] = ["payment:read", "payment:manage"]) =>
+  serviceClaim(process.env["CLUSTER_SECRET"] ?? "", "test", tenantId, may);
+async function ask<N extends keyof ActionMap & `payment.${string}`>(name: N, params: ActionMap[N]["params"], of = acme) {
+  return await call(node.broker, name, params, { meta: { claim: await claimOf(of) } });
+}
+const post = (work: (em: Em) => Promise<unknown>, of = acme) => db.tenant(of, work);
+
+const captured = (objectId: string, at: string, amountMinor: bigint, currency: Currency, fee: bigint, more: object = {}, tenantId = acme) =>
+  post(
+    (em) =>
+      postCapture(em, {
+        tenantId,
+        paymentId: payment,
+        objectId,
+        at: new Date(at),
+        gross: { amountMinor, currency },
+        fee,
+        settled: null,
+        ...more,
+      }),
+    tenantId,
+  );
+
+/** Four currencies, over the end of a day and of a month. */
+async function fill(): Promise<void> {
+  await world.admin.query(
+    `insert into payment.payments (id, tenant_id, amount, amount_minor, currency) values ($1, $2, 100, 10000, 'USD')`,
+    [payment, acme],
+  );
+  await captured("C1", "2026-10-30T10:00:00Z", 10_000n, "USD", 320n);
+  await captured("C2", "2026-10-31T23:30:00Z", 5_000n, "USD", 180n, { method: "card" });
+  await captured("C3", "2026-10-31T12:00:00Z", 3_333n, "EUR", 130n);
+  await captured("C4", "2026-11-01T00:10:00Z", 10_000n, "JPY", 400n);
+  await captured("C5", "2026-11-01T00:10:00Z", 25_000n, "HUF", 900n);
+  const of = { tenantId: acme, paymentId: payment, at: new Date("2026-11-01T12:00:00Z") };
+  const usd = (amountMinor: bigint) => ({ amountMinor, currency: "USD" as const });
+  await post((em) => postRefund(em, { ...of, objectId: "R1", captureId: "C2", gross: usd(2_000n), feeReturned: 0n, settled: null }));
+  await post((em) => postDisputeLoss(em, { ...of, objectId: "D1", captureId: "C1", amount: usd(10_000n), fee: 1_500n }));
+  await captured("X1", "2026-10-31T12:00:00Z", 77_700n, "USD", 0n, {}, other);
+}
+
+const october = { from: "2026-10-01", to: "2026-11-30" };
+/** The report once everything is in it: entries wait for older transactions on the server, those of other suites among them. */
+const report = (params: ActionMap["payment.reports.finance"]["params"]) =>
+  until(
+    async () => {
+      const { data } = await ask("payment.reports.finance", { ...october, step: "all" });
+      return (
+        data.reduce((sum, { captures, refundCount }) => sum + captures + refundCount, 0) >= 6 &&
+        (await ask("payment.reports.finance", params))
+      );
+    },
+    "the report",
+    30_000,
+  );
+
+describe("the financial report", () => {
+  it("has revenue, refunds, chargebacks, fees and net of each currency by itself", async () => {
+    const { data, pagination } = await report({ ...october, step: "all" });
+    const row = { from: "2026-10-01", method: null, refunds: "0.00", chargebacks: "0.00", refundCount: 0, captures: 1 };
+    expect(data).toEqual([
+      { ...row, currency: "EUR", revenue: "33.33", fees: "1.30", net: "32.03" },
+      { ...row, currency: "HUF", revenue: "25000", fees: "900", net: "24100", refunds: "0", chargebacks: "0" },
+      { ...row, currency: "JPY", revenue: "10000", fees: "400", net: "9600", refunds: "0", chargebacks: "0" },
+      {
+        ...row,
+        currency: "USD",
+        revenue: "150.00",
+        refunds: "20.00",
+        chargebacks: "100.00",
+        fees: "20.00",
+        net: "10.00",
+        captures: 2,
+        refundCount: 1,
+      },
+    ]);
+    expect(pagination.hasNext).toBe(false);
+  });
+
+  it("cuts days and months by the clocks of the time zone", async () => {
+    const usd = async (timeZone: string, step: "day" | "month") =>
+      (await report({ ...october, timeZone, step })).data
+        .filter(({ currency }) => currency === "USD")
+        .map(({ from, revenue }) => [from, revenue]);
+    expect(await usd("UTC", "day")).toEqual([
+      ["2026-10-30", "100.00"],
+      ["2026-10-31", "50.00"],
+      ["2026-11-01", "0.00"],
+    ]);
+    expect(await usd("Europe/Berlin", "day")).toEqual([
+      ["2026-10-30", "100.00"],
+      ["2026-11-01", "50.00"],
+    ]);
+    expect(await usd("Europe/Berlin", "month")).toEqual([
+      ["2026-10-01", "100.00"],
+      ["2026-11-01", "50.00"],
+    ]);
+    expect(await usd("Asia/Kathmandu", "day")).toEqual([
+      ["2026-10-30", "100.00"],
+      ["2026-11-01", "50.00"],
+    ]);
+    const { data } = await report({ from: "2026-11-01", to: "2026-11-01", timeZone: "Europe/Berlin" });
+    expect(data.find(({ currency }) => currency === "USD")?.revenue).toBe("50.00");
+  });
+
+  it("has rows per method, a refund's being its capture's, in pages", async () => {
+    const first = await report({ ...october, step: "all", methods: true, limit: 4 });
+    const { cursor } = first.pagination;
+    const rest = await ask("payment.reports.finance", { ...october, step: "all", methods: true, limit: 4, cursor: cursor! });
+    expect([...first.data, ...rest.data].map(({ currency, method, refunds }) => [currency, method, refunds])).toEqual([
+      ["EUR", "paypal", "0.00"],
+      ["HUF", "paypal", "0"],
+      ["JPY", "paypal", "0"],
+      ["USD", "card", "20.00"],
+      ["USD", "paypal", "0.00"],
+    ]);
+    await expect(ask("payment.reports.finance", { ...october, step: "day", cursor: cursor! })).rejects.toMatchObject({
+      type: "CURSOR_INVALID",
+    });
+  });
+
+  it("is the same after it was made anew, and counts nothing twice when many bring it up to date at once", async () => {
+    const before = await report({ ...october, methods: true });
+    await ask("payment.reports.rebuild", {});
+    await Promise.all(Array.from({ length: 6 }, () => ask("payment.reports.finance", october)));
+    expect(await ask("payment.reports.finance", { ...october, methods: true })).toEqual(before);
+    await world.admin.query(`update payment.report_buckets set revenue = 1 where tenant_id = $1`, [acme]);
+    await ask("payment.reports.rebuild", {});
+    expect(await ask("payment.reports.finance", { ...october, methods: true })).toEqual(before);
+  });
+
+  it("comes as CSV over HTTP, to its own organisation alone", async () => {
+    await report(october);
+    const get = async (query: string, of: string) => {
+      const response = await fetch(`${edge}/api/v1/reports/${query}`, { headers: { authorization: `Bearer ${await claimOf(of)}` } });
+      return { status: response.status, type: response.headers.get("content-type"), text: await response.text() };
+    };
+    const query = "finance.csv?from=2026-10-01&to=2026-11-30&step=month";
+    expect(await get(query, acme)).toEqual({
+      status: 200,
+      type: "text/csv; charset=utf-8; header=present",
+      text: [
+        "from,currency,method,revenue,refunds,chargebacks,fees,net,captures,refundCount",
+        "2026-10-01,EUR,,33.33,0.00,0.00,1.30,32.03,1,0",
+        "2026-10-01,USD,,150.00,0.00,0.00,5.00,145.00,2,0",
+        "2026-11-01,HUF,,25000,0,0,900,24100,1,0",
+        "2026-11-01,JPY,,10000,0,0,400,9600,1,0",
+        "2026-11-01,USD,,0.00,20.00,100.00,15.00,-135.00,0,1",
+        "",
+      ].join("\r\n"),
+    });
+    expect((await get(query, other)).text.split("\r\n").slice(1)).toEqual(["2026-10-01,USD,,777.00,0.00,0.00,0.00,777.00,1,0", ""]);
+    expect((await get("finance.csv?from=2026-02-30", acme)).status).toBe(422);
+  });
+
+  it("names every fault of its period", async () => {
+    const wrong = ask("payment.reports.finance", { from: "2026-11-02", to: "2026-11-01", timeZone: "Europe/Atlantis" });
+    await expect(wrong).rejects.toMatchObject({ data: { faults: [{ pointer: "/timeZone" }, { pointer: "/to" }] } });
+    await expect(ask("payment.reports.finance", { from: "2020-01-01", to: "2026-11-01" })).rejects.toMatchObject({
+      data: { faults: [{ pointer: "/from" }] },
+    });
+  });
+});
+
+describe("the ledger's lists", () => {
+  it("show an organisation its entries in pages, latest first, with lines that sum to zero", async () => {
+    const all = await ask("payment.ledger.entries", { limit: 200 });
+    const paged: unknown[] = [];
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page = await ask("payment.ledger.entries", { limit: 5, ...(cursor && { cursor }) });
+      paged.push(...page.data);
+      cursor = page.pagination.cursor;
+    }
+    expect(paged).toEqual(all.data);
+    expect(all.data).toHaveLength(14);
+    expect(all.data.find(({ objectId, kind }) => objectId === "C2" && kind === "capture")).toMatchObject({
+      amount: "50.00",
+      currency: "USD",
+      method: "card",
+      paymentId: payment,
+      at: "2026-10-31T23:30:00.000Z",
+      lines: [
+        { account: "paypal:balance", currency: "USD", amount: "50.00" },
+        { account: "revenue", currency: "USD", amount: "-50.00" },
+      ],
+    });
+    const { data } = await ask("payment.ledger.entries", { kind: "capture", to: "2026-10-31T00:00:00Z" });
+    expect(data.map(({ objectId }) => objectId)).toEqual(["C1"]);
+    expect((await ask("payment.ledger.ofPayment", { id: payment, limit: 200 })).data).toEqual(all.data);
+    await expect(ask("payment.ledger.ofPayment", { id: payment }, other)).rejects.toMatchObject({ type: "PAYMENT_NOT_FOUND" });
+  });
+
+  it("tell how the accounts stood at a moment", async () => {
+    const { balances } = await ask("payment.ledger.balances", { before: "2026-11-01T00:00:00Z" });
+    expect(balances).toEqual([
+      { account: "fees", currency: "EUR", balance: "1.30" },
+      { account: "paypal:balance", currency: "EUR", balance: "32.03" },
+      { account: "revenue", currency: "EUR", balance: "-33.33" },
+      { account: "fees", currency: "USD", balance: "5.00" },
+      { account: "paypal:balance", currency: "USD", balance: "145.00" },
+      { account: "revenue", currency: "USD", balance: "-150.00" },
+    ]);
+    expect((await ask("payment.ledger.balances", {}, other)).balances).toHaveLength(2);
+  });
+});

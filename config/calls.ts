@@ -22,6 +22,8 @@ import type { actions as webhooks } from "../services/notification/notification.
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as paymentLedger } from "../services/payment/payment.ledger.service.ts";
 import type { actions as paymentReports } from "../services/payment/payment.reports.service.ts";
+import type { actions as paymentSeller } from "../services/payment/payment.seller.service.ts";
+import type { actions as paymentTax } from "../services/payment/payment.tax.service.ts";
 import type { actions as syncAssets } from "../services/sync/sync.assets.service.ts";
 import type { actions as syncExports } from "../services/sync/sync.exports.service.ts";
 import type { actions as syncJobs } from "../services/sync/sync.jobs.service.ts";
@@ -62,6 +64,8 @@ export interface ActionMap
     ActionTypes<"payment", typeof payment>,
     ActionTypes<"payment.ledger", typeof paymentLedger>,
     ActionTypes<"payment.reports", typeof paymentReports>,
+    ActionTypes<"payment.seller", typeof paymentSeller>,
+    ActionTypes<"payment.tax", typeof paymentTax>,
     ActionTypes<"sync.assets", typeof syncAssets>,
     ActionTypes<"sync.exports", typeof syncExports>,
     ActionTypes<"sync.jobs", typeof syncJobs>,

@@ -112,6 +112,7 @@ export const errors = {
   // Payments. `gatewayDenied`: the provider refuses our credentials; `gatewayUnavailable`: it could not be asked.
   paymentNotFound: refused(404, "PAYMENT_NOT_FOUND"),
   paymentRefused: refused(422, "PAYMENT_REFUSED"),
+  sellerIncomplete: refused(409, "SELLER_INCOMPLETE"),
   gatewayDenied: refused(502, "PAYMENT_GATEWAY_DENIED"),
   gatewayUnavailable: retryable(503, "PAYMENT_GATEWAY_UNAVAILABLE"),
 

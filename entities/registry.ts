@@ -33,6 +33,7 @@ import { ReportBucket } from "./ReportBucket.ts";
 import { ReportProgress } from "./ReportProgress.ts";
 import { RecoveryCode } from "./RecoveryCode.ts";
 import { Revocation } from "./Revocation.ts";
+import { Seller } from "./Seller.ts";
 import { ServiceAccount } from "./ServiceAccount.ts";
 import { Session } from "./Session.ts";
 import { SigningKey } from "./SigningKey.ts";
@@ -46,6 +47,7 @@ import { SyncPart } from "./SyncPart.ts";
 import { SyncSchedule } from "./SyncSchedule.ts";
 import { SyncSource } from "./SyncSource.ts";
 import { SyncTurn } from "./SyncTurn.ts";
+import { TaxRate } from "./TaxRate.ts";
 import { TenantKey } from "./TenantKey.ts";
 import { TenantRole } from "./TenantRole.ts";
 import { TotpFactor } from "./TotpFactor.ts";
@@ -100,7 +102,7 @@ const own = {
     TenantKey,
   ],
   ai: [AiAnalysis, AiAsset, AiThumbnail],
-  payment: [Payment, PaymentAttempt, LedgerEntry, LedgerLine, ReportBucket, ReportProgress],
+  payment: [Payment, PaymentAttempt, LedgerEntry, LedgerLine, ReportBucket, ReportProgress, Seller, TaxRate],
   notification: [WebhookEndpoint, WebhookDelivery, Mail],
 };
 

@@ -20,6 +20,7 @@ const formats: Record<string, () => string> = {
   uuid: randomUUID,
   email: () => "somebody@example.com",
   uri: () => "https://example.com/",
+  date: () => "2026-01-01",
   "date-time": () => new Date(0).toISOString(),
 };
 
@@ -57,6 +58,7 @@ function text({ format, pattern, minLength = 0 }: Schema): string {
     "x",
     "1.00",
     "EUR",
+    "DE",
     "1",
     "0".repeat(6),
     "0".repeat(64),

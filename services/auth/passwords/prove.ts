@@ -5,7 +5,8 @@ import { recordAct } from "../../../mixins/act.ts";
 import { row, type Database } from "../../../mixins/database.ts";
 import type { Redis } from "../../../mixins/redis.ts";
 import { addressOf } from "../fields.ts";
-import { hashPassword, isOutdated, verifyPassword } from "./hash.ts";
+import { isOutdated } from "./crypt.ts";
+import { hashPassword, verifyPassword } from "./hash.ts";
 import { guarded } from "./lockout.ts";
 
 /** A refusal takes so long at least, milliseconds: hashes of another age take another time to check, which would tell that there is an account. */

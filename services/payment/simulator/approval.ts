@@ -18,7 +18,7 @@ const page = (status: number, title: string, content: string): Reply => ({
 /** What the payer sees: what is paid to whom, and two buttons. */
 export function approvalPage(order: Order | undefined): Reply {
   if (!order) return page(404, "This order does not exist", "<p>The simulator keeps its orders in memory and may have been restarted.</p>");
-  const [unit] = order.purchase_units;
+  const [unit] = order.units;
   const amount = escape(`${unit?.amount.value} ${unit?.amount.currency_code}`);
   if (order.status !== "CREATED" && order.status !== "PAYER_ACTION_REQUIRED")
     return page(200, amount, `<p>This order is ${order.status}.</p>`);
@@ -32,7 +32,7 @@ export function approvalPage(order: Order | undefined): Reply {
 
 /** Where the payer's browser goes after the buttons, as PayPal does it: token and PayerID in the query, other members kept. */
 export function sendBack(order: Order, approved: boolean): Reply {
-  const target = approved ? order.return_url : order.cancel_url;
+  const target = approved ? order.returnUrl : order.cancelUrl;
   if (!target) return page(200, approved ? "Approved" : "Cancelled", "<p>The shop gave no address to return to.</p>");
   const url = new URL(target);
   url.searchParams.set("token", order.id);

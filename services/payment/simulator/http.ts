@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Recorder } from "./recording.ts";
 import { debugId, failure, type Reply } from "./replies.ts";
 
 /** What the simulator wants to know of a request. */
@@ -15,17 +16,35 @@ export type Route = (request: Request, response: ServerResponse) => Promise<Repl
 
 const mostBytes = 1_000_000;
 
-export async function answer(incoming: IncomingMessage, response: ServerResponse, route: Route): Promise<void> {
+/** Reads a request, routes it, sends the answer, and has both recorded. */
+export async function answer(incoming: IncomingMessage, response: ServerResponse, route: Route, record: Recorder): Promise<void> {
+  const started = Date.now();
+  const [method, path] = [incoming.method ?? "GET", incoming.url ?? "/"];
   let reply: Reply | null;
+  let request = "";
   try {
     const header = (name: string) => incoming.headers[name]?.toString();
-    const url = new URL(incoming.url ?? "/", "http://simulator");
-    reply = await route({ method: incoming.method ?? "GET", url, header, text: await readText(incoming) }, response);
+    request = await readText(incoming);
+    reply = await route({ method, url: new URL(path, "http://simulator"), header, text: request }, response);
   } catch (error) {
-    reply = error instanceof SyntaxError ? failure(400, { issue: "MALFORMED_REQUEST_JSON", location: "body" }) : failure(500);
+    reply =
+      error instanceof SyntaxError
+        ? failure(400, { issue: "MALFORMED_REQUEST_JSON", location: "body" })
+        : failure(500, { issue: "INTERNAL_SERVICE_ERROR", description: String(error) });
   }
+  const text = typeof reply?.body === "string" ? reply.body : reply?.body === undefined ? "" : JSON.stringify(reply.body);
+  const isSent = reply !== null && !response.destroyed;
+  record({
+    direction: "in",
+    method,
+    path,
+    headers: incoming.headers,
+    request,
+    status: isSent ? reply!.status : 0,
+    response: text,
+    started,
+  });
   if (!reply || response.destroyed) return;
-  const text = typeof reply.body === "string" ? reply.body : reply.body === undefined ? "" : JSON.stringify(reply.body);
   response.writeHead(reply.status, { "content-type": "application/json;charset=UTF-8", "paypal-debug-id": debugId(), ...reply.headers });
   response.end(text);
 }

@@ -1,48 +1,69 @@
 import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Clock } from "./clock.ts";
 import { type Faults, type Operation, refusalOf, spoil } from "./faults.ts";
 import type { Request } from "./http.ts";
 import { debugId, failure, mockReply, oauthFailure, type Reply } from "./replies.ts";
+import { attempt, callOf, type Work } from "./routes.ts";
 
 export interface Credentials {
   clientId: string;
   clientSecret: string;
 }
 
-/** An operation's work: synchronous, so that no other call comes between its checks and its effects. */
-export type Work = (request: Request, merchant: string, id: string) => Reply;
-
 const tokenSeconds = 32_400;
+const hour = 3_600_000;
+
+/** For how long PayPal remembers a PayPal-Request-Id: by the beginning of the path. */
+const lifetimes: [path: string, ms: number][] = [
+  ["/v2/checkout/", 6 * hour],
+  ["/v2/payments/", 45 * 24 * hour],
+  ["/v1/", 72 * hour],
+  ["/v3/vault/", 3 * hour],
+];
+
+interface Memory {
+  /** null while the first call is still under way. */
+  reply: Reply | null;
+  until: number;
+}
 
 /** What PayPal does around every merchant's call: tokens, PayPal-Request-Id, forced errors, faults, latency. */
 export class MerchantDoor {
   readonly calls = new Map<Operation, number>();
   readonly #tokens = new Map<string, string>();
-  /** Answers by merchant, operation and PayPal-Request-Id; null while the first call is still under way. */
-  readonly #remembered = new Map<string, Reply | null>();
+  /** Answers by merchant, operation, thing and PayPal-Request-Id. */
+  readonly #remembered = new Map<string, Memory>();
   readonly #faults: Faults;
+  readonly #clock: Clock;
   readonly #latencyMs: number;
   readonly #credentials: Credentials | undefined;
 
-  constructor(faults: Faults, latencyMs: number, credentials: Credentials | undefined) {
+  constructor(faults: Faults, clock: Clock, latencyMs: number, credentials: Credentials | undefined) {
     this.#faults = faults;
+    this.#clock = clock;
     this.#latencyMs = latencyMs;
     this.#credentials = credentials;
-  }
-
-  /** The client id behind a request's bearer token. */
-  merchantOf(request: Request): string | undefined {
-    return this.#tokens.get(/^Bearer (.+)$/i.exec(request.header("authorization") ?? "")?.[1] ?? "");
   }
 
   revokeTokens(): void {
     this.#tokens.clear();
   }
 
-  giveToken(request: Request): Reply {
-    const basic = Buffer.from((request.header("authorization") ?? "").replace(/^Basic /i, ""), "base64").toString();
-    const [clientId = "", clientSecret = ""] = basic.split(":");
+  /** The client id behind a request's bearer token, or behind its credentials when it asks for one. */
+  #merchantOf(request: Request): string | undefined {
+    return this.#tokens.get(/^Bearer (.+)$/i.exec(request.header("authorization") ?? "")?.[1] ?? "");
+  }
+
+  async giveToken(request: Request, response: ServerResponse): Promise<Reply | null> {
+    const [clientId = "", clientSecret = ""] = credentialsOf(request);
+    const fault = this.#begin("token", clientId, "");
+    if (fault?.kind === "refuse") return refusalOf(fault);
+    return spoil(fault, this.#grant(request, clientId, clientSecret), response);
+  }
+
+  #grant(request: Request, clientId: string, clientSecret: string): Reply {
     const wanted = this.#credentials;
     const known = wanted ? clientId === wanted.clientId && clientSecret === wanted.clientSecret : clientId && clientSecret;
     if (!known) return oauthFailure("invalid_client", "Client Authentication failed");
@@ -57,40 +78,57 @@ export class MerchantDoor {
     };
   }
 
-  /** Counts the call, then fails as a fault wants it, or lets it in. */
-  async operate(operation: Operation, request: Request, response: ServerResponse, id: string, work: Work): Promise<Reply | null> {
+  #begin(operation: Operation, merchant: string, id: string) {
     this.calls.set(operation, (this.calls.get(operation) ?? 0) + 1);
-    const fault = this.#faults.take(operation);
+    return this.#faults.take(operation, merchant, id);
+  }
+
+  /** Counts the call, then fails as a fault wants it, or lets it in. */
+  async operate(operation: Operation, request: Request, response: ServerResponse, ids: string[], work: Work): Promise<Reply | null> {
+    const merchant = this.#merchantOf(request);
+    const fault = this.#begin(operation, merchant ?? "", ids[0] ?? "");
     if (fault?.kind === "refuse") return refusalOf(fault);
-    const reply = operation === "token" ? work(request, "", "") : await this.#serve(operation, request, id, work);
-    return spoil(fault, reply, response);
+    return spoil(fault, await this.#serve(operation, request, ids, merchant, work), response);
   }
 
   /** Who is it, was it answered before, is a failure wanted, else the work. */
-  async #serve(operation: Operation, request: Request, id: string, work: Work): Promise<Reply> {
+  async #serve(operation: Operation, request: Request, ids: string[], merchant: string | undefined, work: Work): Promise<Reply> {
     if (!request.header("authorization")) return failure(401, { issue: "INVALID_ACCOUNT_STATUS", description: "No access token came." });
-    const merchant = this.merchantOf(request);
-    if (!merchant) return oauthFailure("invalid_token", "Token signature verification failed");
-    if (request.method === "POST" && !/^application\/json/i.test(request.header("content-type") ?? "")) return failure(415);
+    if (merchant === undefined) return oauthFailure("invalid_token", "Token signature verification failed");
+    if (request.text && !/^application\/json/i.test(request.header("content-type") ?? "")) return failure(415);
     const mocked = mockReply(request.header("paypal-mock-response"));
     if (mocked) return mocked;
 
     const requestId = request.header("paypal-request-id");
-    const key = request.method === "POST" && requestId ? `${merchant} ${operation} ${id} ${requestId}` : null;
-    const earlier = key ? this.#remembered.get(key) : undefined;
-    if (earlier === null)
+    const key = request.method === "POST" && requestId ? JSON.stringify([merchant, operation, ids, requestId]) : null;
+    const earlier = key === null ? undefined : this.#recall(key);
+    if (earlier?.reply === null)
       return failure(409, { issue: "PREVIOUS_REQUEST_IN_PROGRESS", description: "A previous request with this id is still in progress." });
-    if (earlier) return { ...earlier, status: earlier.status === 201 ? 200 : earlier.status };
-    if (key) this.#remembered.set(key, null);
+    if (earlier) return { ...earlier.reply, status: earlier.reply.status === 201 ? 200 : earlier.reply.status };
+    const lifetime = lifetimes.find(([path]) => request.url.pathname.startsWith(path))?.[1] ?? hour;
+    const memory: Memory = { reply: null, until: this.#clock.now() + lifetime };
+    if (key !== null) this.#remembered.set(key, memory);
     try {
       await delay(this.#latencyMs / 2);
-      const reply = work(request, merchant, id);
+      // A copy: what it shows stands still, whatever happens to the thing shown.
+      const reply = structuredClone(attempt(work, callOf(request, merchant, ids)));
       // Schema faults are not remembered: the caller mends the request and sends it under the same id.
-      if (key && reply.status !== 400) this.#remembered.set(key, reply);
+      if (reply.status !== 400) memory.reply = reply;
       await delay(this.#latencyMs / 2);
       return reply;
     } finally {
-      if (key && this.#remembered.get(key) === null) this.#remembered.delete(key);
+      if (key !== null && memory.reply === null) this.#remembered.delete(key);
     }
   }
+
+  #recall(key: string): Memory | undefined {
+    const memory = this.#remembered.get(key);
+    if (memory && memory.until < this.#clock.now()) this.#remembered.delete(key);
+    return this.#remembered.get(key);
+  }
 }
+
+const credentialsOf = (request: Request) =>
+  Buffer.from((request.header("authorization") ?? "").replace(/^Basic /i, ""), "base64")
+    .toString()
+    .split(":");

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { statusOfIssue } from "./issues.ts";
 
 /** What the simulator answers. `body` is sent as JSON, or as it is when a string. */
 export interface Reply {
@@ -29,19 +30,6 @@ const names: Record<number, [name: string, message: string]> = {
   503: ["SERVICE_UNAVAILABLE", "Service Unavailable."],
 };
 
-/** Issues whose HTTP status is not 422, for PayPal-Mock-Response. */
-const statusOfIssue: Record<string, number> = {
-  ...{ MALFORMED_REQUEST_JSON: 400, MISSING_REQUIRED_PARAMETER: 400, INVALID_PARAMETER_VALUE: 400, INVALID_PARAMETER_SYNTAX: 400 },
-  ...{ INVALID_STRING_LENGTH: 400, PAYPAL_REQUEST_ID_REQUIRED: 400, INVALID_ACCOUNT_STATUS: 401, PERMISSION_DENIED: 403 },
-  ...{
-    INVALID_RESOURCE_ID: 404,
-    PREVIOUS_REQUEST_IN_PROGRESS: 409,
-    RATE_LIMIT_REACHED: 429,
-    INTERNAL_SERVER_ERROR: 500,
-    INTERNAL_SERVICE_ERROR: 500,
-  },
-};
-
 export const debugId = () => randomBytes(7).toString("hex").slice(0, 13);
 
 /** An error document as PayPal's Orders API writes it. */
@@ -51,8 +39,22 @@ export function failure(status: number, ...details: ErrorDetail[]): Reply {
   return { status, body: { name, message, debug_id: debugId(), ...(details.length && { details }), links } };
 }
 
-/** The business refusals: 422 with one issue. */
-export const refusal = (issue: string, description?: string) => failure(422, { issue, description: description ?? issue });
+/** What ends an operation before it has changed anything: PayPal's error document. */
+export class Refused extends Error {
+  readonly reply: Reply;
+
+  constructor(reply: Reply) {
+    super(`refused with ${reply.status}`);
+    this.reply = reply;
+  }
+}
+
+/** A business refusal to throw: 422 with one issue. */
+export const refused = (issue: string, description?: string, field?: string) =>
+  new Refused(failure(422, { issue, description: description ?? issue, ...(field && { field, location: "body" }) }));
+
+/** What ends a control whose body says nothing sensible. */
+export const unreadable = (message: string) => new Refused({ status: 400, body: { message } });
 
 /** OAuth errors have their own shape (RFC 6749 section 5.2). */
 export const oauthFailure = (error: string, description: string): Reply => ({
@@ -67,7 +69,7 @@ export function mockReply(header: string | undefined): Reply | null {
     const codes = (JSON.parse(header) as { mock_application_codes?: unknown }).mock_application_codes;
     const issue: unknown = Array.isArray(codes) ? codes[0] : codes;
     if (typeof issue !== "string") return null;
-    return failure(statusOfIssue[issue] ?? 422, { issue, description: "Forced by PayPal-Mock-Response." });
+    return failure(statusOfIssue(issue), { issue, description: "Forced by PayPal-Mock-Response." });
   } catch {
     return failure(400, { issue: "INVALID_PARAMETER_SYNTAX", field: "PayPal-Mock-Response", location: "header" });
   }

@@ -100,8 +100,8 @@ describe("the PayPal simulator", () => {
     const { id } = (await create()).body;
     expect((await ask(`POST /simulator/orders/${id}/approve`)).body.status).toBe("APPROVED");
     expect((await ask(`POST /v2/checkout/orders/${id}/capture`, {})).status).toBe(201);
-    while (events.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(events).toEqual(["CHECKOUT.ORDER.APPROVED", "PAYMENT.CAPTURE.COMPLETED"]);
+    while (events.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(events.sort()).toEqual(["CHECKOUT.ORDER.APPROVED", "CHECKOUT.ORDER.COMPLETED", "PAYMENT.CAPTURE.COMPLETED"]);
     shop.close();
   });
 });

@@ -1,11 +1,24 @@
 import { createServer, type ServerResponse } from "node:http";
-import { approvalPage, sendBack } from "./approval.ts";
+import type { AccountSettings } from "./accounts.ts";
+import { authorizationRoutes } from "./authorizationmoves.ts";
+import { captureRoutes } from "./captures.ts";
+import { controlRoutes } from "./controls.ts";
+import type { Decision } from "./decisions.ts";
+import { Delivery, usualTries } from "./delivery.ts";
+import { Events } from "./events.ts";
 import { type Fault, Faults, type Operation, readFault } from "./faults.ts";
 import { answer, listen, type Request } from "./http.ts";
-import { type Credentials, MerchantDoor, type Work } from "./merchant.ts";
-import { type Order, Orders, represent } from "./orders.ts";
-import { failure, oauthFailure, type Reply } from "./replies.ts";
-import { type Sign, Webhooks } from "./webhooks.ts";
+import { type Credentials, MerchantDoor } from "./merchant.ts";
+import { approveOrder, orderRoutes } from "./orders.ts";
+import { pageRoutes } from "./pages.ts";
+import { type Recorder, recordTo } from "./recording.ts";
+import { refundRoutes } from "./refunds.ts";
+import { Refused, type Reply } from "./replies.ts";
+import { attempt, callOf, match, open, type Route } from "./routes.ts";
+import { certificateChain, trustRoot } from "./signature.ts";
+import { readWebhookFault, type WebhookFault } from "./weather.ts";
+import { webhookRoutes } from "./webhooks.ts";
+import { World } from "./world.ts";
 
 export interface SimulatorOptions {
   host?: string;
@@ -15,13 +28,26 @@ export interface SimulatorOptions {
   latencyMs?: number;
   /** The only client that gets tokens; any non-empty pair when absent. */
   credentials?: Credentials;
-  sign?: Sign;
+  /** Waits before each try to reach a webhook, in milliseconds. */
+  webhookTries?: readonly number[];
+  /** Where every exchange is appended as a line of JSON, secrets masked. */
+  record?: string;
 }
 
 export interface Simulator {
   url: string;
-  /** Makes the next calls of an operation fail, see `Fault`. */
-  inject(fault: Fault): void;
+  /** The certificate (PEM) that a verifier of webhooks has to trust instead of PayPal's roots; also at /simulator/root.pem. */
+  readonly trustRoot: string;
+  /** Makes the next calls of an operation, or the next webhooks, go wrong; see `Fault` and `WebhookFault`. */
+  inject(fault: Fault | WebhookFault): void;
+  /** Has the next captures, authorizations, refunds or renewals end otherwise; see `Decision`. */
+  decide(decision: Decision): void;
+  /** Says what the account of a client id is like. */
+  configure(clientId: string, settings: AccountSettings): void;
+  /** Moves the simulator's clock forward, doing on the way what falls due. */
+  advance(ms: number): void;
+  /** Uses a control as its POST below /simulator/ would, e.g. `tell("captures/ID/complete")`. @throws Error with PayPal's issue when it is refused. */
+  tell(control: string, body?: object): unknown;
   /** How often an operation was called since the start. */
   calls(operation: Operation): number;
   /** How many orders exist. */
@@ -35,110 +61,82 @@ export interface Simulator {
   close(): Promise<void>;
 }
 
-/**
- * A PayPal that lives in memory: OAuth, Orders v2, the payer's approval page, webhook registration, PayPal-Request-Id,
- * `Prefer`, PayPal-Mock-Response, and faults on demand. Source: PayPal's Orders v2 OpenAPI document. Loopback unless told otherwise.
- */
+/** A PayPal that lives in memory, see README.md. Loopback unless told otherwise. */
 export async function startPayPalSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const { host = "127.0.0.1", port = 0, latencyMs = 0, credentials, sign = () => ({}) } = options;
-  const orders = new Orders();
-  const webhooks = new Webhooks(sign);
+  const { host = "127.0.0.1", port = 0, latencyMs = 0, credentials, webhookTries = usualTries } = options;
+  const record: Recorder = options.record ? recordTo(options.record) : () => {};
+  const origin = () => world.origin;
+  const delivery = new Delivery(webhookTries, origin, record);
+  const world = new World((...event) => events.emit(...event));
+  const events = new Events(world.clock, delivery, origin);
   const faults = new Faults();
-  const door = new MerchantDoor(faults, latencyMs, credentials);
-  let origin = "";
+  const door = new MerchantDoor(faults, world.clock, latencyMs, credentials);
 
-  const show = (order: Order, status: number, request?: Request): Reply => {
-    const whole = !request || /return=representation/i.test(request.header("prefer") ?? "");
-    return { status, body: represent(order, origin, whole) };
-  };
-
-  const create: Work = (request, merchant) => {
-    const made = orders.create(JSON.parse(request.text) as object, merchant, request.header("paypal-request-id") !== undefined);
-    return "reply" in made ? made.reply : show(made.order, 201, request);
-  };
-  const get: Work = (_request, merchant, id) => {
-    const found = orders.get(id, merchant);
-    return "reply" in found ? found.reply : show(found.order, 200);
-  };
-  const capture: Work = (request, merchant, id) => {
-    const done = orders.capture(id, merchant);
-    if ("reply" in done) return done.reply;
-    for (const one of done.order.purchase_units.flatMap((unit) => unit.payments?.captures ?? [])) {
-      webhooks.emit(merchant, "PAYMENT.CAPTURE.COMPLETED", "capture", { ...one, supplementary_data: { related_ids: { order_id: id } } });
-    }
-    return show(done.order, 201, request);
-  };
-
-  function approve(id: string): Order | undefined {
-    const before = orders.find(id)?.status;
-    const order = orders.approve(id);
-    if (order && order.status !== before)
-      webhooks.emit(order.merchant, "CHECKOUT.ORDER.APPROVED", "checkout-order", represent(order, origin, true));
-    return order;
-  }
+  const inject = (fault: Fault | WebhookFault) => (fault.operation === "webhook" ? events.weather.add(fault) : faults.add(fault));
+  const routes: Route[] = [
+    ...orderRoutes(world),
+    ...authorizationRoutes(world),
+    ...captureRoutes(world),
+    ...refundRoutes(world),
+    ...webhookRoutes(events.webhooks, origin),
+    ...events.routes(),
+    ...pageRoutes(world),
+    ...controlRoutes(world),
+    open("GET /v1/notifications/certs/:name", () => pem(certificateChain())),
+    open("GET /simulator/root.pem", () => pem(trustRoot())),
+    open("GET /simulator", () => ({ status: 200, body: { calls: Object.fromEntries(door.calls), captures: world.captures.size } })),
+    open("POST /simulator/faults", ({ body }) => {
+      inject(body["operation"] === "webhook" ? readWebhookFault(body) : readFault(body));
+      return { status: 204 };
+    }),
+  ];
 
   async function route(request: Request, response: ServerResponse): Promise<Reply | null> {
+    world.clock.catchUp();
     const { pathname } = request.url;
-    switch (`${request.method} ${pathname}`) {
-      case "POST /v1/oauth2/token":
-        return door.operate("token", request, response, "", (incoming) => door.giveToken(incoming));
-      case "POST /v2/checkout/orders":
-        return door.operate("orders.create", request, response, "", create);
-      case "POST /v1/notifications/webhooks": {
-        const merchant = door.merchantOf(request);
-        return merchant
-          ? webhooks.register(JSON.parse(request.text) as object, merchant)
-          : oauthFailure("invalid_token", "Token signature verification failed");
-      }
-      case "POST /simulator/faults":
-        return takeFault(request);
-      case "GET /simulator":
-        return { status: 200, body: { calls: Object.fromEntries(door.calls), captures: orders.captures().length } };
+    if (pathname === "/v1/oauth2/token" && request.method === "POST") return door.giveToken(request, response);
+    try {
+      const { route, ids } = match(routes, request.method, pathname);
+      if (route.operation) return await door.operate(route.operation, request, response, ids, route.work);
+      return attempt(route.work, callOf(request, "", ids));
+    } catch (error) {
+      if (error instanceof Refused) return error.reply;
+      throw error;
     }
-    if (pathname === "/checkoutnow") return payerPage(request);
-    const [, id, action] = /^\/v2\/checkout\/orders\/([^/]{1,36})(\/capture)?$/.exec(pathname) ?? [];
-    if (id && !action && request.method === "GET") return door.operate("orders.get", request, response, id, get);
-    if (id && action && request.method === "POST") return door.operate("orders.capture", request, response, id, capture);
-    const approved = /^\/simulator\/orders\/([^/]+)\/approve$/.exec(pathname)?.[1];
-    if (approved && request.method === "POST") {
-      const order = approve(approved);
-      return order
-        ? show(order, 200)
-        : failure(404, { issue: "INVALID_RESOURCE_ID", field: "order_id", value: approved, location: "path" });
-    }
-    return failure(id ? 405 : 404);
   }
 
-  function payerPage(request: Request): Reply {
-    const id = request.url.searchParams.get("token") ?? "";
-    const order = orders.find(id);
-    if (request.method !== "POST" || !order) return approvalPage(order);
-    const agreed = new URLSearchParams(request.text).get("action") === "approve";
-    if (agreed) approve(id);
-    return sendBack(order, agreed);
+  function tell(control: string, body: object = {}): unknown {
+    const url = new URL(`/simulator/${control}`, world.origin);
+    const { route, ids } = match(routes, "POST", url.pathname);
+    const header = () => "application/json";
+    const reply = attempt(route.work, callOf({ method: "POST", url, header, text: JSON.stringify(body) }, "", ids));
+    if (reply.status >= 400) throw new Error(`${control}: ${JSON.stringify(reply.body)}`);
+    return structuredClone(reply.body);
   }
 
-  function takeFault(request: Request): Reply {
-    const fault = readFault(JSON.parse(request.text));
-    if (typeof fault === "string") return { status: 400, body: { message: fault } };
-    faults.add(fault);
-    return { status: 204 };
-  }
-
-  const server = createServer((incoming, response) => void answer(incoming, response, route));
-  origin = await listen(server, host, port);
+  const server = createServer((incoming, response) => void answer(incoming, response, route, record));
+  world.origin = await listen(server, host, port);
   return {
-    url: origin,
-    inject: (fault) => faults.add(fault),
+    url: world.origin,
+    get trustRoot() {
+      return trustRoot();
+    },
+    inject,
+    tell,
+    decide: (decision) => world.decisions.add(decision),
+    configure: (clientId, settings) => world.accounts.configure(clientId, settings),
+    advance: (ms) => world.clock.advance(ms),
     calls: (operation) => door.calls.get(operation) ?? 0,
-    orders: () => orders.count(),
-    captures: () => orders.captures().length,
+    orders: () => world.orders.size,
+    captures: () => world.captures.size,
     revokeTokens: () => door.revokeTokens(),
-    approve: (orderId) => approve(orderId) !== undefined,
+    approve: (orderId) => approveOrder(world, orderId) !== undefined,
     close: async () => {
-      webhooks.stop();
+      delivery.stop();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
 }
+
+const pem = (body: string): Reply => ({ status: 200, headers: { "content-type": "application/x-pem-file" }, body });

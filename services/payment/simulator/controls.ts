@@ -1,0 +1,54 @@
+import { authorizationBody, decideAuthorization } from "./authorizations.ts";
+import { captureBody, decideCapture } from "./captures.ts";
+import { readDecision } from "./decisions.ts";
+import { approveOrder, getOrder } from "./orders.ts";
+import { orderBody } from "./orderview.ts";
+import { decideRefund, placeRefund, refundBody, reverseCapture } from "./refunds.ts";
+import { type Reply, unreadable } from "./replies.ts";
+import { type Call, open, type Route } from "./routes.ts";
+import type { World } from "./world.ts";
+
+const done = (body: object): Reply => ({ status: 200, body });
+
+/** A part of a capture, or all of it. */
+const valueIn = ({ body }: Call) => (typeof body["value"] === "string" ? body["value"] : undefined);
+
+function advance(world: World, { body }: Call): Reply {
+  const ms = body["ms"];
+  if (typeof ms !== "number" || !(ms >= 0)) throw unreadable("ms must be the milliseconds by which the clock goes forward");
+  world.clock.advance(ms);
+  return done({ now: new Date(world.clock.now()).toISOString() });
+}
+
+/** What people and PayPal itself do, by hand: the payer, the seller at PayPal's website, PayPal's risk department, time. */
+export function controlRoutes(world: World): Route[] {
+  const captureDecision = (completes: boolean) => (call: Call) => done(captureBody(world, decideCapture(world, call.id, completes)));
+  const refundDecision = (completes: boolean) => (call: Call) => done(refundBody(world, decideRefund(world, call.id, completes)));
+  const authorizationDecision = (completes: boolean) => (call: Call) =>
+    done(authorizationBody(world, decideAuthorization(world, call.id, completes)));
+  return [
+    open("POST /simulator/clock", (call) => advance(world, call)),
+    open("POST /simulator/decisions", ({ body }) => {
+      world.decisions.add(readDecision(body));
+      return { status: 204 };
+    }),
+    open("POST /simulator/merchants/:client", ({ id, body }) => {
+      world.accounts.configure(id, body);
+      return done(world.accounts.of(id));
+    }),
+    open("POST /simulator/orders/:id/approve", ({ id }) => done(orderBody(world, approveOrder(world, id) ?? getOrder(world, id, null)))),
+    open("POST /simulator/authorizations/:id/complete", authorizationDecision(true)),
+    open("POST /simulator/authorizations/:id/deny", authorizationDecision(false)),
+    open("POST /simulator/captures/:id/complete", captureDecision(true)),
+    open("POST /simulator/captures/:id/deny", captureDecision(false)),
+    open("POST /simulator/captures/:id/refund", (call) => {
+      const capture = world.captures.get(call.id, null);
+      const value = valueIn(call);
+      const amount = value === undefined ? undefined : { value, currency_code: capture.amount.currency_code };
+      return done(refundBody(world, placeRefund(world, capture, { ...(amount && { amount }) })));
+    }),
+    open("POST /simulator/captures/:id/reverse", (call) => done(refundBody(world, reverseCapture(world, call.id, valueIn(call))))),
+    open("POST /simulator/refunds/:id/complete", refundDecision(true)),
+    open("POST /simulator/refunds/:id/fail", refundDecision(false)),
+  ];
+}

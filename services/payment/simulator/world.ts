@@ -1,0 +1,31 @@
+import { Accounts } from "./accounts.ts";
+import type { Authorization } from "./authorizations.ts";
+import type { Capture } from "./captures.ts";
+import { Clock } from "./clock.ts";
+import { Decisions } from "./decisions.ts";
+import type { Order } from "./orders.ts";
+import type { Refund } from "./refunds.ts";
+import { Shelf } from "./shelf.ts";
+
+/** Tells a merchant's webhooks. `version` is that of the resource's API, "2.0" unless told otherwise. */
+export type Emit = (merchant: string, eventType: string, resourceType: string, resource: object, version?: string) => void;
+
+/** Everything that one simulator knows, in memory. What may be done with it stands in one file per area. */
+export class World {
+  readonly clock = new Clock();
+  readonly accounts = new Accounts();
+  readonly decisions = new Decisions();
+  readonly orders = new Shelf<Order>("order_id");
+  readonly authorizations = new Shelf<Authorization>("authorization_id", ({ orderId }) => orderId);
+  readonly captures = new Shelf<Capture>("capture_id", ({ orderId }) => orderId);
+  readonly refunds = new Shelf<Refund>("refund_id", ({ captureId }) => captureId);
+  /** Which order a merchant's invoice id was used by: "client id, invoice id" → order id. */
+  readonly invoiceIds = new Map<string, string>();
+  /** Where the simulator listens, known once it does. */
+  origin = "";
+  readonly emit: Emit;
+
+  constructor(emit: Emit) {
+    this.emit = emit;
+  }
+}

@@ -182,8 +182,18 @@ export interface EventMap {
   "asset.analysed": { assets: { id: string; contentId: string; mediaType: string; category: string; duplicateOf: string | null }[] };
   "payment.created": PaymentFacts;
   "payment.approved": PaymentFacts;
-  "payment.captured": PaymentFacts;
+  /** The payer's money is reserved; nothing is taken yet. */
+  "payment.authorized": PaymentFacts;
+  /** One per capture. */
+  "payment.captured": CaptureFacts;
   "payment.failed": PaymentFacts;
+  /** What was reserved is given back, or its time is over. */
+  "payment.voided": PaymentFacts;
+  /** One per refund that went through, whoever made it. */
+  "payment.refunded": RefundFacts;
+  /** PayPal or the payer's bank took money back. */
+  "payment.reversed": RefundFacts;
+  "payment.refund.failed": RefundFacts;
   "notification.delivered": { deliveryId: string; eventId: string; attempts: number };
   "notification.mail.sent": { mailId: string; template: string; attempts: number };
   /** `code` is the mail server's last reply. */
@@ -241,9 +251,49 @@ export const jobStatuses = [
 ] as const;
 export type JobStatus = (typeof jobStatuses)[number];
 
-/** created: PayPal has not confirmed it yet; pending: waits for the payer; held: captured, but PayPal still keeps the money back. */
-export const paymentStatuses = ["created", "pending", "approved", "held", "captured", "failed"] as const;
+/**
+ * created: PayPal has not confirmed it yet; pending: waits for the payer; authorized: the money is reserved; held: captured, but PayPal still
+ * keeps the money back; partially_captured: some of what is reserved was taken, and more can be; voided: nothing was taken of what was reserved.
+ */
+export const paymentStatuses = [
+  "created",
+  "pending",
+  "approved",
+  "authorized",
+  "held",
+  "partially_captured",
+  "captured",
+  "partially_refunded",
+  "refunded",
+  "voided",
+  "failed",
+] as const;
 export type PaymentStatus = (typeof paymentStatuses)[number];
+
+/** When the money is taken: at once, or in one or more captures of what the payer lets be reserved. */
+export const paymentIntents = ["capture", "authorize"] as const;
+export type PaymentIntent = (typeof paymentIntents)[number];
+
+/** requested: PayPal has not confirmed it yet; pending: PayPal keeps the money back; failed: PayPal refused it. */
+export const captureStatuses = ["requested", "pending", "completed", "declined", "failed"] as const;
+export type CaptureStatus = (typeof captureStatuses)[number];
+
+/** requested: PayPal has not confirmed it yet; pending: an e-check on its way. */
+export const refundStatuses = ["requested", "pending", "completed", "failed", "cancelled"] as const;
+export type RefundStatus = (typeof refundStatuses)[number];
+
+/** replaced: authorized again under another id; expired: its time was over. */
+export const authorizationStatuses = [
+  "pending",
+  "created",
+  "partially_captured",
+  "captured",
+  "denied",
+  "voided",
+  "expired",
+  "replaced",
+] as const;
+export type AuthorizationStatus = (typeof authorizationStatuses)[number];
 
 export interface PaymentFacts {
   paymentId: string;
@@ -251,6 +301,18 @@ export interface PaymentFacts {
   /** Decimal string in the currency's own precision. */
   amount: string;
   currency: string;
+}
+
+export interface CaptureFacts extends PaymentFacts {
+  /** PayPal's id, and what this capture took, as a decimal string in `currency`. */
+  captureId: string;
+  captured: string;
+}
+
+export interface RefundFacts extends PaymentFacts {
+  refundId: string;
+  /** What this refund gives back, as a decimal string in `currency`. */
+  refunded: string;
 }
 
 /** An event as it is appended, carried and streamed. */

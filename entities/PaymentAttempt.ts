@@ -1,6 +1,9 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
 import { tenantPolicy } from "./tenancy.ts";
 
+/** partial_capture: some or all of an authorization. */
+export const attemptOperations = ["create", "capture", "authorize", "refund", "partial_capture", "void", "reauthorize"] as const;
+
 /**
  * One thing asked of PayPal for a payment, written before it is asked. As long as the outcome is unknown the same
  * request id is sent again; after a refusal the next attempt has the next number.
@@ -13,7 +16,9 @@ export const PaymentAttempt = defineEntity({
     id: p.uuid().primary().defaultRaw("gen_random_uuid()"),
     tenantId: p.uuid(),
     paymentId: p.uuid(),
-    operation: p.enum(["create", "capture"] as const),
+    /** The row that it is about: the payment, a refund, … */
+    objectId: p.uuid(),
+    operation: p.enum(attemptOperations),
     number: p.integer(),
     /** PayPal-Request-Id, and until when PayPal remembers it. */
     requestId: p.string().length(108).unique(),
@@ -30,8 +35,8 @@ export const PaymentAttempt = defineEntity({
     createdAt: p.datetime().defaultRaw("now()"),
     finishedAt: p.datetime().nullable(),
   },
-  uniques: [{ properties: ["paymentId", "operation", "number"] }],
-  indexes: [{ properties: ["tenantId", "createdAt"] }, { properties: ["outcome"] }],
+  uniques: [{ properties: ["objectId", "operation", "number"] }],
+  indexes: [{ properties: ["tenantId", "createdAt"] }, { properties: ["outcome"] }, { properties: ["paymentId"] }],
   policies: tenantPolicy(),
 });
 export type PaymentAttemptRow = InferEntity<typeof PaymentAttempt>;

@@ -10,7 +10,9 @@ import { AuditChain } from "./AuditChain.ts";
 import { AuditCheckpoint } from "./AuditCheckpoint.ts";
 import { AuditEntry } from "./AuditEntry.ts";
 import { AuditKey } from "./AuditKey.ts";
+import { Authorization } from "./Authorization.ts";
 import { Blob } from "./Blob.ts";
+import { Capture } from "./Capture.ts";
 import { Challenge } from "./Challenge.ts";
 import { durableTables } from "./durable/tables.ts";
 import { FactorAttempts } from "./FactorAttempts.ts";
@@ -32,6 +34,7 @@ import { PaymentAttempt } from "./PaymentAttempt.ts";
 import { ReportBucket } from "./ReportBucket.ts";
 import { ReportProgress } from "./ReportProgress.ts";
 import { RecoveryCode } from "./RecoveryCode.ts";
+import { Refund } from "./Refund.ts";
 import { Revocation } from "./Revocation.ts";
 import { Seller } from "./Seller.ts";
 import { ServiceAccount } from "./ServiceAccount.ts";
@@ -102,7 +105,19 @@ const own = {
     TenantKey,
   ],
   ai: [AiAnalysis, AiAsset, AiThumbnail],
-  payment: [Payment, PaymentAttempt, LedgerEntry, LedgerLine, ReportBucket, ReportProgress, Seller, TaxRate],
+  payment: [
+    Payment,
+    PaymentAttempt,
+    Authorization,
+    Capture,
+    Refund,
+    LedgerEntry,
+    LedgerLine,
+    ReportBucket,
+    ReportProgress,
+    Seller,
+    TaxRate,
+  ],
   notification: [WebhookEndpoint, WebhookDelivery, Mail],
 };
 

@@ -596,6 +596,24 @@ revoke all on function ai.archive_event_partitions(int) from public;
 -- payment
 
 create schema if not exists "payment";
+create table "payment"."authorizations" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "payment_id" uuid not null, "paypal_id" varchar(255) not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "status" text not null, "paypal_status" text not null, "reason" text null, "authorized_at" timestamptz not null, "honored_until" timestamptz not null, "expires_at" timestamptz not null, "replaces" uuid null, "claim" uuid null, "claimed_until" timestamptz null, "next_check_at" timestamptz null, "checks" int not null default 0, "given_up_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("id"));
+create index "authorizations_payment_id_index" on "payment"."authorizations" ("payment_id");
+create index "authorizations_due" on "payment"."authorizations" ("next_check_at") where next_check_at is not null;
+create index "authorizations_given_up" on "payment"."authorizations" ("tenant_id", "given_up_at") where given_up_at is not null;
+alter table "payment"."authorizations" add constraint "authorizations_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
+alter table "payment"."authorizations" add constraint "authorizations_amount_positive" check (amount_minor > 0);
+alter table "payment"."authorizations" add constraint "authorizations_status_check" check ("status" in ('pending', 'created', 'partially_captured', 'captured', 'denied', 'voided', 'expired', 'replaced'));
+
+create table "payment"."captures" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "payment_id" uuid not null, "paypal_id" varchar(255) null, "authorization_id" uuid null, "final" boolean not null default true, "user_id" uuid null, "amount_minor" bigint not null, "currency" varchar(3) not null, "status" text not null, "paypal_status" text null, "reason" text null, "fee_minor" bigint null, "net_minor" bigint null, "settled_minor" bigint null, "settled_currency" varchar(3) null, "exchange_rate" varchar(40) null, "failure_type" text null, "failure_message" text null, "claim" uuid null, "claimed_until" timestamptz null, "next_check_at" timestamptz null, "checks" int not null default 0, "given_up_at" timestamptz null, "created_at" timestamptz not null default now(), "captured_at" timestamptz null, primary key ("id"));
+create index "captures_payment_id_index" on "payment"."captures" ("payment_id");
+create index "captures_tenant_id_captured_at_index" on "payment"."captures" ("tenant_id", "captured_at");
+create index "captures_due" on "payment"."captures" ("next_check_at") where next_check_at is not null;
+create index "captures_given_up" on "payment"."captures" ("tenant_id", "given_up_at") where given_up_at is not null;
+alter table "payment"."captures" add constraint "captures_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
+alter table "payment"."captures" add constraint "captures_amount_positive" check (amount_minor > 0);
+alter table "payment"."captures" add constraint "captures_completed_has_id" check (status <> 'completed' or (paypal_id is not null and captured_at is not null));
+alter table "payment"."captures" add constraint "captures_status_check" check ("status" in ('requested', 'pending', 'completed', 'declined', 'failed'));
+
 create table "payment"."ledger_entries" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "object_id" varchar(255) not null, "capture_id" varchar(255) not null, "payment_id" uuid null, "subscription_id" uuid null, "method" text not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "rate" text null, "at" timestamptz not null, "created_at" timestamptz not null default now(), "position" bigint generated always as identity not null, "transaction" xid8 not null default pg_current_xact_id(), primary key ("id"));
 create index "ledger_entries_tenant_id_at_id_index" on "payment"."ledger_entries" ("tenant_id", "at", "id");
 create index "ledger_entries_tenant_id_capture_id_index" on "payment"."ledger_entries" ("tenant_id", "capture_id");
@@ -619,7 +637,7 @@ create or replace function "payment"."ledger_lines_ledger_lines_balance_fn"() re
   raise exception 'the lines of a ledger entry sum to zero in each currency' using errcode = 'check_violation'; end if; return null; end; $$ language plpgsql;
 create trigger "ledger_lines_balance" AFTER INSERT on "payment"."ledger_lines" for each ROW execute function "payment"."ledger_lines_ledger_lines_balance_fn"();
 
-create table "payment"."payments" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "user_id" uuid null, "paypal_payment_id" varchar(255) null, "amount" numeric(17,2) not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "status" text not null default 'created', "description" text null, "approval_url" text null, "return_url" text null, "cancel_url" text null, "capture_id" varchar(255) null, "simulated" boolean not null default false, "failure_type" text null, "failure_message" text null, "version" int not null default 0, "claim" uuid null, "claimed_until" timestamptz null, "next_check_at" timestamptz null, "checks" int not null default 0, "created_at" timestamptz not null default now(), "approved_at" timestamptz null, "executed_at" timestamptz null, primary key ("id"));
+create table "payment"."payments" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "user_id" uuid null, "paypal_payment_id" varchar(255) null, "amount" numeric(17,2) not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "intent" text not null default 'capture', "method" text not null default 'paypal', "method_id" uuid null, "liability_shift" text null, "captured_minor" bigint not null default '0', "refunded_minor" bigint not null default '0', "status" text not null default 'created', "description" text null, "approval_url" text null, "return_url" text null, "cancel_url" text null, "capture_id" varchar(255) null, "simulated" boolean not null default false, "failure_type" text null, "failure_message" text null, "version" int not null default 0, "claim" uuid null, "claimed_until" timestamptz null, "next_check_at" timestamptz null, "checks" int not null default 0, "given_up_at" timestamptz null, "created_at" timestamptz not null default now(), "approved_at" timestamptz null, "executed_at" timestamptz null, primary key ("id"));
 create index "payments_user_id_index" on "payment"."payments" ("user_id");
 alter table "payment"."payments" add constraint "payments_paypal_payment_id_unique" unique ("paypal_payment_id");
 alter table "payment"."payments" add constraint "payments_capture_id_unique" unique ("capture_id");
@@ -628,9 +646,13 @@ create index "payments_tenant_id_status_created_at_index" on "payment"."payments
 create index "payments_status_index" on "payment"."payments" ("status");
 create index "payments_created_at_index" on "payment"."payments" ("created_at");
 create index "payments_due" on "payment"."payments" ("next_check_at") where next_check_at is not null;
+create index "payments_given_up" on "payment"."payments" ("tenant_id", "given_up_at") where given_up_at is not null;
 alter table "payment"."payments" add constraint "payments_amount_positive" check (amount_minor > 0 and amount > 0);
 alter table "payment"."payments" add constraint "payments_captured_has_capture" check (status <> 'captured' or (capture_id is not null and executed_at is not null));
-alter table "payment"."payments" add constraint "payments_status_check" check ("status" in ('created', 'pending', 'approved', 'held', 'captured', 'failed'));
+alter table "payment"."payments" add constraint "payments_sums" check (captured_minor >= 0 and refunded_minor >= 0);
+alter table "payment"."payments" add constraint "payments_intent_check" check ("intent" in ('capture', 'authorize'));
+alter table "payment"."payments" add constraint "payments_method_check" check ("method" in ('paypal', 'card', 'saved'));
+alter table "payment"."payments" add constraint "payments_status_check" check ("status" in ('created', 'pending', 'approved', 'authorized', 'held', 'partially_captured', 'captured', 'partially_refunded', 'refunded', 'voided', 'failed'));
 
 create table "payment"."acts" ("id" uuid not null, "tenant_id" uuid not null, "act" jsonb not null, "created_at" timestamptz not null default now(), primary key ("id"));
 
@@ -662,13 +684,27 @@ create trigger "payment_outbox_wakes_relay" AFTER INSERT on "payment"."outbox" f
 
 create table "payment"."streams" ("tenant_id" uuid not null, "stream" text not null, "version" int not null, primary key ("tenant_id", "stream"));
 
-create table "payment"."payment_attempts" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "payment_id" uuid not null, "operation" text not null, "number" int not null, "request_id" varchar(108) not null, "key_expires_at" timestamptz not null, "request_hash" text not null, "outcome" text not null default 'sent', "sends" int not null default 1, "issue" text null, "debug_id" text null, "http_status" int null, "response" jsonb null, "created_at" timestamptz not null default now(), "finished_at" timestamptz null, primary key ("id"));
+create table "payment"."payment_attempts" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "payment_id" uuid not null, "object_id" uuid not null, "operation" text not null, "number" int not null, "request_id" varchar(108) not null, "key_expires_at" timestamptz not null, "request_hash" text not null, "outcome" text not null default 'sent', "sends" int not null default 1, "issue" text null, "debug_id" text null, "http_status" int null, "response" jsonb null, "created_at" timestamptz not null default now(), "finished_at" timestamptz null, primary key ("id"));
 alter table "payment"."payment_attempts" add constraint "payment_attempts_request_id_unique" unique ("request_id");
 create index "payment_attempts_tenant_id_created_at_index" on "payment"."payment_attempts" ("tenant_id", "created_at");
 create index "payment_attempts_outcome_index" on "payment"."payment_attempts" ("outcome");
-alter table "payment"."payment_attempts" add constraint "payment_attempts_payment_id_operation_number_unique" unique ("payment_id", "operation", "number");
-alter table "payment"."payment_attempts" add constraint "payment_attempts_operation_check" check ("operation" in ('create', 'capture'));
+create index "payment_attempts_payment_id_index" on "payment"."payment_attempts" ("payment_id");
+alter table "payment"."payment_attempts" add constraint "payment_attempts_object_id_operation_number_unique" unique ("object_id", "operation", "number");
+alter table "payment"."payment_attempts" add constraint "payment_attempts_operation_check" check ("operation" in ('create', 'capture', 'authorize', 'refund', 'partial_capture', 'void', 'reauthorize'));
 alter table "payment"."payment_attempts" add constraint "payment_attempts_outcome_check" check ("outcome" in ('sent', 'ok', 'refused', 'unknown'));
+
+create table "payment"."refunds" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "payment_id" uuid not null, "capture_id" uuid not null, "user_id" uuid null, "paypal_id" varchar(255) null, "kind" text not null default 'refund', "origin" text not null default 'here', "amount_minor" bigint not null, "currency" varchar(3) not null, "status" text not null default 'requested', "paypal_status" text null, "reason" text null, "note" text null, "fee_returned_minor" bigint null, "settled_minor" bigint null, "settled_currency" varchar(3) null, "exchange_rate" varchar(40) null, "total_minor" bigint null, "failure_type" text null, "failure_message" text null, "claim" uuid null, "claimed_until" timestamptz null, "next_check_at" timestamptz null, "checks" int not null default 0, "given_up_at" timestamptz null, "created_at" timestamptz not null default now(), "completed_at" timestamptz null, primary key ("id"));
+create index "refunds_capture_id_index" on "payment"."refunds" ("capture_id");
+create index "refunds_payment_id_index" on "payment"."refunds" ("payment_id");
+create index "refunds_tenant_id_created_at_id_index" on "payment"."refunds" ("tenant_id", "created_at", "id");
+create index "refunds_due" on "payment"."refunds" ("next_check_at") where next_check_at is not null;
+create index "refunds_given_up" on "payment"."refunds" ("tenant_id", "given_up_at") where given_up_at is not null;
+alter table "payment"."refunds" add constraint "refunds_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
+alter table "payment"."refunds" add constraint "refunds_amount_positive" check (amount_minor > 0);
+alter table "payment"."refunds" add constraint "refunds_completed_has_id" check (status <> 'completed' or (paypal_id is not null and completed_at is not null));
+alter table "payment"."refunds" add constraint "refunds_kind_check" check ("kind" in ('refund', 'reversal'));
+alter table "payment"."refunds" add constraint "refunds_origin_check" check ("origin" in ('here', 'paypal'));
+alter table "payment"."refunds" add constraint "refunds_status_check" check ("status" in ('requested', 'pending', 'completed', 'failed', 'cancelled'));
 
 create table "payment"."report_buckets" ("tenant_id" uuid not null, "bucket" timestamptz not null, "currency" varchar(3) not null, "method" text not null, "revenue" bigint not null default '0', "refunds" bigint not null default '0', "chargebacks" bigint not null default '0', "fees" bigint not null default '0', "captured" int not null default 0, "refunded" int not null default 0, primary key ("tenant_id", "bucket", "currency", "method"));
 
@@ -686,6 +722,10 @@ alter table "payment"."tax_rates" add constraint "tax_rates_percent" check (perc
 create or replace function "payment"."tax_rates_tax_rates_append_only_fn"() returns trigger as $$ begin raise exception 'tax rates are append-only' using errcode = 'restrict_violation'; return null; end; $$ language plpgsql;
 create trigger "tax_rates_append_only" BEFORE UPDATE OR DELETE on "payment"."tax_rates" for each ROW execute function "payment"."tax_rates_tax_rates_append_only_fn"();
 
+alter table "payment"."authorizations" enable row level security;
+create policy "tenant_isolation" on "payment"."authorizations" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."captures" enable row level security;
+create policy "tenant_isolation" on "payment"."captures" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."ledger_entries" enable row level security;
 create policy "tenant_isolation" on "payment"."ledger_entries" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."ledger_lines" enable row level security;
@@ -712,6 +752,8 @@ alter table "payment"."streams" enable row level security;
 create policy "tenant_isolation" on "payment"."streams" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."payment_attempts" enable row level security;
 create policy "tenant_isolation" on "payment"."payment_attempts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."refunds" enable row level security;
+create policy "tenant_isolation" on "payment"."refunds" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."report_buckets" enable row level security;
 create policy "tenant_isolation" on "payment"."report_buckets" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."report_progress" enable row level security;

@@ -120,10 +120,10 @@ describe("the payment service", () => {
   it("publishes what happened", async () => {
     const { id, paypalPaymentId } = await ask("payment.create", wish);
     simulator.approve(paypalPaymentId!);
-    await ask("payment.settle", { id });
+    const { captureId } = await ask("payment.settle", { id });
     const text = "select type, data from payment.events where stream = $1 order by version";
     const { rows } = await database.admin.query<{ type: string; data: object }>(text, [`payment:${id}`]);
     expect(rows.map(({ type }) => type)).toEqual(["payment.created", "payment.approved", "payment.captured"]);
-    expect(rows[2]!.data).toEqual({ paymentId: id, status: "captured", amount: "12.50", currency: "EUR" });
+    expect(rows[2]!.data).toEqual({ paymentId: id, status: "captured", amount: "12.50", currency: "EUR", captureId, captured: "12.50" });
   });
 });

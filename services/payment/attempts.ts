@@ -8,33 +8,37 @@ type Operation = PaymentAttemptRow["operation"];
 
 /**
  * The attempt under which to ask for `operation` now. An attempt without a refusal is taken up again with its request id, so that
- * PayPal does the work once; after a refusal PayPal would repeat it, so the next number is opened. The payment's row must be locked.
+ * PayPal does the work once; after a refusal PayPal would repeat it, so the next number is opened. The row that it is about must be locked.
  */
 export async function openAttempt(
   em: Em,
-  payment: PaymentRow,
+  { tenantId, paymentId, objectId }: Pick<PaymentAttemptRow, "tenantId" | "paymentId" | "objectId">,
   operation: Operation,
   request: unknown,
   lifetimeMs: number,
 ): Promise<PaymentAttemptRow> {
-  const last = await em.findOne(PaymentAttempt, { paymentId: payment.id, operation }, { orderBy: { number: "desc" } });
+  const last = await em.findOne(PaymentAttempt, { objectId, operation }, { orderBy: { number: "desc" } });
   if (last && last.outcome !== "refused") {
     last.sends++;
     return last;
   }
   const number = (last?.number ?? 0) + 1;
   const attempt = em.create(PaymentAttempt, {
-    tenantId: payment.tenantId,
-    paymentId: payment.id,
+    tenantId,
+    paymentId,
+    objectId,
     operation,
     number,
-    requestId: `${payment.id}:${operation}:${number}`,
+    requestId: `${objectId}:${operation}:${number}`,
     keyExpiresAt: new Date(Date.now() + lifetimeMs),
     requestHash: createHash("sha256").update(JSON.stringify(request)).digest("hex"),
   });
   em.persist(attempt);
   return attempt;
 }
+
+/** What an attempt is about, when it is about the payment itself. */
+export const ofPayment = ({ id, tenantId }: PaymentRow) => ({ tenantId, paymentId: id, objectId: id });
 
 /** Writes down how it ended. An answer once known is not overwritten by a later "unknown". */
 export async function closeAttempt(em: Em, id: string, answer: Outcome<unknown>): Promise<void> {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { LockMode } from "@mikro-orm/core";
 import { Payment, type PaymentRow } from "../../entities/Payment.ts";
 import type { Database, Em } from "../../mixins/database.ts";
-import { isOver } from "./state.ts";
+import { isOver } from "./moves.ts";
 
 /** Longer than everything one holder asks of PayPal can take; after it, the holder is believed dead. */
 export const claimMs = 90_000;

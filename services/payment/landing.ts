@@ -16,8 +16,13 @@ const sentences: Record<PaymentStatus, string> = {
   created: "PayPal has not confirmed this payment yet.",
   pending: "This payment has not been made.",
   approved: "You approved this payment; PayPal is being asked for the money.",
+  authorized: "Your money is reserved. Thank you.",
   held: "You paid; PayPal is still checking the payment.",
+  partially_captured: "You paid. Thank you.",
   captured: "You paid. Thank you.",
+  partially_refunded: "A part of this payment was given back to you.",
+  refunded: "This payment was given back to you.",
+  voided: "The money that was reserved is yours again.",
   failed: "This payment failed.",
 };
 

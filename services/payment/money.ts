@@ -65,6 +65,12 @@ export function parseAmount(value: string, currency: string): bigint {
   return BigInt(whole + fraction.padEnd(decimalsOf(currency), "0"));
 }
 
+/** An amount as a provider writes it; null when it is none in a currency that PayPal takes. */
+export const readAmount = (value: string | null, currency: string | null): Money | null =>
+  value !== null && currency !== null && isCurrency(currency) && amountFaults(value, currency).length === 0
+    ? { amountMinor: parseAmount(value, currency), currency }
+    : null;
+
 /** Minor units as the decimal string PayPal wants: 1250n EUR → "12.50", 1000n JPY → "1000". */
 export function formatAmount(minor: bigint, currency: Currency): string {
   const places = decimalsOf(currency);

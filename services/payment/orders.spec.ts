@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Principal } from "../../config/contracts.ts";
+import { Capture } from "../../entities/Capture.ts";
 import { Payment } from "../../entities/Payment.ts";
 import type { TestDatabase } from "../../test/database.ts";
 import { testTill, type TestTill } from "../../test/till.ts";
@@ -100,6 +101,28 @@ describe("payments", () => {
     expect(await eventsOf(id)).toEqual(["payment.created", "payment.approved", "payment.captured"]);
     expect(settled[0]!.captureId).toMatch(/^[A-Z0-9]{17}$/);
     expect(settled[0]!.executedAt).toBeInstanceOf(Date);
+  });
+
+  it.each([
+    ["12.50", "EUR"],
+    ["0.50", "USD"],
+    ["1000", "JPY"],
+    ["4500", "HUF"],
+  ])("writes down a capture of %s %s with its fee, and books it, once", async (amount, currency) => {
+    const { id, paypalPaymentId } = await createPayment(till, principal(), { amount, currency });
+    simulator.approve(paypalPaymentId!);
+    const { captureId, capturedMinor, amountMinor } = await settle(till, id);
+    expect(capturedMinor).toBe(amountMinor);
+    const [capture, ...others] = await till.db.system((em) => em.find(Capture, { paymentId: id }));
+    expect(others).toEqual([]);
+    expect(capture).toMatchObject({ paypalId: captureId, status: "completed", paypalStatus: "COMPLETED", amountMinor, currency });
+    expect(capture!.netMinor! + capture!.feeMinor!).toBe(amountMinor);
+    const text = `select e.kind, l.currency, sum(l.amount_minor)::int as sum, count(*)::int as lines
+      from payment.ledger_entries e join payment.ledger_lines l on l.entry_id = e.id where e.payment_id = $1 group by 1, 2 order by 1`;
+    expect((await database.admin.query<object>(text, [id])).rows).toEqual([
+      { kind: "capture", currency, sum: 0, lines: 2 },
+      { kind: "capture_fee", currency, sum: 0, lines: 2 },
+    ]);
   });
 
   it("captures once even when every claim lapses at once and twenty believe that it is theirs", async () => {

@@ -6,7 +6,7 @@ import { describeAct } from "../../mixins/act.ts";
 import { once } from "../../mixins/events.ts";
 import { claimRow } from "./claim.ts";
 import { amountFaults, formatAmount, parseAmount, type Currency } from "./money.ts";
-import { tell } from "./record.ts";
+import { tell } from "./tell.ts";
 import { settle } from "./settle.ts";
 import { openCreation, submit } from "./submit.ts";
 import type { Till } from "./till.ts";

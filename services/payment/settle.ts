@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { errors } from "../../config/errors.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";
 import type { Database } from "../../mixins/database.ts";
-import { openAttempt } from "./attempts.ts";
+import { ofPayment, openAttempt } from "./attempts.ts";
 import { lockPayment, takePayment } from "./claim.ts";
 import type { Gateway, OrderView } from "./gateway/gateway.ts";
 import { record, writeChange, type Change } from "./record.ts";
@@ -60,23 +60,23 @@ async function look(
   const finish = (reading: Reading, attempt?: Change["attempt"]) =>
     record(db, payment.id, claim, { ...changeOf(reading), attempt, release: true });
   const first = await orders.getOrder(orderId);
-  const reading = readLook(first, payment, Date.now() - payment.createdAt.getTime());
+  const reading = readLook(first, Date.now() - payment.createdAt.getTime());
   if (reading.next !== "capture") return finish(reading);
   if (payment.status === "pending" && payment.failureType && !payerActed) return finish({ next: "wait" });
 
   const attempt = await approve(db, payment.id, claim, orderId, orders.requestIdLifetimeMs);
   const answer = await orders.captureOrder(orderId, attempt.requestId);
-  const captured = readCaptureAnswer(answer, payment);
+  const captured = readCaptureAnswer(answer);
   if (captured.next !== "look") return finish(captured, { id: attempt.id, answer });
   // The answer was lost, or says that it was done before: what the order shows now is what happened.
   await record(db, payment.id, claim, { attempt: { id: attempt.id, answer } });
   const second = await orders.getOrder(orderId);
-  return finish(second.outcome === "ok" ? afterCapture(second.value, payment) : { next: "wait" });
+  return finish(second.outcome === "ok" ? afterCapture(second.value) : { next: "wait" });
 }
 
 /** The order after a capture whose answer told nothing: not captured yet means that the next settle asks again, under the same request id. */
-function afterCapture(order: OrderView, payment: PaymentRow): Reading {
-  const reading = readOrderState(order, payment);
+function afterCapture(order: OrderView): Reading {
+  const reading = readOrderState(order);
   return reading.next === "capture" || reading.next === "look" ? { next: "wait" } : reading;
 }
 
@@ -86,16 +86,14 @@ function approve(db: Database, id: string, claim: string, orderId: string, lifet
     const payment = await lockPayment(em, id);
     if (!payment) throw errors.paymentNotFound("There is no such payment.", { id });
     await writeChange(em, payment, claim, { status: "approved", failure: null });
-    return openAttempt(em, payment, "capture", { orderId }, lifetimeMs);
+    return openAttempt(em, ofPayment(payment), "capture", { orderId }, lifetimeMs);
   });
 }
 
 function changeOf(reading: Reading): Change {
   switch (reading.next) {
-    case "captured":
-      return { status: "captured", captureId: reading.captureId, failure: null };
-    case "held":
-      return { status: "held", captureId: reading.captureId, failure: reading.failure };
+    case "record":
+      return { order: reading.order };
     case "failed":
       return { status: "failed", failure: reading.failure };
     case "return":

@@ -1,18 +1,4 @@
-import type { PaymentStatus } from "../../config/contracts.ts";
-import type { CaptureView, OrderView, Outcome } from "./gateway/gateway.ts";
-import { amountFaults, parseAmount } from "./money.ts";
-
-/** The moves a payment can make. Nothing leaves captured or failed in this slice; a refused move changes nothing. */
-const moves: Record<PaymentStatus, readonly PaymentStatus[]> = {
-  created: ["pending", "failed"],
-  pending: ["approved", "held", "captured", "failed"],
-  approved: ["pending", "held", "captured", "failed"],
-  held: ["captured", "failed"],
-  captured: [],
-  failed: [],
-};
-export const canMove = (from: PaymentStatus, to: PaymentStatus) => moves[from].includes(to);
-export const isOver = (status: PaymentStatus) => moves[status].length === 0;
+import type { OrderView, Outcome } from "./gateway/gateway.ts";
 
 export interface Failure {
   type: string;
@@ -29,53 +15,16 @@ export type Reading =
   | { next: "capture" }
   /** The payer has to choose again. */
   | { next: "return"; failure: Failure }
-  | { next: "held"; captureId: string; failure: Failure }
-  | { next: "captured"; captureId: string }
+  /** Money is reserved, taken or declined: the order's authorizations and captures say which. */
+  | { next: "record"; order: OrderView }
   | { next: "failed"; failure: Failure };
 
-/** What was to be taken, to compare with what was. */
-export interface Asked {
-  amountMinor: bigint;
-  currency: string;
-}
-
-/** Whether a capture took what was asked for; a provider that leaves the amount out is believed. */
-function isAsAsked({ amount, currency }: CaptureView, asked: Asked): boolean {
-  if (currency !== null && currency !== asked.currency) return false;
-  return (
-    amount === null || (amountFaults(amount, asked.currency).length === 0 && parseAmount(amount, asked.currency) === asked.amountMinor)
-  );
-}
-
-/** PayPal's pages use DECLINED and DENIED for the same. */
-const isDeclined = (status: string) => status === "DECLINED" || status === "DENIED" || status === "FAILED";
-
 /** Reads an order. A completed order is not a paid one: its captures say whether money came. */
-export function readOrderState(order: OrderView, asked: Asked): Reading {
+export function readOrderState(order: OrderView): Reading {
   if (order.status === "APPROVED") return { next: "capture" };
   if (order.status === "VOIDED") return { next: "failed", failure: { type: "ORDER_VOIDED", message: "PayPal voided the order." } };
   if (order.status !== "COMPLETED") return { next: "wait" };
-  const capture = order.captures.find(({ status }) => !isDeclined(status)) ?? order.captures[0];
-  if (!capture) return { next: "look" };
-  const { id: captureId, status, reason } = capture;
-  if (!isDeclined(status) && !isAsAsked(capture, asked)) {
-    const message = `PayPal captured ${capture.amount} ${capture.currency}, which is not what was asked for.`;
-    return { next: "held", captureId, failure: { type: "CAPTURE_AMOUNT_DIFFERS", message } };
-  }
-  if (isDeclined(status)) {
-    return {
-      next: "failed",
-      failure: { type: `CAPTURE_${status}`, message: `PayPal did not complete the capture: ${reason ?? "no reason given"}.` },
-    };
-  }
-  if (status === "PENDING") {
-    return {
-      next: "held",
-      captureId,
-      failure: { type: "CAPTURE_PENDING", message: `PayPal holds the money: ${reason ?? "no reason given"}.` },
-    };
-  }
-  return { next: "captured", captureId };
+  return order.captures.length || order.authorizations.length ? { next: "record", order } : { next: "look" };
 }
 
 /** Refusals after which another look at the order tells more. */
@@ -85,11 +34,12 @@ const payersTurn = new Set(["ORDER_NOT_APPROVED", "PAYER_ACTION_REQUIRED", "INST
 /** Refusals that are about our account, not about this payment: an operator mends them, and the payment goes on. */
 const operatorsTurn = new Set(["AUTHENTICATION_FAILURE", "INVALID_TOKEN", "INVALID_ACCOUNT_STATUS", "NOT_AUTHORIZED", "PERMISSION_DENIED"]);
 
-/** What the answer to a capture means. */
-export function readCaptureAnswer(answer: Outcome<OrderView>, asked: Asked): Reading {
+/** What the answer to a capture means. One that leaves out the amounts is looked at once more. */
+export function readCaptureAnswer(answer: Outcome<OrderView>): Reading {
   if (answer.outcome === "ok") {
-    const reading = readOrderState(answer.value, asked);
-    return reading.next === "capture" ? { next: "look" } : reading;
+    const reading = readOrderState(answer.value);
+    const whole = answer.value.captures.every(({ amount }) => amount !== null);
+    return reading.next === "capture" || !whole ? { next: "look" } : reading;
   }
   if (answer.outcome === "unknown") return answer.sent ? { next: "look" } : { next: "wait" };
   const failure = { type: answer.issue, message: answer.detail };
@@ -102,8 +52,8 @@ export function readCaptureAnswer(answer: Outcome<OrderView>, asked: Asked): Rea
 const orderLifetimeMs = 3 * 3_600_000;
 
 /** What a look at the order means. PayPal forgets an order hours after its link expired: only then does "not found" say that it is over. */
-export function readLook(answer: Outcome<OrderView>, asked: Asked, ageMs: number): Reading {
-  if (answer.outcome === "ok") return readOrderState(answer.value, asked);
+export function readLook(answer: Outcome<OrderView>, ageMs: number): Reading {
+  if (answer.outcome === "ok") return readOrderState(answer.value);
   if (answer.outcome === "refused" && answer.httpStatus === 404 && ageMs > orderLifetimeMs) {
     return { next: "failed", failure: { type: "ORDER_EXPIRED", message: "The payer did not pay while the order could be paid." } };
   }

@@ -1,7 +1,7 @@
 import { errors } from "../../config/errors.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";
 import type { Em } from "../../mixins/database.ts";
-import { openAttempt } from "./attempts.ts";
+import { ofPayment, openAttempt } from "./attempts.ts";
 import { lockPayment } from "./claim.ts";
 import type { NewOrder } from "./gateway/gateway.ts";
 import type { Currency } from "./money.ts";
@@ -26,7 +26,7 @@ const hashed = (order: NewOrder) => ({ ...order, amountMinor: String(order.amoun
 
 /** Opens the attempt to create the order. The payment's row must be locked, or new. */
 export const openCreation = (em: Em, payment: PaymentRow, { publicUrl }: Till, { orders }: PayPal) =>
-  openAttempt(em, payment, "create", hashed(orderOf(payment, publicUrl)), orders.requestIdLifetimeMs);
+  openAttempt(em, ofPayment(payment), "create", hashed(orderOf(payment, publicUrl)), orders.requestIdLifetimeMs);
 
 /**
  * Asks PayPal for the order of a claimed payment. As long as the answer is lost the same request id is sent again; once PayPal has

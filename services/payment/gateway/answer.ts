@@ -1,4 +1,5 @@
-import type { CaptureView, Evidence, OrderView } from "./gateway.ts";
+import { readAmount, type Money } from "../money.ts";
+import type { AuthorizationView, Breakdown, CaptureView, Evidence, OrderView, RefundView } from "./gateway.ts";
 
 type Json = Record<string, unknown>;
 const record = (value: unknown): Json => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {});
@@ -29,23 +30,95 @@ export function readOrder(body: unknown): OrderView | null {
   const link = list(order.links)
     .map(record)
     .find(({ rel }) => rel === "payer-action" || rel === "approve");
-  const captures = list(order.purchase_units).flatMap((unit) => list(record(record(unit).payments).captures).map(readCapture));
-  return { id, status, approvalUrl: text(link?.href), captures: captures.filter((capture) => capture !== null) };
-}
-
-function readCapture(value: unknown): CaptureView | null {
-  const capture = record(value);
-  const id = text(capture.id);
-  const status = text(capture.status);
-  if (!id || !status) return null;
-  const amount = record(capture.amount);
+  const payments = list(order.purchase_units).map((unit) => record(record(unit).payments));
   return {
     id,
     status,
-    amount: text(amount.value),
-    currency: text(amount.currency_code),
-    reason: text(record(capture.status_details).reason),
+    approvalUrl: text(link?.href),
+    captures: payments.flatMap(({ captures }) => list(captures).flatMap((of) => readCapture(of) ?? [])),
+    authorizations: payments.flatMap(({ authorizations }) => list(authorizations).flatMap((of) => readAuthorization(of) ?? [])),
+    refunds: payments.flatMap(({ refunds }) => list(refunds).flatMap((of) => readRefund(of) ?? [])),
   };
+}
+
+/** PayPal's capture; null when it is none. */
+export function readCapture(body: unknown): CaptureView | null {
+  const capture = record(body);
+  const related = record(record(capture.supplementary_data).related_ids);
+  const thing = readMovement(capture);
+  if (!thing) return null;
+  const breakdown = record(capture.seller_receivable_breakdown);
+  return {
+    ...thing,
+    ...readBreakdown(breakdown, breakdown.receivable_amount),
+    invoiceId: text(capture.invoice_id),
+    final: capture.final_capture !== false,
+    authorizationId: text(related.authorization_id) ?? idAbove(capture.links, "authorizations"),
+  };
+}
+
+/** PayPal's refund; null when it is none. */
+export function readRefund(body: unknown): RefundView | null {
+  const refund = record(body);
+  const thing = readMovement(refund);
+  if (!thing) return null;
+  const breakdown = record(refund.seller_payable_breakdown);
+  return {
+    ...thing,
+    ...readBreakdown(
+      breakdown,
+      breakdown.net_amount_in_receivable_currency ?? record(list(breakdown.net_amount_breakdown)[0]).converted_amount,
+    ),
+    invoiceId: text(refund.invoice_id),
+    total: readMoney(breakdown.total_refunded_amount),
+    captureId: idAbove(refund.links, "captures"),
+  };
+}
+
+/** PayPal's authorization; null when it is none. */
+export function readAuthorization(body: unknown): AuthorizationView | null {
+  const thing = readMovement(record(body));
+  return thing && { ...thing, expiresAt: moment(record(body).expiration_time) };
+}
+
+/** An amount as PayPal writes it; null when it is none in a currency that PayPal takes. */
+export function readMoney(value: unknown): Money | null {
+  const { value: amount, currency_code } = record(value);
+  return readAmount(text(amount), text(currency_code));
+}
+
+/** What captures, refunds and authorizations have in common. */
+function readMovement(of: Json) {
+  const id = text(of.id);
+  const status = text(of.status);
+  if (!id || !status) return null;
+  const { value, currency_code } = record(of.amount);
+  const reason = text(record(of.status_details).reason);
+  return { id, status, amount: text(value), currency: text(currency_code), reason, at: moment(of.create_time) };
+}
+
+/** @param received what arrived in or left the balance, where that has another currency */
+function readBreakdown(breakdown: Json, received: unknown): Breakdown {
+  const fee = readMoney(breakdown.paypal_fee);
+  const net = readMoney(breakdown.net_amount);
+  const balance = readMoney(received);
+  const rate =
+    text(record(breakdown.exchange_rate).value) ?? text(record(record(list(breakdown.net_amount_breakdown)[0]).exchange_rate).value);
+  const converted = balance !== null && rate !== null && balance.currency !== net?.currency;
+  return { fee, net, settled: converted ? { net: balance, rate } : null };
+}
+
+function moment(value: unknown): Date | null {
+  const at = new Date(text(value) ?? NaN);
+  return Number.isNaN(at.getTime()) ? null : at;
+}
+
+/** The id in the link to what a thing was made of, e.g. a refund's capture. */
+function idAbove(links: unknown, kind: "captures" | "authorizations"): string | null {
+  const up = list(links)
+    .map(record)
+    .find(({ rel }) => rel === "up");
+  return new RegExp(`/${kind}/([^/?]+)$`).exec(text(up?.href) ?? "")?.[1] ?? null;
 }
 
 /** The issue of an error document: the first detail's, else its name. */

@@ -1,4 +1,4 @@
-import type { Currency } from "../money.ts";
+import type { Currency, Money } from "../money.ts";
 
 /** What came back, unmapped, to be kept as evidence. */
 export interface Evidence {
@@ -28,7 +28,16 @@ export interface NewOrder {
   cancelUrl: string;
 }
 
-export interface CaptureView {
+/** What PayPal keeps of a movement, and in which balance it ends. Every part is null while PayPal has not said. */
+export interface Breakdown {
+  /** PayPal's fee; of a refund, what it gives back of it. In the movement's currency. */
+  fee: Money | null;
+  net: Money | null;
+  /** Where the balance has another currency: what arrived or left there, and the rate. */
+  settled: { net: Money; rate: string } | null;
+}
+
+export interface CaptureView extends Breakdown {
   id: string;
   /** PayPal's word: COMPLETED, PENDING, DECLINED, FAILED, PARTIALLY_REFUNDED or REFUNDED. */
   status: string;
@@ -37,6 +46,40 @@ export interface CaptureView {
   currency: string | null;
   /** Why it is not completed, e.g. PENDING_REVIEW. */
   reason: string | null;
+  /** What we called it when we asked for it. */
+  invoiceId: string | null;
+  /** Whether it is the last of its authorization. */
+  final: boolean;
+  /** PayPal's id of the authorization that it takes from. */
+  authorizationId: string | null;
+  at: Date | null;
+}
+
+export interface RefundView extends Breakdown {
+  id: string;
+  /** PayPal's word: COMPLETED, PENDING, FAILED or CANCELLED. */
+  status: string;
+  amount: string | null;
+  currency: string | null;
+  reason: string | null;
+  /** What we called it when we asked for it; the payment, where somebody else did. */
+  invoiceId: string | null;
+  /** What has been given back of the capture in all, this refund included. */
+  total: Money | null;
+  /** PayPal's id of the capture that it gives back. */
+  captureId: string | null;
+  at: Date | null;
+}
+
+export interface AuthorizationView {
+  id: string;
+  /** PayPal's word: CREATED, PENDING, DENIED, PARTIALLY_CAPTURED, CAPTURED or VOIDED. */
+  status: string;
+  amount: string | null;
+  currency: string | null;
+  reason: string | null;
+  expiresAt: Date | null;
+  at: Date | null;
 }
 
 export interface OrderView {
@@ -46,6 +89,8 @@ export interface OrderView {
   /** Where the payer agrees; null once that is over. */
   approvalUrl: string | null;
   captures: CaptureView[];
+  authorizations: AuthorizationView[];
+  refunds: RefundView[];
 }
 
 /** The narrow door to a payment provider. No method throws for what a provider or a network does. */

@@ -19,6 +19,7 @@ import type { actions as authPasskeys } from "../services/auth/auth.passkeys.ser
 import type { actions as authSessions } from "../services/auth/auth.sessions.service.ts";
 import type { actions as authRoles } from "../services/auth/auth.roles.service.ts";
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
+import type { actions as paymentFraud } from "../services/payment/payment.fraud.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as paymentLedger } from "../services/payment/payment.ledger.service.ts";
 import type { actions as paymentReports } from "../services/payment/payment.reports.service.ts";
@@ -66,6 +67,7 @@ export interface ActionMap
     ActionTypes<"payment.reports", typeof paymentReports>,
     ActionTypes<"payment.seller", typeof paymentSeller>,
     ActionTypes<"payment.tax", typeof paymentTax>,
+    ActionTypes<"payment.fraud", typeof paymentFraud>,
     ActionTypes<"sync.assets", typeof syncAssets>,
     ActionTypes<"sync.exports", typeof syncExports>,
     ActionTypes<"sync.jobs", typeof syncJobs>,

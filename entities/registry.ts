@@ -16,6 +16,9 @@ import { Capture } from "./Capture.ts";
 import { Challenge } from "./Challenge.ts";
 import { durableTables } from "./durable/tables.ts";
 import { FactorAttempts } from "./FactorAttempts.ts";
+import { FraudAssessment } from "./FraudAssessment.ts";
+import { FraudListEntry } from "./FraudListEntry.ts";
+import { FraudRuleSet } from "./FraudRuleSet.ts";
 import { Mail } from "./Mail.ts";
 import { Invitation } from "./Invitation.ts";
 import { MirrorItem } from "./MirrorItem.ts";
@@ -117,6 +120,9 @@ const own = {
     ReportProgress,
     Seller,
     TaxRate,
+    FraudRuleSet,
+    FraudAssessment,
+    FraudListEntry,
   ],
   notification: [WebhookEndpoint, WebhookDelivery, Mail],
 };

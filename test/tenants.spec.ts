@@ -59,6 +59,7 @@ const things = {
   group: "",
   asset: "",
   payment: randomUUID(),
+  fraudEntry: "",
   key: "",
   webhook: "",
   delivery: randomUUID(),
@@ -132,6 +133,23 @@ async function fill(): Promise<void> {
     things.payment,
     ours,
   ]);
+  things.fraudEntry = (await as(ours, "payment.fraud.enter", { list: "block", kind: "country", value: "AQ", note: "spec" })).id;
+  await as(ours, "payment.fraud.propose", { thresholds: { review: 1, block: 2 }, rules: [], note: "spec" });
+  await insert("payment.fraud_assessments", {
+    id: randomUUID(),
+    tenant_id: ours,
+    kind: "payment",
+    object_id: things.payment,
+    rule_set_version: 0,
+    facts: {},
+    decision: "allow",
+    score: 0,
+    reasons: [],
+    differs: false,
+    amount_minor: 500,
+    currency: "EUR",
+    created_at: at,
+  });
   await insert("notification.webhook_deliveries", {
     id: things.delivery,
     tenant_id: ours,
@@ -194,6 +212,7 @@ function idFor(action: string): string {
       [/^sync\.(sources\.|assets\.(at|differences)$)/, things.source],
       [/^sync\.schedules\./, things.schedule],
       [/^(sync\.(assets|vault)|ai\.(analyses|thumbnails))\.|\/assets\/:id/, things.asset],
+      [/^payment\.fraud\.strike$/, things.fraudEntry],
       [/^payment\./, things.payment],
       [/^auth\.apikeys\./, things.key],
       [/^auth\.clients\./, things.client],

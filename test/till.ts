@@ -31,6 +31,7 @@ export async function testTill(
     simulator,
     db: await database.open("payment"),
     redis,
+    secret: "the cluster's secret, of a spec",
     publicUrl: "https://legendo.example",
     paypal: () => Promise.resolve(paypal),
     async stop() {

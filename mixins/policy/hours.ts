@@ -14,6 +14,15 @@ export function localTime(timeZone: string, now: Date): { day: number; minute: n
   return { day: days.indexOf(part["weekday"]!) + 1, minute: Number(part["hour"]) * 60 + Number(part["minute"]) };
 }
 
+export function isTimeZone(name: string): boolean {
+  try {
+    localTime(name, new Date());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const minutes = (clock: string) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
 
 /** Whether it is one of the hours. Hours over midnight belong to the day on which they begin. */

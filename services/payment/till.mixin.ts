@@ -30,6 +30,7 @@ export const tillMixin = mixin<Host<WithTill>>()({
     this.till = {
       db: this.db,
       redis: this.redis,
+      secret: env.CLUSTER_SECRET,
       publicUrl: publicUrl(env),
       paypal: () => (paypal ? Promise.resolve(paypal) : Promise.reject(errors.unavailable(missing))),
     };

@@ -14,6 +14,8 @@ export interface PayPal {
 export interface Till {
   db: Database;
   redis: Redis;
+  /** Keys what is kept of payers instead of themselves. */
+  secret: string;
   /** Where payers reach the edge, without a slash at the end. */
   publicUrl: string;
   /** @throws SERVICE_UNAVAILABLE when there are no credentials for this organisation */

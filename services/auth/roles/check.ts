@@ -1,7 +1,7 @@
 import type { Permission } from "../../../config/contracts.ts";
 import type { Fault } from "../../../config/errors.ts";
 import { kindsOf, partKinds, type Rule } from "../../../config/rules.ts";
-import { localTime } from "../../../mixins/policy/hours.ts";
+import { isTimeZone } from "../../../mixins/policy/hours.ts";
 
 /** What is wrong with the rules of a role: a rule that would limit nothing is a mistake that lets everything through. */
 export function ruleFaults(rules: readonly Rule[], permissions: readonly Permission[]): Fault[] {
@@ -24,13 +24,4 @@ export function ruleFaults(rules: readonly Rule[], permissions: readonly Permiss
     if (rule.hours?.from === rule.hours?.to && rule.hours) faults.push({ pointer: at("/hours/to"), detail: "must differ from `from`" });
     return faults;
   });
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    localTime(name, new Date());
-    return true;
-  } catch {
-    return false;
-  }
 }

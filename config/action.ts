@@ -54,6 +54,8 @@ export interface Binary {
   mediaType: string;
   base64: string;
   etag: string;
+  /** A page of our own making and no tenant's content: a browser may follow where it sends it. */
+  ownPage?: true;
 }
 
 /** A page of a list, as it leaves the edge. */

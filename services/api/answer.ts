@@ -17,8 +17,12 @@ export function sendAnswer(table: RouteTable, req: EdgeRequest, res: EdgeRespons
   sendJson(res, route.status, isPage(result) ? result : { data: result ?? null }, `${mediaType}; charset=utf-8`);
 }
 
-function sendBinary(req: EdgeRequest, res: EdgeResponse, { mediaType, base64, etag }: Binary): void {
+/** Without `sandbox`, in which browsers follow no refresh; still nothing is loaded or run. */
+const ownPagePolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+function sendBinary(req: EdgeRequest, res: EdgeResponse, { mediaType, base64, etag, ownPage }: Binary): void {
   const bytes = Buffer.from(base64, "base64");
+  if (ownPage) res.setHeader("Content-Security-Policy", ownPagePolicy);
   // Kept by the client, but asked for again each time: the permission may be gone.
   res.setHeader("Cache-Control", "private, no-cache");
   res.setHeader("ETag", quoted(etag));

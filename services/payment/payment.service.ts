@@ -122,7 +122,7 @@ export const actions = {
       const payment = cancelled ? returned : await settle(this.till, returned.id, { payerActed: true, waitMs });
       const page = landingPage(payment, cancelled);
       const etag = createHash("sha256").update(page).digest("base64url");
-      return { mediaType: "text/html; charset=utf-8", base64: Buffer.from(page).toString("base64"), etag };
+      return { mediaType: "text/html; charset=utf-8", base64: Buffer.from(page).toString("base64"), etag, ownPage: true };
     },
   }),
 

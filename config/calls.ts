@@ -25,6 +25,8 @@ import type { actions as paymentLedger } from "../services/payment/payment.ledge
 import type { actions as paymentReports } from "../services/payment/payment.reports.service.ts";
 import type { actions as paymentSeller } from "../services/payment/payment.seller.service.ts";
 import type { actions as paymentTax } from "../services/payment/payment.tax.service.ts";
+import type { actions as paymentPlans } from "../services/payment/payment.plans.service.ts";
+import type { actions as paymentSubscriptions } from "../services/payment/payment.subscriptions.service.ts";
 import type { actions as syncAssets } from "../services/sync/sync.assets.service.ts";
 import type { actions as syncExports } from "../services/sync/sync.exports.service.ts";
 import type { actions as syncJobs } from "../services/sync/sync.jobs.service.ts";
@@ -68,6 +70,8 @@ export interface ActionMap
     ActionTypes<"payment.seller", typeof paymentSeller>,
     ActionTypes<"payment.tax", typeof paymentTax>,
     ActionTypes<"payment.fraud", typeof paymentFraud>,
+    ActionTypes<"payment.plans", typeof paymentPlans>,
+    ActionTypes<"payment.subscriptions", typeof paymentSubscriptions>,
     ActionTypes<"sync.assets", typeof syncAssets>,
     ActionTypes<"sync.exports", typeof syncExports>,
     ActionTypes<"sync.jobs", typeof syncJobs>,

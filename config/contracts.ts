@@ -194,6 +194,21 @@ export interface EventMap {
   /** PayPal or the payer's bank took money back. */
   "payment.reversed": RefundFacts;
   "payment.refund.failed": RefundFacts;
+  /** The row stands; the payer has not agreed yet. */
+  "subscription.created": SubscriptionFacts;
+  "subscription.activated": SubscriptionFacts;
+  /** A payment has come in, the first included. */
+  "subscription.renewed": SubscriptionFacts & { payment: SubscriptionSale };
+  "subscription.refunded": SubscriptionFacts & { payment: SubscriptionSale };
+  "subscription.payment_failed": SubscriptionFacts;
+  "subscription.past_due": SubscriptionFacts;
+  "subscription.suspended": SubscriptionFacts;
+  "subscription.resumed": SubscriptionFacts;
+  "subscription.plan_changed": SubscriptionFacts;
+  "subscription.cancelled": SubscriptionFacts;
+  "subscription.expired": SubscriptionFacts;
+  /** PayPal did not take it. */
+  "subscription.failed": SubscriptionFacts;
   "notification.delivered": { deliveryId: string; eventId: string; attempts: number };
   "notification.mail.sent": { mailId: string; template: string; attempts: number };
   /** `code` is the mail server's last reply. */
@@ -313,6 +328,53 @@ export interface RefundFacts extends PaymentFacts {
   refundId: string;
   /** What this refund gives back, as a decimal string in `currency`. */
   refunded: string;
+}
+
+/** creating: PayPal has not confirmed it yet; created: nobody can subscribe to it yet; failed: PayPal did not take it. */
+export const planStatuses = ["creating", "created", "active", "inactive", "failed"] as const;
+export type PlanStatus = (typeof planStatuses)[number];
+
+/**
+ * created: PayPal has not confirmed it yet; approval_pending: waits for the payer; approved: the payer agreed, PayPal is about to start it;
+ * past_due: it goes on, but the last payment failed and PayPal tries again; failed: PayPal did not take it.
+ */
+export const subscriptionStatuses = [
+  "created",
+  "approval_pending",
+  "approved",
+  "active",
+  "past_due",
+  "suspended",
+  "cancelled",
+  "expired",
+  "failed",
+] as const;
+export type SubscriptionStatus = (typeof subscriptionStatuses)[number];
+
+export interface SubscriptionFacts {
+  subscriptionId: string;
+  planId: string;
+  /** The tenant's own name of whoever is subscribed. */
+  customer: string;
+  status: SubscriptionStatus;
+  /** ISO 8601; null when nothing is to come, or PayPal does not say. */
+  nextBillingAt: string | null;
+  /** Until when it is paid for. */
+  paidUntil: string | null;
+  /** In a row. */
+  failedPayments: number;
+  /** Decimal string. */
+  outstanding: string;
+  currency: string;
+  /** When PayPal tries again. */
+  nextRetryAt: string | null;
+}
+
+export interface SubscriptionSale {
+  saleId: string;
+  /** Decimal string: what came in, or went back. */
+  amount: string;
+  currency: string;
 }
 
 /** An event as it is appended, carried and streamed. */

@@ -34,6 +34,7 @@ import { Pack } from "./Pack.ts";
 import { Passkey } from "./Passkey.ts";
 import { Payment } from "./Payment.ts";
 import { PaymentAttempt } from "./PaymentAttempt.ts";
+import { Plan } from "./Plan.ts";
 import { ReportBucket } from "./ReportBucket.ts";
 import { ReportProgress } from "./ReportProgress.ts";
 import { RecoveryCode } from "./RecoveryCode.ts";
@@ -43,6 +44,9 @@ import { Seller } from "./Seller.ts";
 import { ServiceAccount } from "./ServiceAccount.ts";
 import { Session } from "./Session.ts";
 import { SigningKey } from "./SigningKey.ts";
+import { Subscription } from "./Subscription.ts";
+import { SubscriptionAttempt } from "./SubscriptionAttempt.ts";
+import { SubscriptionPayment } from "./SubscriptionPayment.ts";
 import { SyncBatch } from "./SyncBatch.ts";
 import { SyncChange } from "./SyncChange.ts";
 import { SyncFailure } from "./SyncFailure.ts";
@@ -123,6 +127,10 @@ const own = {
     FraudRuleSet,
     FraudAssessment,
     FraudListEntry,
+    Plan,
+    Subscription,
+    SubscriptionAttempt,
+    SubscriptionPayment,
   ],
   notification: [WebhookEndpoint, WebhookDelivery, Mail],
 };

@@ -34,6 +34,7 @@ const open = [
   "notification.webhooks.ping",
   "payment.ping",
   "payment.return",
+  "payment.subscriptions.return",
   "sync.jobs.ping",
 ];
 
@@ -60,6 +61,8 @@ const things = {
   asset: "",
   payment: randomUUID(),
   fraudEntry: "",
+  plan: randomUUID(),
+  subscription: randomUUID(),
   key: "",
   webhook: "",
   delivery: randomUUID(),
@@ -150,6 +153,14 @@ async function fill(): Promise<void> {
     currency: "EUR",
     created_at: at,
   });
+  const billed = { tenant_id: ours, currency: "EUR", checks: 0, stale: false, simulated: false, created_at: at };
+  const terms = { currency: "EUR", cycles: [{ tenure: "regular", unit: "month", count: 1, total: 0, price: "5.00" }] };
+  const offered = { name: "spec", status: "active", product_id: "spec", terms, grace_days: 3, starts_active: true, updated_at: at };
+  await insert("payment.plans", { id: things.plan, ...billed, ...offered });
+  await insert("payment.subscriptions", {
+    ...{ id: things.subscription, ...billed, customer: "spec", plan_id: things.plan, quantity: 1, status: "created", version: 0 },
+    ...{ cycle_minor: 500, outstanding_minor: 0, failed_payments: 0, unit: "month", unit_count: 1, cycles: [] },
+  });
   await insert("notification.webhook_deliveries", {
     id: things.delivery,
     tenant_id: ours,
@@ -213,6 +224,8 @@ function idFor(action: string): string {
       [/^sync\.schedules\./, things.schedule],
       [/^(sync\.(assets|vault)|ai\.(analyses|thumbnails))\.|\/assets\/:id/, things.asset],
       [/^payment\.fraud\.strike$/, things.fraudEntry],
+      [/^payment\.plans\./, things.plan],
+      [/^payment\.subscriptions\./, things.subscription],
       [/^payment\./, things.payment],
       [/^auth\.apikeys\./, things.key],
       [/^auth\.clients\./, things.client],
@@ -243,6 +256,8 @@ function thingFor(action: string, param: string): unknown {
     from: () => things.job,
     to: () => things.job,
     userId: () => things.user,
+    planId: () => things.plan,
+    productOf: () => things.plan,
     accountId: () => things.account,
     name: () => things.role,
     tenantId: () => ours,

@@ -40,9 +40,16 @@ export async function openAttempt(
 /** What an attempt is about, when it is about the payment itself. */
 export const ofPayment = ({ id, tenantId }: PaymentRow) => ({ tenantId, paymentId: id, objectId: id });
 
+/** What of an attempt tells how it ended. */
+export type Ending = Pick<PaymentAttemptRow, "outcome" | "issue" | "debugId" | "httpStatus" | "response" | "finishedAt">;
+
 /** Writes down how it ended. An answer once known is not overwritten by a later "unknown". */
 export async function closeAttempt(em: Em, id: string, answer: Outcome<unknown>): Promise<void> {
-  const attempt = await em.findOneOrFail(PaymentAttempt, { id });
+  end(await em.findOneOrFail(PaymentAttempt, { id }), answer);
+}
+
+/** `closeAttempt` of an attempt of any kind. */
+export function end(attempt: Ending, answer: Outcome<unknown>): void {
   if (attempt.outcome === "ok" || (answer.outcome === "unknown" && attempt.outcome === "refused")) return;
   attempt.outcome = answer.outcome;
   attempt.issue = answer.outcome === "refused" ? answer.issue : answer.outcome === "unknown" ? answer.reason : null;

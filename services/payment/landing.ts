@@ -26,7 +26,7 @@ const sentences: Record<PaymentStatus, string> = {
   failed: "This payment failed.",
 };
 
-const escape = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+export const escape = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
 /** What comes by itself after the page: the shop, or another look while PayPal is being asked. */
 function next(payment: PaymentRow, shop: string | null): string {

@@ -2,9 +2,10 @@ import { readAmount, type Money } from "../money.ts";
 import type { AuthorizationView, Breakdown, CaptureView, Evidence, OrderView, RefundView } from "./gateway.ts";
 
 type Json = Record<string, unknown>;
-const record = (value: unknown): Json => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {});
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
+export const record = (value: unknown): Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
+export const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+export const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
 
 const mostEvidence = 64_000;
 

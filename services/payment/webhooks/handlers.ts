@@ -1,10 +1,15 @@
 import type { Handle } from "./event.ts";
+import { handlePlan, handleProduct, handleSale, handleSubscription } from "../subscriptions/webhook.ts";
 import { handleOrder } from "./orders.ts";
 
 /** Who takes which events, by the beginning of their type. Each area adds its line. */
 const handlers: Record<string, Handle> = {
   "CHECKOUT.": handleOrder,
   "PAYMENT.CAPTURE.": handleOrder,
+  "PAYMENT.SALE.": handleSale,
+  "BILLING.SUBSCRIPTION.": handleSubscription,
+  "BILLING.PLAN.": handlePlan,
+  "CATALOG.PRODUCT.": handleProduct,
 };
 
 /** The handler with the longest beginning; undefined for types that nobody here knows. */

@@ -1,0 +1,239 @@
+import { createHash } from "node:crypto";
+import Type from "typebox";
+import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
+import { subscriptionStatuses } from "../../config/contracts.ts";
+import { env } from "../../config/env.ts";
+import { service, type Host } from "../../config/service.ts";
+import { ormMixin } from "../../mixins/orm.mixin.ts";
+import { redisMixin } from "../../mixins/redis.mixin.ts";
+import { captureOutstanding } from "./subscriptions/capture.ts";
+import { changePlan } from "./subscriptions/change.ts";
+import { createSubscription } from "./subscriptions/create.ts";
+import { entitled, type Entitlement } from "./subscriptions/entitlement.ts";
+import { subscriptionPage } from "./subscriptions/landing.ts";
+import { refresh } from "./subscriptions/look.ts";
+import { move, type PlainMove } from "./subscriptions/moves.ts";
+import {
+  listPayments,
+  listSubscriptions,
+  readOwn,
+  readReturned,
+  showSubscription,
+  type ShownSale,
+  type ShownSubscription,
+} from "./subscriptions/subscriptions.ts";
+import { sweepSubscriptions } from "./subscriptions/sweep.ts";
+import { Sweeper } from "./sweeper.ts";
+import { tillMixin, type WithTill } from "./till.mixin.ts";
+
+type Subscriptions = Host<WithTill & { sweeper: Sweeper }>;
+const action = actionOf<Subscriptions>();
+
+/** Longer than two looks and what is asked between them take when PayPal uses all the time it is given. */
+const askMs = 60_000;
+const waitMs = 5_000;
+const sweepMs = 5_000;
+
+const id = uuid("The subscription's id.");
+const planId = (description: string) => uuid(description);
+const customer = Type.String({ minLength: 1, maxLength: 127, description: "Your own name or number of whoever is subscribed." });
+const quantity = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 99_999_999, description: "1 when left out; more for plans with quantities alone." }),
+);
+const reason = (what: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: `Why it is ${what}; PayPal keeps it.` }));
+const url = (description: string) => Type.Optional(Type.String({ maxLength: 2048, description }));
+
+const moved = (self: Subscriptions, tenantId: string, subscriptionId: string, name: PlainMove, why: string) =>
+  readOwn(self.db, tenantId, subscriptionId).then(async (own) => showSubscription(await move(self.till, own.id, name, why)));
+
+export const actions = {
+  create: action({
+    description: "Creates a subscription and answers where the payer agrees to it.",
+    permission: "payment:write",
+    stepUp: true,
+    audit: "subscription.created",
+    rest: "POST /subscriptions",
+    status: 201,
+    idempotencyKey: true,
+    timeout: askMs,
+    params: strict({
+      planId: planId("The plan to subscribe to."),
+      customer,
+      quantity,
+      email: Type.Optional(Type.String({ format: "email", maxLength: 254, description: "The payer's address, filled in at PayPal." })),
+      startAt: Type.Optional(Type.String({ format: "date-time", description: "When it begins; at once when left out." })),
+      returnUrl: url("Where the payer goes after agreeing; subscriptionId and status are added to its query."),
+      cancelUrl: url("Where the payer goes after cancelling; returnUrl when left out."),
+    }),
+    async handler(ctx): Promise<ShownSubscription> {
+      return showSubscription(await createSubscription(this.till, caller(ctx), ctx.params, ctx.meta.idempotencyKey));
+    },
+  }),
+
+  get: action({
+    description: "Shows a subscription as PayPal showed it last.",
+    permission: "payment:read",
+    rest: "GET /subscriptions/:id",
+    idempotent: true,
+    params: strict({ id }),
+    async handler(ctx): Promise<ShownSubscription> {
+      return showSubscription(await readOwn(this.db, caller(ctx).tenantId, ctx.params.id));
+    },
+  }),
+
+  list: action({
+    description: "Lists the organisation's subscriptions, newest first.",
+    permission: "payment:read",
+    rest: "GET /subscriptions",
+    idempotent: true,
+    params: strict({
+      ...pageParams,
+      status: Type.Optional(Type.Enum(subscriptionStatuses, { description: "Only subscriptions in this state." })),
+      customer: Type.Optional(customer),
+      planId: Type.Optional(planId("Only subscriptions to this plan.")),
+    }),
+    async handler(ctx): Promise<Page<ShownSubscription>> {
+      return await listSubscriptions(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params);
+    },
+  }),
+
+  payments: action({
+    description: "Lists what PayPal took, or tried to take, for a subscription, newest first.",
+    permission: "payment:read",
+    rest: "GET /subscriptions/:id/payments",
+    idempotent: true,
+    params: strict({ id, ...pageParams }),
+    async handler(ctx): Promise<Page<ShownSale>> {
+      return await listPayments(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params);
+    },
+  }),
+
+  entitled: action({
+    description: "Tells whether a customer is entitled by a subscription now, until when, and why.",
+    permission: "payment:read",
+    rest: "GET /entitlements",
+    idempotent: true,
+    params: strict({ customer, planId: Type.Optional(planId("By a subscription to this plan alone.")) }),
+    async handler(ctx): Promise<Entitlement> {
+      return await entitled(this.db, caller(ctx).tenantId, ctx.params);
+    },
+  }),
+
+  refresh: action({
+    description: "Looks at PayPal how a subscription and its payments stand.",
+    permission: "payment:write",
+    rest: "POST /subscriptions/:id/refresh",
+    idempotent: true,
+    timeout: askMs,
+    params: strict({ id }),
+    async handler(ctx): Promise<ShownSubscription> {
+      const { id: own } = await readOwn(this.db, caller(ctx).tenantId, ctx.params.id);
+      return showSubscription((await refresh(this.till, own, { waitMs, payments: true })).subscription);
+    },
+  }),
+
+  suspend: action({
+    description: "Suspends a subscription: no payments are taken until it is resumed.",
+    permission: "payment:write",
+    audit: { act: "subscription.suspended", object: "subscription:id" },
+    rest: "POST /subscriptions/:id/suspend",
+    timeout: askMs,
+    params: strict({ id, reason: reason("suspended") }),
+    async handler(ctx): Promise<ShownSubscription> {
+      return await moved(this, caller(ctx).tenantId, ctx.params.id, "suspend", ctx.params.reason ?? "Suspended by the merchant.");
+    },
+  }),
+
+  resume: action({
+    description: "Resumes a suspended subscription.",
+    permission: "payment:write",
+    stepUp: true,
+    audit: { act: "subscription.resumed", object: "subscription:id" },
+    rest: "POST /subscriptions/:id/resume",
+    timeout: askMs,
+    params: strict({ id, reason: reason("resumed") }),
+    async handler(ctx): Promise<ShownSubscription> {
+      return await moved(this, caller(ctx).tenantId, ctx.params.id, "resume", ctx.params.reason ?? "Resumed by the merchant.");
+    },
+  }),
+
+  cancel: action({
+    description: "Cancels a subscription for good; what is paid for remains.",
+    permission: "payment:write",
+    audit: { act: "subscription.cancelled", object: "subscription:id" },
+    rest: "POST /subscriptions/:id/cancel",
+    timeout: askMs,
+    params: strict({ id, reason: reason("cancelled") }),
+    async handler(ctx): Promise<ShownSubscription> {
+      return await moved(this, caller(ctx).tenantId, ctx.params.id, "cancel", ctx.params.reason ?? "Cancelled by the merchant.");
+    },
+  }),
+
+  change: action({
+    description: "Asks the payer to agree to another plan of the same product, or another quantity; nothing changes before.",
+    permission: "payment:write",
+    stepUp: true,
+    audit: { act: "subscription.change.requested", object: "subscription:id" },
+    rest: "POST /subscriptions/:id/change",
+    timeout: askMs,
+    params: strict({ id, planId: planId("The plan to change to; the present one for another quantity."), quantity }),
+    async handler(ctx): Promise<ShownSubscription> {
+      const { id: own } = await readOwn(this.db, caller(ctx).tenantId, ctx.params.id);
+      return showSubscription(await changePlan(this.till, own, ctx.params));
+    },
+  }),
+
+  capture: action({
+    description: "Takes what is outstanding of a subscription, or a part of it.",
+    permission: "payment:write",
+    stepUp: true,
+    audit: { act: "subscription.captured", object: "subscription:id" },
+    rest: "POST /subscriptions/:id/capture",
+    timeout: askMs,
+    params: strict({
+      id,
+      amount: Type.Optional(Type.String({ maxLength: 40, description: "Decimal string; all that is outstanding when left out." })),
+      note: Type.String({ minLength: 1, maxLength: 128, description: "What it is for; the payer sees it." }),
+    }),
+    async handler(ctx): Promise<ShownSubscription> {
+      const { id: own } = await readOwn(this.db, caller(ctx).tenantId, ctx.params.id);
+      return showSubscription(await captureOutstanding(this.till, own, ctx.params));
+    },
+  }),
+
+  return: action({
+    description: "Takes the payer back from PayPal: looks how the subscription stands, shows it and sends the browser on to the shop.",
+    permission: "public",
+    rest: "GET /subscriptions/:id/return",
+    idempotent: true,
+    binary: true,
+    timeout: askMs,
+    // PayPal adds members of its own to the address.
+    params: Type.Object({
+      id,
+      subscription_id: Type.String({ maxLength: 50, description: "PayPal's id of the subscription, as PayPal puts it into the address." }),
+      cancelled: Type.Optional(Type.Boolean({ description: "Set when the payer went back without agreeing." })),
+    }),
+    async handler(ctx): Promise<Binary> {
+      const { cancelled = false } = ctx.params;
+      const returned = await readReturned(this.db, ctx.params.id, ctx.params.subscription_id);
+      const { subscription } = await refresh(this.till, returned.id, { waitMs });
+      const page = subscriptionPage(subscription, cancelled);
+      const etag = createHash("sha256").update(page).digest("base64url");
+      return { mediaType: "text/html; charset=utf-8", base64: Buffer.from(page).toString("base64"), etag };
+    },
+  }),
+};
+
+export default service<Subscriptions>()({
+  name: "payment.subscriptions",
+  mixins: [tillMixin, redisMixin, ormMixin("payment")],
+  actions,
+  started() {
+    this.sweeper = new Sweeper("subscriptions", sweepMs, (signal) => sweepSubscriptions(this.till, 20, signal), this.logger);
+  },
+  async stopped() {
+    await this.sweeper?.stop();
+  },
+});

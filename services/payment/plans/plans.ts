@@ -1,0 +1,108 @@
+import { LockMode } from "@mikro-orm/core";
+import type { Page } from "../../../config/action.ts";
+import type { PlanStatus } from "../../../config/contracts.ts";
+import { Plan, type PlanRow } from "../../../entities/Plan.ts";
+import type { Database } from "../../../mixins/database.ts";
+import { decodeCursor, encodeCursor, pageOf } from "../../../mixins/page.ts";
+import { alone } from "../subscriptions/alone.ts";
+import type { Till } from "../till.ts";
+import { submitPlan } from "./create.ts";
+import { missingPlan } from "./refresh.ts";
+import type { Terms } from "./terms.ts";
+
+/** A plan as its tenant sees it. Amounts are decimal strings in the currency's own precision. */
+export interface ShownPlan extends Omit<Terms, "currency"> {
+  id: string;
+  name: string;
+  description: string | null;
+  status: PlanStatus;
+  currency: string;
+  /** For how long whoever does not pay remains entitled. */
+  graceDays: number;
+  paypalPlanId: string | null;
+  productId: string;
+  simulated: boolean;
+  /** What stands in the way, or why it failed. */
+  failure: { type: string; message: string } | null;
+  createdAt: string;
+}
+
+export function showPlan(plan: PlanRow): ShownPlan {
+  return {
+    ...(plan.terms as Terms),
+    id: plan.id,
+    name: plan.name,
+    description: plan.description ?? null,
+    status: plan.status,
+    graceDays: plan.graceDays,
+    paypalPlanId: plan.paypalPlanId ?? null,
+    productId: plan.productId,
+    simulated: plan.simulated,
+    failure: plan.failureType ? { type: plan.failureType, message: plan.failureMessage ?? "" } : null,
+    createdAt: plan.createdAt.toISOString(),
+  };
+}
+
+/** @throws PLAN_NOT_FOUND, also for another organisation's */
+export async function readOwnPlan(db: Database, tenantId: string, id: string): Promise<PlanRow> {
+  const plan = await db.tenant(tenantId, (em) => em.findOne(Plan, { id, tenantId }));
+  if (!plan) throw missingPlan(id);
+  return plan;
+}
+
+/** Changes what concerns us alone: PayPal knows no grace. @throws PLAN_NOT_FOUND */
+export const setGrace = (db: Database, tenantId: string, id: string, graceDays: number): Promise<PlanRow> =>
+  db.tenant(tenantId, async (em) => {
+    const plan = await em.findOne(Plan, { id, tenantId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    if (!plan) throw missingPlan(id);
+    plan.graceDays = graceDays;
+    plan.updatedAt = new Date();
+    return plan;
+  });
+
+/** The organisation's plans, newest first. */
+export async function listPlans(
+  db: Database,
+  clusterSecret: string,
+  tenantId: string,
+  { limit = 50, cursor, status }: { limit?: number; cursor?: string; status?: PlanStatus },
+): Promise<Page<ShownPlan>> {
+  const scope = ["plans", tenantId, status ?? null];
+  const from = decodeCursor(clusterSecret, scope, cursor);
+  const [at, id] = from ? [new Date(String(from.after[0])), String(from.after[1])] : [];
+  const found = await db.tenant(tenantId, (em) =>
+    em.find(
+      Plan,
+      {
+        tenantId,
+        ...(status && { status }),
+        ...(at && id && { $or: [{ createdAt: { $lt: at } }, { createdAt: at, id: { $lt: id } }] }),
+      },
+      { orderBy: { createdAt: "desc", id: "desc" }, limit: limit + 1 },
+    ),
+  );
+  const cursorOf = (last: PlanRow) => encodeCursor(clusterSecret, scope, { after: [last.createdAt.toISOString(), last.id] });
+  return pageOf(found, limit, from !== undefined, showPlan, cursorOf);
+}
+
+/**
+ * Asks again for plans that PayPal has not confirmed.
+ * @throws the first failure, after all were asked for
+ */
+export async function sweepPlans(till: Till, limit: number, signal?: AbortSignal): Promise<number> {
+  const now = new Date();
+  const free = { $or: [{ claimedUntil: null }, { claimedUntil: { $lt: now } }] };
+  const due = await till.db.system((em) =>
+    em.find(Plan, { nextCheckAt: { $lte: now }, ...free }, { orderBy: { nextCheckAt: "asc" }, limit, fields: ["id"] }),
+  );
+  const failures: unknown[] = [];
+  for (const { id } of due) {
+    if (signal?.aborted) break;
+    await alone(till.db, "plans", id, 0, (claim) => submitPlan(till, id, claim)).catch((error: unknown) => {
+      // A refusal stands in the row.
+      if (((error as { code?: number }).code ?? 500) >= 500) failures.push(error);
+    });
+  }
+  if (failures.length) throw failures[0];
+  return due.length;
+}

@@ -1,0 +1,79 @@
+import { errors } from "../../../config/errors.ts";
+import { SubscriptionAttempt, type BillingOperation, type SubscriptionAttemptRow } from "../../../entities/SubscriptionAttempt.ts";
+import type { Database, Em } from "../../../mixins/database.ts";
+import { end } from "../attempts.ts";
+import type { Outcome } from "../gateway/gateway.ts";
+
+/** A plan or a subscription. */
+export interface Subject {
+  id: string;
+  tenantId: string;
+}
+
+const unresolved = { outcome: { $in: ["sent", "unknown"] as const } };
+
+/** What was asked for it without an answer that could be read, oldest first. */
+export const openAttempts = (em: Em, subjectId: string): Promise<SubscriptionAttemptRow[]> =>
+  em.find(SubscriptionAttempt, { subjectId, ...unresolved }, { orderBy: { createdAt: "asc" } });
+
+/**
+ * The attempt under which to ask for `operation` now. One whose outcome is unknown is taken up again, with its request id where it has one, so that
+ * PayPal does the work once. The subject must be claimed.
+ * @param lifetimeMs for how long PayPal remembers the request id; null for operations that take none
+ * @throws CONFLICT when the outcome of another request of the same kind is unknown
+ */
+export async function openAttempt(
+  em: Em,
+  subject: Subject,
+  operation: BillingOperation,
+  request: object,
+  lifetimeMs: number | null,
+): Promise<SubscriptionAttemptRow> {
+  const last = await em.findOne(SubscriptionAttempt, { subjectId: subject.id, operation }, { orderBy: { number: "desc" } });
+  if (last && (last.outcome === "sent" || last.outcome === "unknown")) {
+    // jsonb gives members back in an order of its own.
+    if (lifetimeMs !== null && sorted(last.request) !== sorted(request))
+      throw errors.conflict("PayPal has not answered an earlier request of this kind yet; what became of it is being looked for.", {
+        operation,
+        since: last.createdAt.toISOString(),
+      });
+    last.sends++;
+    last.request = request;
+    return last;
+  }
+  const number = (last?.number ?? 0) + 1;
+  const attempt = em.create(SubscriptionAttempt, {
+    tenantId: subject.tenantId,
+    subjectId: subject.id,
+    operation,
+    number,
+    requestId: lifetimeMs === null ? null : `${subject.id}:${operation}:${number}`,
+    keyExpiresAt: lifetimeMs === null ? null : new Date(Date.now() + lifetimeMs),
+    request,
+  });
+  em.persist(attempt);
+  await em.flush();
+  return attempt;
+}
+
+const sorted = (request: object) => JSON.stringify(Object.entries(request).sort(([one], [other]) => (one < other ? -1 : 1)));
+
+/** Commits that something is about to be asked. */
+export const announce = (
+  db: Database,
+  subject: Subject,
+  operation: BillingOperation,
+  request: object,
+  lifetimeMs: number | null,
+): Promise<SubscriptionAttemptRow> => db.system((em) => openAttempt(em, subject, operation, request, lifetimeMs));
+
+/** Writes down how it ended. */
+export async function closeAttempt(em: Em, id: string, answer: Outcome<unknown>): Promise<void> {
+  end(await em.findOneOrFail(SubscriptionAttempt, { id }), answer);
+}
+
+/** Ends an attempt by what a look showed: that it was done, or that it is given up. */
+export async function resolveAttempt(em: Em, attempt: { id: string }, outcome: "ok" | "refused", issue: string | null): Promise<void> {
+  const found = await em.findOneOrFail(SubscriptionAttempt, { id: attempt.id });
+  Object.assign(found, { outcome, issue, finishedAt: new Date() });
+}

@@ -1,0 +1,150 @@
+import { v7 as uuidv7 } from "uuid";
+import type { Principal } from "../../../config/contracts.ts";
+import { errors, type Fault } from "../../../config/errors.ts";
+import { Plan, type PlanRow } from "../../../entities/Plan.ts";
+import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";
+import { describeAct } from "../../../mixins/act.ts";
+import { once } from "../../../mixins/events.ts";
+import { billingIdLifetimeMs, type NewBillingSubscription, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
+import { cycleAmount, regularOf, type Terms } from "../plans/terms.ts";
+import type { Till } from "../till.ts";
+import { alone } from "./alone.ts";
+import { closeAttempt, openAttempt } from "./attempts.ts";
+import { planFaults, quantityFor, returnUrls } from "./change.ts";
+import { refusal } from "./issues.ts";
+import { gatewayOf, missing } from "./look.ts";
+import { tell, writeMirror, writing } from "./record.ts";
+
+export interface NewSubscription {
+  planId: string;
+  customer: string;
+  quantity?: number;
+  email?: string;
+  /** ISO 8601; at once when left out. */
+  startAt?: string;
+  returnUrl?: string;
+  cancelUrl?: string;
+}
+
+function faultsOf(input: NewSubscription, plan: PlanRow): Fault[] {
+  const faults = planFaults(plan, input.quantity ?? 1);
+  if (input.startAt !== undefined && new Date(input.startAt).getTime() <= Date.now())
+    faults.push({ pointer: "/startAt", detail: "must be in the future; leave it out to start at once" });
+  for (const name of ["returnUrl", "cancelUrl"] as const) {
+    const url = input[name];
+    if (url === undefined) continue;
+    const scheme = URL.canParse(url) ? new URL(url).protocol : null;
+    if (scheme !== "https:" && scheme !== "http:") faults.push({ pointer: `/${name}`, detail: "must be an absolute http or https URL" });
+  }
+  return faults;
+}
+
+/**
+ * Creates a subscription, and asks PayPal for the address where the payer agrees to it. Row, attempt and event are committed before PayPal hears of it;
+ * when its answer is lost the subscription stays `created` and is asked for again under the same PayPal-Request-Id.
+ * @throws VALIDATION_FAILED, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, SUBSCRIPTION_REFUSED and others by PayPal's issue; the subscription then is `failed`
+ */
+export async function createSubscription(till: Till, principal: Principal, input: NewSubscription, key?: string): Promise<SubscriptionRow> {
+  const { tenantId, userId, subject } = principal;
+  const plan = await till.db.tenant(tenantId, (em) => em.findOne(Plan, { id: input.planId, tenantId }));
+  if (!plan) throw errors.planNotFound("There is no such plan.", { id: input.planId });
+  const faults = faultsOf(input, plan);
+  if (faults.length) throw errors.invalid(faults);
+  const { simulated } = (await till.paypal(tenantId)).connection;
+  const { id } = await till.db.tenant(tenantId, (em) =>
+    once(em, "payment", { tenantId, action: "payment.subscriptions.create", key, params: input }, async () => {
+      const terms = plan.terms as Terms;
+      const quantity = input.quantity ?? 1;
+      const regular = regularOf(terms);
+      const subscription = em.create(Subscription, {
+        id: uuidv7(),
+        tenantId,
+        userId,
+        customer: input.customer,
+        email: input.email ?? null,
+        planId: plan.id,
+        quantity,
+        returnUrl: input.returnUrl ?? null,
+        cancelUrl: input.cancelUrl ?? null,
+        startAt: input.startAt ? new Date(input.startAt) : null,
+        cycleMinor: cycleAmount(regular, terms.currency, quantity),
+        outstandingMinor: 0n,
+        currency: terms.currency,
+        unit: regular.unit,
+        unitCount: regular.count,
+        cycles: [],
+        failedPayments: 0,
+        status: "created",
+        simulated,
+        createdAt: new Date(),
+        nextCheckAt: new Date(Date.now() + 15_000),
+      });
+      em.persist(subscription);
+      await em.flush();
+      await tell(em, subscription, "subscription.created", { actor: subject });
+      describeAct({ object: `subscription:${subscription.id}`, details: { planId: plan.id, customer: input.customer } });
+      return { id: subscription.id };
+    }),
+  );
+  return await confirm(till, id);
+}
+
+/** Asks PayPal for a subscription that it has not confirmed. @throws by PayPal's issue when it refuses */
+async function confirm(till: Till, id: string): Promise<SubscriptionRow> {
+  const read = () => till.db.system((em) => em.findOne(Subscription, { id }));
+  const found = await alone(till.db, "subscriptions", id, 5_000, async (claim) => {
+    const subscription = await read();
+    if (subscription?.status !== "created") return subscription;
+    return submit(till, await gatewayOf(till, subscription.tenantId), subscription, claim);
+  });
+  const subscription = found.done ? found.value : await read();
+  if (!subscription) throw missing(id);
+  return subscription;
+}
+
+/**
+ * Asks PayPal for a claimed subscription that it has not confirmed, under the same id until it answers. Once PayPal has forgotten the id the subscription
+ * fails, which costs nobody anything: the payer never had an address to agree at.
+ */
+export async function submit(
+  till: Till,
+  gateway: SubscriptionsGateway,
+  subscription: SubscriptionRow,
+  claim: string,
+): Promise<SubscriptionRow> {
+  const { id, tenantId } = subscription;
+  const plan = await till.db.system((em) => em.findOneOrFail(Plan, { id: subscription.planId }));
+  const request: NewBillingSubscription = {
+    subscriptionId: id,
+    tenantId,
+    planId: plan.paypalPlanId!,
+    quantity: quantityFor(plan, subscription.quantity),
+    startAt: subscription.startAt ?? null,
+    email: subscription.email ?? null,
+    ...returnUrls(till, id),
+  };
+  const attempt = await till.db.system((em) => openAttempt(em, subscription, "create", { planId: plan.id }, billingIdLifetimeMs));
+  const fail = (locked: SubscriptionRow, type: string, message: string) =>
+    Object.assign(locked, { status: "failed", failureType: type, failureMessage: message, nextCheckAt: null, endedAt: new Date() });
+  if (attempt.keyExpiresAt!.getTime() < Date.now()) {
+    const failed = await writing(till.db, id, claim, async (em, locked) => {
+      fail(locked, "SUBSCRIPTION_UNCONFIRMED", "PayPal never confirmed the subscription.");
+      await tell(em, locked, "subscription.failed");
+    });
+    return failed!;
+  }
+  const answer = await gateway.create(request, attempt.requestId!);
+  const written = await writing(till.db, id, null, async (em, locked) => {
+    await closeAttempt(em, attempt.id, answer);
+    if (locked.status !== "created") return;
+    if (answer.outcome === "ok") return writeMirror(em, locked, answer.value, new Date());
+    if (answer.outcome === "refused") {
+      fail(locked, answer.issue, answer.detail);
+      return tell(em, locked, "subscription.failed");
+    }
+    locked.checks++;
+    locked.nextCheckAt = new Date(Date.now() + Math.min(15_000 * 2 ** Math.min(locked.checks, 10), 1_800_000));
+  });
+  if (answer.outcome === "refused") throw refusal(answer, "subscription", { subscriptionId: id });
+  return written!;
+}

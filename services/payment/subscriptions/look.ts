@@ -1,0 +1,114 @@
+import { errors } from "../../../config/errors.ts";
+import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";
+import type { SubscriptionView } from "../gateway/billing.ts";
+import { subscriptionsGateway, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
+import type { Outcome } from "../gateway/gateway.ts";
+import type { Till } from "../till.ts";
+import { alone } from "./alone.ts";
+import { recordSale } from "./sales.ts";
+import { writeMirror, writing } from "./record.ts";
+
+const day = 86_400_000;
+
+export const gatewayOf = async (till: Till, tenantId: string): Promise<SubscriptionsGateway> =>
+  subscriptionsGateway((await till.paypal(tenantId)).connection);
+
+export const missing = (id: string) => errors.subscriptionNotFound("There is no such subscription.", { id });
+
+export interface Look {
+  answer: Outcome<SubscriptionView>;
+  /** Afterwards. */
+  subscription: SubscriptionRow;
+}
+
+/**
+ * Reads a claimed subscription at PayPal and writes what it shows, its payments included when there is one that is not known.
+ * @param payments whether to read the payments in any case
+ */
+export async function look(
+  till: Till,
+  gateway: SubscriptionsGateway,
+  subscription: SubscriptionRow,
+  claim: string,
+  { payments = false, now = new Date() }: { payments?: boolean; now?: Date } = {},
+): Promise<Look> {
+  const paypalId = subscription.paypalSubscriptionId;
+  if (!paypalId) throw errors.internal("A subscription that PayPal has not confirmed can't be looked at.");
+  const answer = await gateway.get(paypalId);
+  if (answer.outcome !== "ok") return { answer, subscription: await again(till, subscription.id, claim) };
+  const view = answer.value;
+  const paidAt = view.lastPayment?.at;
+  const isNew = paidAt !== undefined && paidAt.getTime() !== subscription.lastPaymentAt?.getTime();
+  const written = await writing(till.db, subscription.id, claim, (em, locked) => writeMirror(em, locked, view, now));
+  if (!written) throw missing(subscription.id);
+  if (!payments && !isNew) return { answer, subscription: written };
+  return { answer, subscription: await readPayments(till, gateway, written, view, now) };
+}
+
+/** A look that told nothing: the next one is later. */
+async function again(till: Till, id: string, claim: string): Promise<SubscriptionRow> {
+  const written = await writing(till.db, id, claim, (_em, locked) => {
+    locked.checks++;
+    if (locked.nextCheckAt) locked.nextCheckAt = new Date(Date.now() + Math.min(15_000 * 2 ** Math.min(locked.checks, 10), 1_800_000));
+  });
+  if (!written) throw missing(id);
+  return written;
+}
+
+/** Reads the payments from a day before the last one that is known, and writes down those that are not. */
+async function readPayments(
+  till: Till,
+  gateway: SubscriptionsGateway,
+  subscription: SubscriptionRow,
+  view: SubscriptionView,
+  now: Date,
+): Promise<SubscriptionRow> {
+  const { id, createdAt, lastPaymentAt } = subscription;
+  const from = new Date((lastPaymentAt ?? createdAt).getTime() - day);
+  const to = new Date(Math.max(now.getTime(), view.lastPayment?.at.getTime() ?? 0) + day);
+  const listed = await gateway.payments(view.id, from, to);
+  if (listed.outcome !== "ok") return subscription;
+  const sales = listed.value.toSorted((one, other) => one.at.getTime() - other.at.getTime());
+  const written = await writing(till.db, id, null, async (em, locked) => {
+    for (const sale of sales) await recordSale(em, locked, sale);
+  });
+  return written ?? subscription;
+}
+
+/** Works on a subscription alone. @throws SUBSCRIPTION_NOT_FOUND, CONFLICT when others work on it all the time */
+export async function exclusively<T>(
+  till: Till,
+  id: string,
+  work: (gateway: SubscriptionsGateway, subscription: SubscriptionRow, claim: string) => Promise<T>,
+): Promise<T> {
+  const found = await alone(till.db, "subscriptions", id, 10_000, async (claim) => {
+    const subscription = await till.db.system((em) => em.findOneOrFail(Subscription, { id }));
+    return await work(await gatewayOf(till, subscription.tenantId), subscription, claim);
+  });
+  if (!found.done) throw errors.conflict("The subscription is being worked on; try again in a while.", { subscriptionId: id });
+  return found.value;
+}
+
+/**
+ * Reads a subscription anew. When another one works on it, that one is told to look again, and the row is answered as it stands.
+ * @param waitMs how long to wait for another one
+ * @returns with `answer` null when PayPal was not asked
+ * @throws SUBSCRIPTION_NOT_FOUND
+ */
+export async function refresh(
+  till: Till,
+  id: string,
+  { waitMs = 0, ...options }: { waitMs?: number; payments?: boolean; now?: Date } = {},
+): Promise<{ answer: Outcome<SubscriptionView> | null; subscription: SubscriptionRow }> {
+  const read = async () => {
+    const subscription = await till.db.system((em) => em.findOne(Subscription, { id }));
+    if (!subscription) throw missing(id);
+    return subscription;
+  };
+  const found = await alone(till.db, "subscriptions", id, waitMs, async (claim) => {
+    const subscription = await read();
+    if (!subscription.paypalSubscriptionId) return { answer: null, subscription };
+    return look(till, await gatewayOf(till, subscription.tenantId), subscription, claim, options);
+  });
+  return found.done ? found.value : { answer: null, subscription: await read() };
+}

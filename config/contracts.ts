@@ -181,6 +181,11 @@ export interface EventMap {
   "vault.shredded": { keys: number };
   "asset.analysed": { assets: { id: string; contentId: string; mediaType: string; category: string; duplicateOf: string | null }[] };
   "payment.created": PaymentFacts;
+  /** It waits for a person, before PayPal has heard of it, and what came of that. */
+  "payment.review.opened": PaymentFacts;
+  "payment.review.approved": PaymentFacts;
+  "payment.review.rejected": PaymentFacts;
+  "payment.review.expired": PaymentFacts;
   "payment.approved": PaymentFacts;
   /** The payer's money is reserved; nothing is taken yet. */
   "payment.authorized": PaymentFacts;
@@ -267,11 +272,12 @@ export const jobStatuses = [
 export type JobStatus = (typeof jobStatuses)[number];
 
 /**
- * created: PayPal has not confirmed it yet; pending: waits for the payer; authorized: the money is reserved; held: captured, but PayPal still
+ * created: PayPal has not confirmed it yet; review: it waits for a person, and PayPal has not heard of it; pending: waits for the payer; authorized: the money is reserved; held: captured, but PayPal still
  * keeps the money back; partially_captured: some of what is reserved was taken, and more can be; voided: nothing was taken of what was reserved.
  */
 export const paymentStatuses = [
   "created",
+  "review",
   "pending",
   "approved",
   "authorized",

@@ -113,6 +113,8 @@ export const errors = {
   paymentNotFound: refused(404, "PAYMENT_NOT_FOUND"),
   paymentRefused: refused(422, "PAYMENT_REFUSED"),
   sellerIncomplete: refused(409, "SELLER_INCOMPLETE"),
+  paymentBlocked: refused(422, "PAYMENT_BLOCKED"),
+  reviewOver: refused(409, "REVIEW_OVER"),
   fraudRuleSetNotFound: refused(404, "FRAUD_RULE_SET_NOT_FOUND"),
   fraudEntryNotFound: refused(404, "FRAUD_ENTRY_NOT_FOUND"),
   fraudAssessmentNotFound: refused(404, "FRAUD_ASSESSMENT_NOT_FOUND"),

@@ -678,7 +678,7 @@ alter table "payment"."payments" add constraint "payments_captured_has_capture" 
 alter table "payment"."payments" add constraint "payments_sums" check (captured_minor >= 0 and refunded_minor >= 0);
 alter table "payment"."payments" add constraint "payments_intent_check" check ("intent" in ('capture', 'authorize'));
 alter table "payment"."payments" add constraint "payments_method_check" check ("method" in ('paypal', 'card', 'saved'));
-alter table "payment"."payments" add constraint "payments_status_check" check ("status" in ('created', 'pending', 'approved', 'authorized', 'held', 'partially_captured', 'captured', 'partially_refunded', 'refunded', 'voided', 'failed'));
+alter table "payment"."payments" add constraint "payments_status_check" check ("status" in ('created', 'review', 'pending', 'approved', 'authorized', 'held', 'partially_captured', 'captured', 'partially_refunded', 'refunded', 'voided', 'failed'));
 
 create table "payment"."acts" ("id" uuid not null, "tenant_id" uuid not null, "act" jsonb not null, "created_at" timestamptz not null default now(), primary key ("id"));
 

@@ -14,6 +14,7 @@ export function shopUrl(payment: PaymentRow, cancelled: boolean): string | null 
 
 const sentences: Record<PaymentStatus, string> = {
   created: "PayPal has not confirmed this payment yet.",
+  review: "The shop looks at this payment before it can be made.",
   pending: "This payment has not been made.",
   approved: "You approved this payment; PayPal is being asked for the money.",
   authorized: "Your money is reserved. Thank you.",

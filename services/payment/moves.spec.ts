@@ -99,7 +99,8 @@ describe("the table of moves", () => {
     const allowed = Object.fromEntries(paymentStatuses.map((from) => [from, paymentStatuses.filter((to) => canMove(from, to))]));
     const money: PaymentStatus[] = ["held", "partially_captured", "captured", "partially_refunded", "refunded"];
     expect(allowed).toEqual({
-      created: ["pending", "approved", "authorized", ...money, "failed"],
+      created: ["review", "pending", "approved", "authorized", ...money, "failed"],
+      review: ["created", "failed"],
       pending: ["approved", "authorized", ...money, "voided", "failed"],
       approved: ["pending", "authorized", ...money, "voided", "failed"],
       authorized: [...money, "voided", "failed"],

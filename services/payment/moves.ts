@@ -8,7 +8,8 @@ const money = ["held", "partially_captured", "captured", "partially_refunded", "
  * captured when its money comes after all.
  */
 const moves: Record<PaymentStatus, readonly PaymentStatus[]> = {
-  created: ["pending", "approved", "authorized", ...money, "failed"],
+  created: ["review", "pending", "approved", "authorized", ...money, "failed"],
+  review: ["created", "failed"],
   pending: ["approved", "authorized", ...money, "voided", "failed"],
   approved: ["pending", "authorized", ...money, "voided", "failed"],
   authorized: [...money, "voided", "failed"],
@@ -22,7 +23,7 @@ const moves: Record<PaymentStatus, readonly PaymentStatus[]> = {
 };
 export const canMove = (from: PaymentStatus, to: PaymentStatus) => moves[from].includes(to);
 
-/** Whether `settle` has nothing left to do. What is authorized goes on when somebody captures or voids it. */
+/** Whether `settle` has nothing left to do. What is authorized goes on when somebody captures or voids it, what is in review when somebody approves it. */
 export const isOver = (status: PaymentStatus) => status !== "held" && !["created", "pending", "approved"].includes(status);
 
 /** State, what is said of it, the state then. PayPal's own words are in capitals; what a table does not name is refused. */

@@ -5,6 +5,9 @@ import { Payment, type PaymentRow } from "../../entities/Payment.ts";
 import { describeAct } from "../../mixins/act.ts";
 import { once } from "../../mixins/events.ts";
 import { claimRow } from "./claim.ts";
+import { assess, keepAssessment } from "./fraud/assess.ts";
+import { payerFaults, type Payer } from "./fraud/payer.ts";
+import { mustPass, passes } from "./fraud/withhold.ts";
 import { amountFaults, formatAmount, parseAmount, type Currency } from "./money.ts";
 import { tell } from "./tell.ts";
 import { settle } from "./settle.ts";
@@ -18,6 +21,7 @@ export interface NewPayment {
   description?: string;
   returnUrl?: string;
   cancelUrl?: string;
+  payer?: Payer;
 }
 
 /** Every reason why a payment can't be made of this. */
@@ -31,30 +35,35 @@ function faultsOf(input: NewPayment): Fault[] {
     const scheme = URL.canParse(url) ? new URL(url).protocol : null;
     if (scheme !== "https:" && scheme !== "http:") faults.push({ pointer: `/${name}`, detail: "must be an absolute http or https URL" });
   }
-  return faults;
+  return [...faults, ...payerFaults(input.payer ?? {})];
 }
 
 /**
  * Creates a payment and PayPal's order for it. Row, attempt and event are committed before PayPal hears of it; when its answer is
- * lost the payment stays `created` and the sweeper asks again. A repeat under the same key gives the same payment.
- * @throws VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PAYMENT_REFUSED (with PayPal's issue; the payment then is `failed`)
+ * lost the payment stays `created` and the sweeper asks again. A repeat under the same key gives the same payment. The rules against fraud come first:
+ * what they let wait for a person stays `review`, and PayPal is not asked.
+ * @throws VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PAYMENT_BLOCKED, PAYMENT_REFUSED (with PayPal's issue; the payment then is `failed`)
  */
 export async function createPayment(till: Till, principal: Principal, input: NewPayment, key?: string): Promise<PaymentRow> {
   const faults = faultsOf(input);
   if (faults.length) throw errors.invalid(faults);
   const { tenantId, userId, subject } = principal;
   const paypal = await till.paypal(tenantId);
+  const paymentId = uuidv7();
+  const amountMinor = parseAmount(input.amount, input.currency);
+  const currency = input.currency as Currency;
+  const wished = { tenantId, userId, attempt: key === undefined ? paymentId : `payment ${key}`, amountMinor, currency, payer: input.payer };
+  const judged = await assess(till, wished);
   const begun = await till.db.tenant(tenantId, async (em) => {
     let fresh: { payment: PaymentRow; claim: string; attempt: Awaited<ReturnType<typeof openCreation>> } | undefined;
     const { id } = await once(em, "payment", { tenantId, action: "payment.create", key, params: input }, async () => {
-      const amountMinor = parseAmount(input.amount, input.currency);
       const payment = em.create(Payment, {
-        id: uuidv7(),
+        id: paymentId,
         tenantId,
         userId,
         amountMinor,
-        amount: formatAmount(amountMinor, input.currency as Currency),
-        currency: input.currency,
+        amount: formatAmount(amountMinor, currency),
+        currency,
         status: "created",
         description: input.description ?? null,
         returnUrl: input.returnUrl ?? null,
@@ -64,10 +73,12 @@ export async function createPayment(till: Till, principal: Principal, input: New
         nextCheckAt: new Date(Date.now() + 15_000),
       });
       em.persist(payment);
-      const claim = claimRow(payment);
-      const attempt = await openCreation(em, payment, till, paypal);
+      keepAssessment(em, judged, { kind: "payment", id: paymentId });
       await tell(em, payment, subject);
       describeAct({ object: `payment:${payment.id}`, details: { amount: payment.amount, currency: payment.currency } });
+      if (!(await passes(em, payment, judged.decision))) return { id: payment.id };
+      const claim = claimRow(payment);
+      const attempt = await openCreation(em, payment, till, paypal);
       fresh = { payment, claim, attempt };
       return { id: payment.id };
     });
@@ -76,6 +87,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
 
   const { fresh } = begun;
   const payment = fresh ? await submit(till, paypal, fresh.payment, fresh.claim, fresh.attempt) : await repeated(till, tenantId, begun.id);
+  mustPass(payment);
   if (payment.status === "failed" && !payment.paypalPaymentId) {
     throw errors.paymentRefused(`PayPal refused the payment: ${payment.failureMessage}`, {
       paymentId: payment.id,

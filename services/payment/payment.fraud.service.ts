@@ -12,13 +12,22 @@ import { addEntry, listEntries, removeEntry, type ShownEntry } from "./fraud/ent
 import { decisions } from "./fraud/evaluate.ts";
 import { listedKinds } from "./fraud/facts.ts";
 import { replay, type Replayed } from "./fraud/replay.ts";
+import { approveReview, expireReviews, rejectReview } from "./fraud/review.ts";
 import { ruleSetFaults, ruleSetFields } from "./fraud/ruleset.ts";
 import { listRules, moveRules, proposeRules, readRules, ruleSetStates, type ShownRuleSet } from "./fraud/rulesets.ts";
+import { showPayment, type ShownPayment } from "./payments.ts";
+import { Sweeper } from "./sweeper.ts";
 import { tillMixin, type WithTill } from "./till.mixin.ts";
 
-type Fraud = Host<WithTill>;
+type Fraud = Host<WithTill & { sweeper: Sweeper }>;
 const action = actionOf<Fraud>();
 
+/** Longer than a token and an order take when PayPal uses all the time it is given. */
+const submitMs = 60_000;
+/** Between two rounds over the reviews that nobody came to. */
+const sweepMs = 30_000;
+
+const id = uuid("The payment's id.");
 const version = Type.Integer({ minimum: 0, maximum: 1_000_000, description: "Version of the rules; 0 are the service's own." });
 const note = Type.String({ minLength: 1, maxLength: 500, description: "Why." });
 const list = Type.Enum(["block", "allow"], { description: "Which list." });
@@ -209,10 +218,35 @@ export const actions = {
     permission: "payment:read",
     rest: "GET /payments/:id/assessment",
     idempotent: true,
-    params: strict({ id: uuid("The payment's id.") }),
+    params: strict({ id }),
     async handler(ctx): Promise<ShownAssessment> {
       const { tenantId } = caller(ctx);
       return await this.db.tenant(tenantId, (em) => readAssessment(em, tenantId, ctx.params.id));
+    },
+  }),
+
+  approve: action({
+    description:
+      "Lets a payment in review go to PayPal: the answer is the payment as it then stands, with the address where the payer approves it.",
+    permission: "payment:manage",
+    stepUp: true,
+    audit: { act: "payment.review.approved", object: "payment:id" },
+    rest: "POST /payments/fraud/reviews/:id/approve",
+    timeout: submitMs,
+    params: strict({ id, note }),
+    async handler(ctx): Promise<ShownPayment> {
+      return showPayment(await approveReview(this.till, caller(ctx), ctx.params.id, ctx.params.note));
+    },
+  }),
+
+  reject: action({
+    description: "Refuses a payment in review: it fails, and PayPal never hears of it.",
+    permission: "payment:manage",
+    audit: { act: "payment.review.rejected", object: "payment:id" },
+    rest: "POST /payments/fraud/reviews/:id/reject",
+    params: strict({ id, note }),
+    async handler(ctx): Promise<ShownPayment> {
+      return showPayment(await rejectReview(this.till, caller(ctx), ctx.params.id, ctx.params.note));
     },
   }),
 };
@@ -222,4 +256,10 @@ export default service<Fraud>()({
   name: "payment.fraud",
   mixins: [tillMixin, redisMixin, ormMixin("payment")],
   actions,
+  started() {
+    this.sweeper = new Sweeper("reviews", sweepMs, (signal) => expireReviews(this.till, 50, signal), this.logger);
+  },
+  async stopped() {
+    await this.sweeper?.stop();
+  },
 });

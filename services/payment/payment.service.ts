@@ -9,6 +9,7 @@ import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { visible } from "../../mixins/policy/admitted.ts";
+import { payerField } from "./fraud/payer.ts";
 import { landingPage } from "./landing.ts";
 import { createPayment, sweep } from "./orders.ts";
 import {
@@ -39,7 +40,8 @@ const id = uuid("The payment's id.");
 
 export const actions = {
   create: action({
-    description: "Creates a payment and answers where the payer approves it.",
+    description:
+      "Creates a payment and answers where the payer approves it. One that the rules against fraud want a person to look at waits in review; one that they refuse is answered with PAYMENT_BLOCKED.",
     permission: "payment:write",
     concerns: {
       kind: "payment",
@@ -57,6 +59,7 @@ export const actions = {
       description: Type.Optional(Type.String({ minLength: 1, maxLength: 127, description: "What is paid for; the payer sees it." })),
       returnUrl: Type.Optional(url("Where the payer goes after approving; paymentId and status are added to its query.")),
       cancelUrl: Type.Optional(url("Where the payer goes after cancelling; returnUrl when left out.")),
+      payer: payerField,
     }),
     async handler(ctx): Promise<ShownPayment> {
       return showPayment(await createPayment(this.till, caller(ctx), ctx.params, ctx.meta.idempotencyKey));

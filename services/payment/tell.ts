@@ -9,9 +9,13 @@ import { formatAmount, type Currency } from "./money.ts";
 
 /** The states that are told as such. Captures and refunds are told one by one. */
 const eventOf: Partial<
-  Record<PaymentStatus, "payment.created" | "payment.approved" | "payment.authorized" | "payment.failed" | "payment.voided">
+  Record<
+    PaymentStatus,
+    "payment.created" | "payment.review.opened" | "payment.approved" | "payment.authorized" | "payment.failed" | "payment.voided"
+  >
 > = {
   created: "payment.created",
+  review: "payment.review.opened",
   approved: "payment.approved",
   authorized: "payment.authorized",
   failed: "payment.failed",
@@ -36,6 +40,10 @@ export async function tell(em: Em, payment: PaymentRow, actor = self): Promise<v
   const type = eventOf[payment.status as PaymentStatus];
   if (type) await append(em, payment, { type, data: factsOf(payment), actor });
 }
+
+/** Tells what came of a review. */
+export const tellReview = (em: Em, payment: PaymentRow, type: `payment.review.${"approved" | "rejected" | "expired"}`, actor: string) =>
+  append(em, payment, { type, data: factsOf(payment), actor });
 
 /** Tells of a capture that went through, also in the audit log: whoever was the first to notice. */
 export async function tellCapture(em: Em, payment: PaymentRow, capture: CaptureRow): Promise<void> {

@@ -1,9 +1,10 @@
 import type { Order } from "./orders.ts";
 import type { Reply } from "./replies.ts";
+import type { Subscription } from "./subscriptions.ts";
 
 const escape = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
-const page = (status: number, title: string, content: string): Reply => ({
+export const page = (status: number, title: string, content: string): Reply => ({
   status,
   headers: {
     "content-type": "text/html; charset=utf-8",
@@ -15,6 +16,8 @@ const page = (status: number, title: string, content: string): Reply => ({
 <p>PayPal simulator: no money moves.</p><h1>${title}</h1>${content}</html>`,
 });
 
+const buttons = `<form method="post"><button name="action" value="approve">Approve</button><button name="action" value="cancel">Cancel</button></form>`;
+
 /** What the payer sees: what is paid to whom, and two buttons. */
 export function approvalPage(order: Order | undefined): Reply {
   if (!order) return page(404, "This order does not exist", "<p>The simulator keeps its orders in memory and may have been restarted.</p>");
@@ -23,11 +26,28 @@ export function approvalPage(order: Order | undefined): Reply {
   if (order.status !== "CREATED" && order.status !== "PAYER_ACTION_REQUIRED")
     return page(200, amount, `<p>This order is ${order.status}.</p>`);
   const description = unit?.description ? `<p>${escape(unit.description)}</p>` : "";
-  return page(
-    200,
-    amount,
-    `${description}<form method="post"><button name="action" value="approve">Approve</button><button name="action" value="cancel">Cancel</button></form>`,
-  );
+  return page(200, amount, description + buttons);
+}
+
+/** What a subscriber sees. */
+export function subscriptionPage(subscription: Subscription | undefined, name: string): Reply {
+  if (!subscription)
+    return page(404, "This subscription does not exist", "<p>The simulator keeps everything in memory and may have been restarted.</p>");
+  if (subscription.status !== "APPROVAL_PENDING" && !subscription.revision)
+    return page(200, escape(name), `<p>This subscription is ${subscription.status}.</p>`);
+  const what = subscription.revision ? "<p>Your subscription is to change.</p>" : "";
+  return page(200, escape(name), what + buttons);
+}
+
+/** Where the subscriber's browser goes after the buttons. */
+export function sendSubscriberBack({ id, approvalToken, returnUrl, cancelUrl }: Subscription, agreed: boolean): Reply {
+  const target = agreed ? returnUrl : cancelUrl;
+  if (!target) return page(200, agreed ? "Approved" : "Cancelled", "<p>The shop gave no address to return to.</p>");
+  const url = new URL(target);
+  url.searchParams.set("subscription_id", id);
+  url.searchParams.set("ba_token", approvalToken);
+  url.searchParams.set("token", approvalToken.slice(3));
+  return { status: 303, headers: { location: url.href } };
 }
 
 /** Where the payer's browser goes after the buttons, as PayPal does it: token and PayerID in the query, other members kept. */

@@ -61,6 +61,7 @@ function capture(world: World, call: Call): Reply {
   if (isFinal) for (const one of familyOf(world, authorization)) one.isClosed = true;
   const made = placeCapture(world, call.merchant, {
     orderId: authorization.orderId,
+    subscriptionId: null,
     reference: authorization.reference,
     authorizationId: authorization.id,
     amount,

@@ -32,7 +32,7 @@ const day = 86_400_000;
 const valid = 29 * day;
 
 export function placeAuthorization(world: World, merchant: string, of: Origin): Authorization {
-  const decision = world.decisions.take("authorization", merchant);
+  const decision = world.decisions.take("authorization", merchant, of.orderId);
   const now = world.clock.now();
   const authorization = world.authorizations.put({
     id: paypalId(),

@@ -4,11 +4,14 @@ import { paypalId } from "./ids.ts";
 import { refunded } from "./refunds.ts";
 import { refused, type Reply } from "./replies.ts";
 import { on, type Route } from "./routes.ts";
+import { saleBody } from "./sales.ts";
 import type { World } from "./world.ts";
 
 interface Origin {
   /** null when no order stands behind it. */
   orderId: string | null;
+  /** Whose payment it is, or null: then its webhooks speak of a sale. */
+  subscriptionId: string | null;
   /** The purchase unit's reference id. */
   reference: string;
   authorizationId: string | null;
@@ -33,7 +36,7 @@ export interface Capture extends Origin {
 
 /** Moves the money, or leaves it pending or declined as decided, and tells the webhooks. */
 export function placeCapture(world: World, merchant: string, { amount, ...of }: Origin): Capture {
-  const decision = world.decisions.take("capture", merchant);
+  const decision = world.decisions.take(of.subscriptionId === null ? "capture" : "renewal", merchant, of.orderId ?? of.subscriptionId);
   const now = world.clock.now();
   const capture: Capture = {
     id: paypalId(),
@@ -48,15 +51,18 @@ export function placeCapture(world: World, merchant: string, { amount, ...of }: 
   };
   world.captures.put(capture);
   if (decision) {
-    capture.status = decision.status as Capture["status"];
+    capture.status = decision.status === "PENDING" ? "PENDING" : "DECLINED";
     capture.reason = decision.reason ?? (decision.status === "PENDING" ? "PENDING_REVIEW" : undefined);
-    tell(world, capture, decision.status === "PENDING" ? "PENDING" : "DECLINED");
+    tell(world, capture, capture.status);
   } else arrive(world, capture);
   return capture;
 }
 
-const tell = (world: World, capture: Capture, what: string) =>
-  world.emit(capture.merchant, `PAYMENT.CAPTURE.${what}`, "capture", captureBody(world, capture));
+function tell(world: World, capture: Capture, what: string): void {
+  if (capture.subscriptionId === null) world.emit(capture.merchant, `PAYMENT.CAPTURE.${what}`, "capture", captureBody(world, capture));
+  // A payment that a subscriber could not make is told as the subscription's, see billing.ts.
+  else if (what !== "DECLINED") world.emit(capture.merchant, `PAYMENT.SALE.${what}`, "sale", saleBody(world, capture), "1.0");
+}
 
 function arrive(world: World, capture: Capture): void {
   capture.status = "COMPLETED";

@@ -14,9 +14,9 @@ export class Clock {
   }
 
   /** Now as PayPal writes it, e.g. "2026-11-27T15:30:00Z". */
-  stamp(at = this.now()): string {
+  readonly stamp = (at = this.now()): string => {
     return new Date(at).toISOString().replace(/\.\d+/, "");
-  }
+  };
 
   /** Rings once when the time has come: on `advance`, or at the next request after it. */
   at(at: number, ring: () => void): void {

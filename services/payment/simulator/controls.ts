@@ -6,6 +6,8 @@ import { orderBody } from "./orderview.ts";
 import { decideRefund, placeRefund, refundBody, reverseCapture } from "./refunds.ts";
 import { type Reply, unreadable } from "./replies.ts";
 import { type Call, open, type Route } from "./routes.ts";
+import { approveSubscription, cancel } from "./subscriptionmoves.ts";
+import { subscriptionBody } from "./subscriptions.ts";
 import type { World } from "./world.ts";
 
 const done = (body: object): Reply => ({ status: 200, body });
@@ -37,6 +39,16 @@ export function controlRoutes(world: World): Route[] {
       return done(world.accounts.of(id));
     }),
     open("POST /simulator/orders/:id/approve", ({ id }) => done(orderBody(world, approveOrder(world, id) ?? getOrder(world, id, null)))),
+    open("POST /simulator/subscriptions/:id/approve", ({ id }) => {
+      const subscription = world.subscriptions.get(id, null);
+      approveSubscription(world, subscription);
+      return done(subscriptionBody(world, subscription));
+    }),
+    open("POST /simulator/subscriptions/:id/cancel", ({ id }) => {
+      const subscription = world.subscriptions.get(id, null);
+      cancel(world, subscription, "Cancelled by the payer.");
+      return done(subscriptionBody(world, subscription));
+    }),
     open("POST /simulator/authorizations/:id/complete", authorizationDecision(true)),
     open("POST /simulator/authorizations/:id/deny", authorizationDecision(false)),
     open("POST /simulator/captures/:id/complete", captureDecision(true)),

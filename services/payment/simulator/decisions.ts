@@ -9,6 +9,8 @@ export interface Decision {
   reason?: string;
   /** Only about this client's. */
   merchant?: string;
+  /** Only about what belongs to the thing with this id: captures and authorizations to an order, refunds to a capture, renewals to a subscription. */
+  id?: string;
   /** How many of them; one unless told otherwise. */
   times?: number;
 }
@@ -39,8 +41,10 @@ export class Decisions {
   }
 
   /** The decision about this one, used up by asking. */
-  take(about: Decision["about"], merchant: string): Decision | undefined {
-    const index = this.#waiting.findIndex((one) => one.about === about && (one.merchant ?? merchant) === merchant);
+  take(about: Decision["about"], merchant: string, id: string | null): Decision | undefined {
+    const index = this.#waiting.findIndex(
+      (one) => one.about === about && (one.merchant ?? merchant) === merchant && (one.id === undefined || one.id === id),
+    );
     const decision = this.#waiting[index];
     if (decision && --decision.times <= 0) this.#waiting.splice(index, 1);
     return decision;

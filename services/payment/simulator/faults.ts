@@ -15,6 +15,11 @@ export const operations = [
     "webhooks.types",
     "webhooks.verify",
   ] as const),
+  ...(["products.create", "products.list", "products.get", "products.patch"] as const),
+  ...(["plans.create", "plans.list", "plans.get", "plans.patch", "plans.activate", "plans.deactivate", "plans.prices"] as const),
+  ...(["subscriptions.create", "subscriptions.list", "subscriptions.get", "subscriptions.patch", "subscriptions.activate"] as const),
+  ...(["subscriptions.suspend", "subscriptions.cancel", "subscriptions.revise", "subscriptions.capture"] as const),
+  ...(["subscriptions.transactions", "sales.get", "sales.refund"] as const),
   ...(["events.list", "events.get", "events.resend", "events.simulate"] as const),
 ] as const;
 export type Operation = (typeof operations)[number];

@@ -1,7 +1,9 @@
-import { approvalPage, sendBack } from "./approval.ts";
+import { approvalPage, sendBack, sendSubscriberBack, subscriptionPage } from "./approval.ts";
 import { approveOrder } from "./orders.ts";
 import type { Reply } from "./replies.ts";
 import { type Call, open, type Route } from "./routes.ts";
+import { approveSubscription } from "./subscriptionmoves.ts";
+import { planOf } from "./subscriptions.ts";
 import type { World } from "./world.ts";
 
 function decide(world: World, { query, request }: Call): Reply {
@@ -12,8 +14,28 @@ function decide(world: World, { query, request }: Call): Reply {
   return sendBack(order, agreed);
 }
 
+const subscriptionBy = (world: World, { query }: Call) => {
+  const token = query.get("ba_token");
+  return world.subscriptions.first(({ approvalToken }) => approvalToken === token);
+};
+
+function showSubscription(world: World, call: Call): Reply {
+  const subscription = subscriptionBy(world, call);
+  return subscriptionPage(subscription, subscription ? planOf(world, subscription).name : "");
+}
+
+function decideSubscription(world: World, call: Call): Reply {
+  const subscription = subscriptionBy(world, call);
+  if (!subscription) return showSubscription(world, call);
+  const agreed = new URLSearchParams(call.request.text).get("action") === "approve";
+  if (agreed) approveSubscription(world, subscription);
+  return sendSubscriberBack(subscription, agreed);
+}
+
 /** What payers see in their browser. */
 export const pageRoutes = (world: World): Route[] => [
   open("GET /checkoutnow", ({ query }) => approvalPage(world.orders.find(query.get("token") ?? ""))),
   open("POST /checkoutnow", (call) => decide(world, call)),
+  open("GET /webapps/billing/subscriptions", (call) => showSubscription(world, call)),
+  open("POST /webapps/billing/subscriptions", (call) => decideSubscription(world, call)),
 ];

@@ -5,6 +5,7 @@ import { payable } from "./fees.ts";
 import { paypalId } from "./ids.ts";
 import { refused, type Reply } from "./replies.ts";
 import { type Call, on, type Route } from "./routes.ts";
+import { saleRefundBody } from "./sales.ts";
 import type { World } from "./world.ts";
 
 /** Money that goes back: a refund by the seller, or a reversal by PayPal, which looks the same but for its event. */
@@ -70,7 +71,7 @@ export function placeRefund(world: World, capture: Capture, wish: Wish): Refund 
   if (world.clock.now() - capture.createdAt > windowMs)
     throw refused("REFUND_TIME_LIMIT_EXCEEDED", "You are over the time limit to perform a refund on this capture.");
   if (account.insolvent) throw refused("REFUND_FAILED_INSUFFICIENT_FUNDS", "Capture could not be refunded due to insufficient funds.");
-  const decision = world.decisions.take("refund", capture.merchant);
+  const decision = world.decisions.take("refund", capture.merchant, capture.id);
   const refund = enter(world, capture, amount, wish, false);
   if (decision) {
     refund.status = decision.status as Refund["status"];
@@ -121,6 +122,11 @@ export function decideRefund(world: World, id: string, completes: boolean): Refu
 }
 
 function tell(world: World, refund: Refund): void {
+  if (world.captures.get(refund.captureId, null).subscriptionId !== null) {
+    const what = refund.isReversal ? "REVERSED" : "REFUNDED";
+    if (refund.status === "COMPLETED") world.emit(refund.merchant, `PAYMENT.SALE.${what}`, "refund", saleRefundBody(world, refund), "1.0");
+    return;
+  }
   const completed = refund.isReversal ? "PAYMENT.CAPTURE.REVERSED" : "PAYMENT.CAPTURE.REFUNDED";
   const type = refund.status === "COMPLETED" ? completed : `PAYMENT.REFUND.${refund.status}`;
   world.emit(refund.merchant, type, "refund", refundBody(world, refund));

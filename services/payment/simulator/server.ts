@@ -11,11 +11,16 @@ import { answer, listen, type Request } from "./http.ts";
 import { type Credentials, MerchantDoor } from "./merchant.ts";
 import { approveOrder, orderRoutes } from "./orders.ts";
 import { pageRoutes } from "./pages.ts";
+import { planRoutes } from "./plans.ts";
+import { productRoutes } from "./products.ts";
 import { type Recorder, recordTo } from "./recording.ts";
 import { refundRoutes } from "./refunds.ts";
 import { Refused, type Reply } from "./replies.ts";
 import { attempt, callOf, match, open, type Route } from "./routes.ts";
+import { saleRoutes } from "./sales.ts";
 import { certificateChain, trustRoot } from "./signature.ts";
+import { approveSubscription } from "./subscriptionmoves.ts";
+import { subscriptionRoutes } from "./subscriptionroutes.ts";
 import { readWebhookFault, type WebhookFault } from "./weather.ts";
 import { webhookRoutes } from "./webhooks.ts";
 import { World } from "./world.ts";
@@ -56,8 +61,8 @@ export interface Simulator {
   captures(): number;
   /** Every token given out so far stops working, though it has not expired. */
   revokeTokens(): void;
-  /** The payer agrees. @returns false when there is no such order. */
-  approve(orderId: string): boolean;
+  /** The payer agrees to an order or a subscription. @returns false when there is no such thing. */
+  approve(id: string): boolean;
   close(): Promise<void>;
 }
 
@@ -78,6 +83,10 @@ export async function startPayPalSimulator(options: SimulatorOptions = {}): Prom
     ...authorizationRoutes(world),
     ...captureRoutes(world),
     ...refundRoutes(world),
+    ...productRoutes(world),
+    ...planRoutes(world),
+    ...subscriptionRoutes(world),
+    ...saleRoutes(world),
     ...webhookRoutes(events.webhooks, origin),
     ...events.routes(),
     ...pageRoutes(world),
@@ -130,7 +139,11 @@ export async function startPayPalSimulator(options: SimulatorOptions = {}): Prom
     orders: () => world.orders.size,
     captures: () => world.captures.size,
     revokeTokens: () => door.revokeTokens(),
-    approve: (orderId) => approveOrder(world, orderId) !== undefined,
+    approve: (id) => {
+      const subscription = world.subscriptions.find(id);
+      if (subscription) approveSubscription(world, subscription);
+      return subscription !== undefined || approveOrder(world, id) !== undefined;
+    },
     close: async () => {
       delivery.stop();
       server.closeAllConnections();

@@ -59,6 +59,12 @@ export class Shelf<T extends Owned> {
     );
   }
 
+  /** The first that is so, whoever owns it. */
+  first(isSo: (thing: T) => boolean): T | undefined {
+    for (const thing of this.#things.values()) if (isSo(thing)) return thing;
+    return undefined;
+  }
+
   /** What belongs to `group`, in the order it was put here. */
   of(group: string): readonly T[] {
     return this.#groups.get(group) ?? [];

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ApiError, CheckoutPaymentIntent, OrdersController, PaymentsController } from "@paypal/paypal-server-sdk";
+import { ApiError, CheckoutPaymentIntent, OrdersController, PaymentsController, SubscriptionsController } from "@paypal/paypal-server-sdk";
 import { fetchGrant, tokenSource } from "../gateway/token.ts";
 import { PayPalTransport } from "../gateway/transport.ts";
 import type { Simulator } from "./server.ts";
@@ -12,6 +12,7 @@ export function openShop(simulator: Simulator, clientId: string = randomUUID()) 
   const transport = new PayPalTransport(simulator.url, tokens, 5_000);
   const orders = new OrdersController(transport);
   const payments = new PaymentsController(transport);
+  const subscriptions = new SubscriptionsController(transport);
   const prefer = "return=representation";
 
   async function ask<T = Document>(line: string, body?: unknown, headers: Record<string, string> = {}) {
@@ -42,7 +43,7 @@ export function openShop(simulator: Simulator, clientId: string = randomUUID()) 
     const { result } = await orders.authorizeOrder({ id, prefer });
     return result.purchaseUnits![0]!.payments!.authorizations![0]!.id!;
   }
-  return { clientId, transport, orders, payments, prefer, ask, approved, captured, authorized };
+  return { clientId, transport, orders, payments, subscriptions, prefer, ask, approved, captured, authorized };
 }
 
 export interface Document {

@@ -4,8 +4,11 @@ import type { Capture } from "./captures.ts";
 import { Clock } from "./clock.ts";
 import { Decisions } from "./decisions.ts";
 import type { Order } from "./orders.ts";
+import type { Plan } from "./plans.ts";
+import type { Product } from "./products.ts";
 import type { Refund } from "./refunds.ts";
 import { Shelf } from "./shelf.ts";
+import type { Subscription } from "./subscriptions.ts";
 
 /** Tells a merchant's webhooks. `version` is that of the resource's API, "2.0" unless told otherwise. */
 export type Emit = (merchant: string, eventType: string, resourceType: string, resource: object, version?: string) => void;
@@ -17,8 +20,11 @@ export class World {
   readonly decisions = new Decisions();
   readonly orders = new Shelf<Order>("order_id");
   readonly authorizations = new Shelf<Authorization>("authorization_id", ({ orderId }) => orderId);
-  readonly captures = new Shelf<Capture>("capture_id", ({ orderId }) => orderId);
+  readonly captures = new Shelf<Capture>("capture_id", ({ orderId, subscriptionId }) => orderId ?? subscriptionId);
   readonly refunds = new Shelf<Refund>("refund_id", ({ captureId }) => captureId);
+  readonly products = new Shelf<Product>("product_id");
+  readonly plans = new Shelf<Plan>("plan_id");
+  readonly subscriptions = new Shelf<Subscription>("subscription_id");
   /** Which order a merchant's invoice id was used by: "client id, invoice id" → order id. */
   readonly invoiceIds = new Map<string, string>();
   /** Where the simulator listens, known once it does. */

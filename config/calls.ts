@@ -22,6 +22,7 @@ import type { actions as webhooks } from "../services/notification/notification.
 import type { actions as paymentFraud } from "../services/payment/payment.fraud.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as paymentLedger } from "../services/payment/payment.ledger.service.ts";
+import type { actions as paymentReconciliation } from "../services/payment/payment.reconciliation.service.ts";
 import type { actions as paymentReports } from "../services/payment/payment.reports.service.ts";
 import type { actions as paymentSeller } from "../services/payment/payment.seller.service.ts";
 import type { actions as paymentTax } from "../services/payment/payment.tax.service.ts";
@@ -66,6 +67,7 @@ export interface ActionMap
     ActionTypes<"notification.webhooks", typeof webhooks>,
     ActionTypes<"payment", typeof payment>,
     ActionTypes<"payment.ledger", typeof paymentLedger>,
+    ActionTypes<"payment.reconciliation", typeof paymentReconciliation>,
     ActionTypes<"payment.reports", typeof paymentReports>,
     ActionTypes<"payment.seller", typeof paymentSeller>,
     ActionTypes<"payment.tax", typeof paymentTax>,

@@ -111,6 +111,8 @@ export const errors = {
 
   // Payments. `gatewayDenied`: the provider refuses our credentials; `gatewayUnavailable`: it could not be asked.
   paymentNotFound: refused(404, "PAYMENT_NOT_FOUND"),
+  breakNotFound: refused(404, "RECONCILIATION_BREAK_NOT_FOUND"),
+  reconciling: refused(409, "RECONCILIATION_UNDER_WAY"),
   paymentRefused: refused(422, "PAYMENT_REFUSED"),
   sellerIncomplete: refused(409, "SELLER_INCOMPLETE"),
   paymentBlocked: refused(422, "PAYMENT_BLOCKED"),

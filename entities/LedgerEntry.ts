@@ -56,7 +56,8 @@ export const LedgerEntry = defineEntity({
   uniques: [{ properties: ["tenantId", "kind", "objectId"] }],
   indexes: [
     { properties: ["tenantId", "at", "id"] },
-    { properties: ["tenantId", "captureId"] },
+    { properties: ["captureId"] },
+    { properties: ["objectId"] },
     { name: "ledger_entries_payment", properties: ["tenantId", "paymentId"], where: "payment_id is not null" },
     { name: "ledger_entries_subscription", properties: ["tenantId", "subscriptionId"], where: "subscription_id is not null" },
     { properties: ["transaction", "position"] },

@@ -35,6 +35,9 @@ import { Passkey } from "./Passkey.ts";
 import { Payment } from "./Payment.ts";
 import { PaymentAttempt } from "./PaymentAttempt.ts";
 import { Plan } from "./Plan.ts";
+import { Reconciliation } from "./Reconciliation.ts";
+import { ReconciliationBreak } from "./ReconciliationBreak.ts";
+import { ReconciliationRun } from "./ReconciliationRun.ts";
 import { ReportBucket } from "./ReportBucket.ts";
 import { ReportProgress } from "./ReportProgress.ts";
 import { RecoveryCode } from "./RecoveryCode.ts";
@@ -122,6 +125,9 @@ const own = {
     LedgerLine,
     ReportBucket,
     ReportProgress,
+    Reconciliation,
+    ReconciliationRun,
+    ReconciliationBreak,
     Seller,
     TaxRate,
     FraudRuleSet,

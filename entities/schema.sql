@@ -642,7 +642,8 @@ alter table "payment"."fraud_rule_sets" add constraint "fraud_rule_sets_state_ch
 
 create table "payment"."ledger_entries" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "object_id" varchar(255) not null, "capture_id" varchar(255) not null, "payment_id" uuid null, "subscription_id" uuid null, "method" text not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "rate" text null, "at" timestamptz not null, "created_at" timestamptz not null default now(), "position" bigint generated always as identity not null, "transaction" xid8 not null default pg_current_xact_id(), primary key ("id"));
 create index "ledger_entries_tenant_id_at_id_index" on "payment"."ledger_entries" ("tenant_id", "at", "id");
-create index "ledger_entries_tenant_id_capture_id_index" on "payment"."ledger_entries" ("tenant_id", "capture_id");
+create index "ledger_entries_capture_id_index" on "payment"."ledger_entries" ("capture_id");
+create index "ledger_entries_object_id_index" on "payment"."ledger_entries" ("object_id");
 create index "ledger_entries_payment" on "payment"."ledger_entries" ("tenant_id", "payment_id") where payment_id is not null;
 create index "ledger_entries_subscription" on "payment"."ledger_entries" ("tenant_id", "subscription_id") where subscription_id is not null;
 create index "ledger_entries_transaction_position_index" on "payment"."ledger_entries" ("transaction", "position");
@@ -725,6 +726,21 @@ create index "plans_tenant_id_created_at_id_index" on "payment"."plans" ("tenant
 create index "plans_tenant_id_product_id_index" on "payment"."plans" ("tenant_id", "product_id");
 create index "plans_due" on "payment"."plans" ("next_check_at") where next_check_at is not null;
 alter table "payment"."plans" add constraint "plans_status_check" check ("status" in ('creating', 'created', 'active', 'inactive', 'failed'));
+
+create table "payment"."reconciliations" ("tenant_id" uuid not null, "next_run_at" timestamptz not null default now(), "claim" uuid null, "claimed_until" timestamptz null, "compared_until" timestamptz null, "failures" int not null default 0, primary key ("tenant_id"));
+create index "reconciliations_next_run_at_index" on "payment"."reconciliations" ("next_run_at");
+
+create table "payment"."reconciliation_breaks" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "object_id" varchar(255) not null, "code" varchar(10) not null, "currency" varchar(3) not null, "payment_id" uuid null, "subscription_id" uuid null, "at" timestamptz not null, "paypal" jsonb null, "ours" jsonb null, "evidence" jsonb null, "state" text not null default 'open', "note" text null, "closed_by" text null, "closed_at" timestamptz null, "first_seen_at" timestamptz not null default now(), "last_seen_at" timestamptz not null default now(), "run_id" uuid not null, primary key ("id"));
+create index "reconciliation_breaks_tenant_id_at_id_index" on "payment"."reconciliation_breaks" ("tenant_id", "at", "id");
+create index "reconciliation_breaks_open" on "payment"."reconciliation_breaks" ("tenant_id", "at", "id") where state = 'open';
+create index "reconciliation_breaks_payment" on "payment"."reconciliation_breaks" ("tenant_id", "payment_id") where payment_id is not null;
+alter table "payment"."reconciliation_breaks" add constraint "reconciliation_breaks_once" unique ("tenant_id", "kind", "object_id", "code", "currency");
+alter table "payment"."reconciliation_breaks" add constraint "reconciliation_breaks_kind_check" check ("kind" in ('missing_in_ledger', 'missing_at_paypal', 'amount_differs', 'fee_differs', 'currency_differs', 'status_differs', 'duplicate_at_paypal', 'unknown_reference'));
+alter table "payment"."reconciliation_breaks" add constraint "reconciliation_breaks_state_check" check ("state" in ('open', 'explained', 'resolved'));
+
+create table "payment"."reconciliation_runs" ("id" uuid not null, "tenant_id" uuid not null, "period_from" timestamptz not null, "period_to" timestamptz not null, "started_by" text not null, "status" text not null default 'running', "transactions" int not null default 0, "found" int not null default 0, "healed" int not null default 0, "failure_type" text null, "failure_message" text null, "started_at" timestamptz not null default now(), "finished_at" timestamptz null, primary key ("id"));
+create index "reconciliation_runs_tenant_id_started_at_id_index" on "payment"."reconciliation_runs" ("tenant_id", "started_at", "id");
+alter table "payment"."reconciliation_runs" add constraint "reconciliation_runs_status_check" check ("status" in ('running', 'completed', 'failed'));
 
 create table "payment"."refunds" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "payment_id" uuid not null, "capture_id" uuid not null, "user_id" uuid null, "paypal_id" varchar(255) null, "kind" text not null default 'refund', "origin" text not null default 'here', "amount_minor" bigint not null, "currency" varchar(3) not null, "status" text not null default 'requested', "paypal_status" text null, "reason" text null, "note" text null, "fee_returned_minor" bigint null, "settled_minor" bigint null, "settled_currency" varchar(3) null, "exchange_rate" varchar(40) null, "total_minor" bigint null, "failure_type" text null, "failure_message" text null, "claim" uuid null, "claimed_until" timestamptz null, "next_check_at" timestamptz null, "checks" int not null default 0, "given_up_at" timestamptz null, "created_at" timestamptz not null default now(), "completed_at" timestamptz null, primary key ("id"));
 create index "refunds_capture_id_index" on "payment"."refunds" ("capture_id");
@@ -819,6 +835,12 @@ alter table "payment"."payment_attempts" enable row level security;
 create policy "tenant_isolation" on "payment"."payment_attempts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."plans" enable row level security;
 create policy "tenant_isolation" on "payment"."plans" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."reconciliations" enable row level security;
+create policy "tenant_isolation" on "payment"."reconciliations" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."reconciliation_breaks" enable row level security;
+create policy "tenant_isolation" on "payment"."reconciliation_breaks" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."reconciliation_runs" enable row level security;
+create policy "tenant_isolation" on "payment"."reconciliation_runs" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."refunds" enable row level security;
 create policy "tenant_isolation" on "payment"."refunds" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."report_buckets" enable row level security;

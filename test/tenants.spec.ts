@@ -60,6 +60,7 @@ const things = {
   group: "",
   asset: "",
   payment: randomUUID(),
+  break: randomUUID(),
   fraudEntry: "",
   plan: randomUUID(),
   subscription: randomUUID(),
@@ -161,6 +162,19 @@ async function fill(): Promise<void> {
     ...{ id: things.subscription, ...billed, customer: "spec", plan_id: things.plan, quantity: 1, status: "created", version: 0 },
     ...{ cycle_minor: 500, outstanding_minor: 0, failed_payments: 0, unit: "month", unit_count: 1, cycles: [] },
   });
+  await insert("payment.reconciliation_breaks", {
+    id: things.break,
+    tenant_id: ours,
+    kind: "unknown_reference",
+    object_id: "spec",
+    code: "T0006",
+    currency: "EUR",
+    at,
+    state: "open",
+    first_seen_at: at,
+    last_seen_at: at,
+    run_id: randomUUID(),
+  });
   await insert("notification.webhook_deliveries", {
     id: things.delivery,
     tenant_id: ours,
@@ -226,6 +240,7 @@ function idFor(action: string): string {
       [/^payment\.fraud\.strike$/, things.fraudEntry],
       [/^payment\.plans\./, things.plan],
       [/^payment\.subscriptions\./, things.subscription],
+      [/^payment\.reconciliation\./, things.break],
       [/^payment\./, things.payment],
       [/^auth\.apikeys\./, things.key],
       [/^auth\.clients\./, things.client],

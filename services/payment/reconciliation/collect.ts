@@ -1,0 +1,58 @@
+import { errors } from "../../../config/errors.ts";
+import type { SearchGateway, TransactionPage, TransactionView } from "../gateway/search.ts";
+
+const second = 1_000;
+/** PayPal takes 31 days; a day is left for what is read around a window. */
+const windowMs = 30 * 86_400_000;
+
+export interface Window {
+  /** Whole seconds; `to` is not included. */
+  from: Date;
+  to: Date;
+}
+
+/** Cuts a period into windows that PayPal takes. */
+export function windowsOf({ from, to }: Window): Window[] {
+  const windows: Window[] = [];
+  for (let start = from.getTime(); start < to.getTime(); start += windowMs)
+    windows.push({ from: new Date(start), to: new Date(Math.min(start + windowMs, to.getTime())) });
+  return windows;
+}
+
+/**
+ * Everything that PayPal reports of a window, page by page; halves of it where there is too much for one.
+ * @throws PAYMENT_GATEWAY_UNAVAILABLE when PayPal could not be asked, did not answer with a report, or has none of the whole window yet;
+ * PAYMENT_GATEWAY_DENIED when it refuses
+ */
+export async function collect(gateway: SearchGateway, window: Window, signal?: AbortSignal): Promise<TransactionView[]> {
+  const found: TransactionView[] = [];
+  for (let page = 1, pages = 1; page <= pages; page++) {
+    signal?.throwIfAborted();
+    const read = await readPage(gateway, window, page);
+    if (read === "too much")
+      return [...(await collect(gateway, half(window, 0), signal)), ...(await collect(gateway, half(window, 1), signal))];
+    if (read.completeUntil && read.completeUntil < window.to) {
+      const until = read.completeUntil.toISOString();
+      throw errors.gatewayUnavailable(`PayPal's report is complete until ${until}, and was asked for until ${window.to.toISOString()}.`);
+    }
+    found.push(...read.transactions);
+    ({ pages } = read);
+  }
+  return found;
+}
+
+function half({ from, to }: Window, which: 0 | 1): Window {
+  const middle = new Date(from.getTime() + Math.floor((to.getTime() - from.getTime()) / 2 / second) * second);
+  if (middle.getTime() === from.getTime())
+    throw errors.gatewayUnavailable(`PayPal reports more of one second, ${from.toISOString()}, than it lists.`);
+  return which === 0 ? { from, to: middle } : { from: middle, to };
+}
+
+async function readPage(gateway: SearchGateway, { from, to }: Window, page: number): Promise<TransactionPage | "too much"> {
+  // PayPal includes both ends.
+  const answer = await gateway.search(from, new Date(to.getTime() - second), page);
+  if (answer.outcome === "ok") return answer.value;
+  if (answer.outcome === "unknown") throw errors.gatewayUnavailable(`PayPal's report could not be read: ${answer.reason}.`);
+  if (answer.issue === "RESULTSET_TOO_LARGE") return "too much";
+  throw errors.gatewayDenied(`PayPal refuses its report: ${answer.detail}`, { issue: answer.issue });
+}

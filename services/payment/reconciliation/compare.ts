@@ -1,0 +1,170 @@
+import type { EntryKind } from "../../../entities/LedgerEntry.ts";
+import type { BreakKind } from "../../../entities/ReconciliationBreak.ts";
+import type { TransactionView } from "../gateway/search.ts";
+import type { Currency, Money } from "../money.ts";
+import { meaningOf } from "./codes.ts";
+
+/** An entry of the ledger, as far as it is compared. */
+export interface Booked {
+  kind: EntryKind;
+  objectId: string;
+  captureId: string;
+  paymentId: string | null;
+  subscriptionId: string | null;
+  amountMinor: bigint;
+  currency: Currency;
+  at: Date;
+}
+
+/** A capture's or refund's row that has PayPal's id. */
+export interface Recorded {
+  kind: "capture" | "refund";
+  paypalId: string;
+  paymentId: string;
+  status: string;
+}
+
+/** What is known here of the transactions of a window. */
+export interface Ours {
+  booked: Booked[];
+  recorded: Recorded[];
+  /** Payments and subscriptions of the organisation that transactions name, by the transaction's place. */
+  named: Map<TransactionView, { paymentId: string | null; subscriptionId: string | null }>;
+}
+
+export interface Found {
+  kind: BreakKind;
+  /** PayPal's id of the transaction, or ours of what PayPal has not. */
+  objectId: string;
+  code: string | null;
+  at: Date;
+  paymentId: string | null;
+  subscriptionId: string | null;
+  /** What each side says, for people. */
+  paypal: { amount: Money | null; fee: Money | null; status: string } | null;
+  ours: { amount: Money | null; fee: Money | null; status: string | null } | null;
+  evidence: object | null;
+  /** Why it needs nobody: money that moved for no sale. */
+  explanation: string | null;
+}
+
+const size = (money: Money): Money => ({ ...money, amountMinor: money.amountMinor < 0n ? -money.amountMinor : money.amountMinor });
+const transfers = "Money moved between PayPal and the bank account, or from one balance to another.";
+
+/** One transaction of PayPal's against what is known of it; null when all agree. */
+export function compareOne(transaction: TransactionView, ours: Ours): Found | null {
+  const meaning = meaningOf(transaction.code);
+  const of = (kinds: EntryKind[], id: string | null) => ours.booked.find((entry) => kinds.includes(entry.kind) && entry.objectId === id);
+  const begunWith = (kinds: EntryKind[], id: string | null) =>
+    ours.booked.find((entry) => kinds.includes(entry.kind) && entry.captureId === id);
+  const { id, referenceId, status } = transaction;
+
+  if (meaning === "transfer") return unknown(transaction, transfers);
+  if (meaning === "conversion") {
+    if (begunWith(["capture_conversion", "refund_conversion", "reversal_conversion"], referenceId)) return null;
+    const sold = of(["capture", "refund", "reversal"], referenceId);
+    return sold ? missing(transaction, sold) : unknown(transaction, transfers);
+  }
+  if (meaning === "hold")
+    return begunWith(["dispute_hold", "dispute_release", "dispute_loss"], referenceId) ? null : lost(transaction, ours);
+  if (meaning === "fee") return begunWith(["dispute_fee", "refund_fee", "reversal_fee"], referenceId) ? null : lost(transaction, ours);
+  if (meaning === "other") return unknown(transaction, null);
+
+  const entry = of(["capture", "refund", "reversal"], id);
+  const row = ours.recorded.find(({ paypalId }) => paypalId === id);
+  const moved = status !== "P" && status !== "D";
+  if (!entry) {
+    // A lost dispute has booked what this reversal carries out.
+    if (meaning === "reversal" && begunWith(["dispute_loss"], referenceId)) return null;
+    if (!moved) return row?.status === "completed" ? differs("status_differs", transaction, entry, row, null) : null;
+    return row && row.status !== "completed" ? differs("status_differs", transaction, entry, row, null) : lost(transaction, ours);
+  }
+  const fee = of([`${entry.kind as "capture" | "refund" | "reversal"}_fee`], id);
+  const kept: Money = { amountMinor: fee?.amountMinor ?? 0n, currency: entry.currency };
+  if (!moved) return differs("status_differs", transaction, entry, row, kept);
+  if (!transaction.amount) return differs("amount_differs", transaction, entry, row, kept);
+  if (transaction.amount.currency !== entry.currency) return differs("currency_differs", transaction, entry, row, kept);
+  if (size(transaction.amount).amountMinor !== entry.amountMinor) return differs("amount_differs", transaction, entry, row, kept);
+  const charged = transaction.fee && size(transaction.fee);
+  if (charged && (charged.amountMinor !== kept.amountMinor || (charged.amountMinor !== 0n && charged.currency !== kept.currency)))
+    return differs("fee_differs", transaction, entry, row, kept);
+  if (row && row.status !== "completed") return differs("status_differs", transaction, entry, row, kept);
+  return null;
+}
+
+/** Transactions that PayPal reports more than once though the money can't have moved twice, as one break each. */
+export function duplicates(transactions: readonly TransactionView[]): Found[] {
+  const seen = new Map<string, TransactionView[]>();
+  for (const transaction of transactions) {
+    const meaning = meaningOf(transaction.code);
+    // The two sides of a conversion share an id, as do a hold and its end.
+    if (meaning === "conversion" || meaning === "hold") continue;
+    const key = `${transaction.id} ${meaning}`;
+    seen.set(key, [...(seen.get(key) ?? []), transaction]);
+  }
+  return [...seen.values()]
+    .filter((same) => same.length > 1)
+    .map((same) => ({
+      ...base("duplicate_at_paypal", same[0]!),
+      evidence: same.map(({ raw }) => raw),
+    }));
+}
+
+/** What the ledger has of a period and PayPal does not report. @param reported ids of PayPal's transactions of the period and somewhat around it */
+export function missingAtPayPal(booked: readonly Booked[], reported: ReadonlySet<string>): Found[] {
+  return booked
+    .filter(({ kind, objectId }) => ["capture", "refund", "reversal"].includes(kind) && !reported.has(objectId))
+    .map(({ objectId, at, paymentId, subscriptionId, amountMinor, currency }) => ({
+      ...({ kind: "missing_at_paypal", objectId, code: null, at, paymentId, subscriptionId, paypal: null } as const),
+      ours: { amount: { amountMinor, currency }, fee: null, status: null },
+      evidence: null,
+      explanation: null,
+    }));
+}
+
+function base(kind: BreakKind, { id, code, at, amount, fee, status, raw }: TransactionView): Found {
+  return {
+    kind,
+    objectId: id,
+    code,
+    at,
+    paymentId: null,
+    subscriptionId: null,
+    paypal: { amount, fee: fee && { ...fee, amountMinor: -fee.amountMinor }, status },
+    ours: null,
+    evidence: raw,
+    explanation: null,
+  };
+}
+
+const unknown = (transaction: TransactionView, explanation: string | null): Found => ({
+  ...base("unknown_reference", transaction),
+  explanation,
+});
+
+const missing = (transaction: TransactionView, { paymentId, subscriptionId }: Pick<Booked, "paymentId" | "subscriptionId">): Found => ({
+  ...base("missing_in_ledger", transaction),
+  paymentId,
+  subscriptionId,
+});
+
+/** Money that moved and is not booked: of something of ours, or of something nobody here knows. */
+function lost(transaction: TransactionView, { named }: Ours): Found {
+  const owner = named.get(transaction);
+  return owner ? missing(transaction, owner) : unknown(transaction, null);
+}
+
+function differs(
+  kind: BreakKind,
+  transaction: TransactionView,
+  entry: Booked | undefined,
+  row: Recorded | undefined,
+  fee: Money | null,
+): Found {
+  return {
+    ...base(kind, transaction),
+    paymentId: entry?.paymentId ?? row?.paymentId ?? null,
+    subscriptionId: entry?.subscriptionId ?? null,
+    ours: { amount: entry ? { amountMinor: entry.amountMinor, currency: entry.currency } : null, fee, status: row?.status ?? null },
+  };
+}

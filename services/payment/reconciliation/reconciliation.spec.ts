@@ -1,0 +1,297 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import { platform, type Principal } from "../../../config/contracts.ts";
+import { Capture, type CaptureRow } from "../../../entities/Capture.ts";
+import type { PaymentRow } from "../../../entities/Payment.ts";
+import { startReport, type Report, type Reported } from "../../../test/paypalreport.ts";
+import { testTill, type TestTill } from "../../../test/till.ts";
+import { paypalConnection, type PayPalConnection } from "../gateway/connection.ts";
+import { formatAmount, type Currency } from "../money.ts";
+import { createPayment } from "../orders.ts";
+import { settle } from "../settle.ts";
+import { paypalOf, type Till } from "../till.ts";
+import { changeBreak, listBreaks } from "./breaks.ts";
+import { lastComplete, periodOf } from "./period.ts";
+import { listRuns, runNow, takeBooks } from "./runs.ts";
+import { nextRun, sweepBooks } from "./schedule.ts";
+import { booksStanding } from "./standing.ts";
+
+const day = 86_400_000;
+/** Days ahead: what happens now is in a day that is over, also if it is midnight meanwhile. */
+const now = new Date(Date.now() + 3 * day);
+const today = new Date(Math.floor(Date.now() / day) * day);
+const period = { from: today, to: new Date(today.getTime() + 2 * day) };
+const secret = "secret";
+
+let base: TestTill;
+let report: Report;
+let connection: PayPalConnection;
+let till: Till;
+beforeAll(async () => {
+  base = await testTill();
+  report = await startReport(base.simulator.url);
+  connection = paypalConnection({
+    ...{ clientId: "client", clientSecret: "secret", url: report.url, timeoutMs: 5_000 },
+    breaker: { volumeThreshold: 1_000 },
+  });
+  const paypal = paypalOf(connection);
+  till = { ...base, paypal: () => Promise.resolve(paypal) };
+});
+afterEach(() => void Object.assign(report, { transactions: [], refusal: undefined, asked: [] }));
+afterAll(async () => {
+  connection?.close();
+  await report?.close();
+  await base?.stop();
+});
+
+const principal = (tenantId: string): Principal => ({
+  tenantId,
+  subject: "user:test",
+  userId: randomUUID(),
+  permissions: ["payment:write"],
+});
+const approved = async (tenantId: string, amount = "100.00", currency: Currency = "USD"): Promise<PaymentRow> => {
+  const payment = await createPayment(till, principal(tenantId), { amount, currency });
+  base.simulator.approve(payment.paypalPaymentId!);
+  return payment;
+};
+const captured = async (tenantId: string, amount?: string, currency?: Currency): Promise<{ payment: PaymentRow; capture: CaptureRow }> => {
+  const payment = await settle(till, (await approved(tenantId, amount, currency)).id, { payerActed: true });
+  expect(payment.status).toBe("captured");
+  return { payment, capture: (await till.db.tenant(tenantId, (em) => em.findOne(Capture, { paymentId: payment.id })))! };
+};
+/** As PayPal would report a capture. */
+const reportOf = ({ payment, capture }: { payment: PaymentRow; capture: CaptureRow }, of: Partial<Reported> = {}): Reported => ({
+  transaction_id: capture.paypalId!,
+  transaction_event_code: "T0006",
+  transaction_initiation_date: new Date(Math.floor(capture.capturedAt!.getTime() / 1_000) * 1_000).toISOString(),
+  transaction_status: "S",
+  transaction_amount: { currency_code: capture.currency, value: formatAmount(capture.amountMinor, capture.currency as Currency) },
+  fee_amount: { currency_code: capture.currency, value: `-${formatAmount(capture.feeMinor!, capture.currency as Currency)}` },
+  invoice_id: payment.id,
+  custom_field: `${payment.tenantId}:${payment.id}`,
+  ...of,
+});
+const stranger = (id: string, of: Partial<Reported> = {}): Reported => ({
+  transaction_id: id,
+  transaction_event_code: "T0011",
+  transaction_initiation_date: new Date(today.getTime() + 3_600_000).toISOString(),
+  transaction_amount: { currency_code: "USD", value: "7.00" },
+  ...of,
+});
+const run = (tenantId: string) => runNow(till, tenantId, period, "user:test", now);
+const breaks = async (tenantId: string) =>
+  (await listBreaks(till.db, secret, tenantId, {})).data.map(({ kind, objectId, state, note }) => [kind, objectId, state, note]);
+
+describe("a comparison of the books", () => {
+  it("finds nothing where payments, ledger and PayPal agree, in currencies with and without decimals", async () => {
+    const tenantId = randomUUID();
+    const all = [await captured(tenantId), await captured(tenantId, "1000", "JPY"), await captured(tenantId, "25000", "HUF")];
+    report.transactions = all.map((one) => reportOf(one));
+    expect(await run(tenantId)).toMatchObject({ status: "completed", transactions: 3, found: 0, healed: 0, startedBy: "user:test" });
+    expect(await breaks(tenantId)).toEqual([]);
+  });
+
+  it("mends what PayPal has and nobody here has heard of, by a look at the order", async () => {
+    const tenantId = randomUUID();
+    const payment = await approved(tenantId);
+    const { orders } = await base.paypal(tenantId);
+    const taken = await orders.captureOrder(payment.paypalPaymentId!, randomUUID());
+    if (taken.outcome !== "ok") throw new Error(JSON.stringify(taken));
+    const [view] = taken.value.captures;
+    const at = { transaction_initiation_date: new Date().toISOString() };
+    report.transactions = [
+      stranger(view!.id, {
+        ...at,
+        custom_field: `${tenantId}:${payment.id}`,
+        transaction_amount: { currency_code: "USD", value: "100.00" },
+      }),
+    ];
+    expect(await run(tenantId)).toMatchObject({ transactions: 1, found: 1, healed: 1 });
+    expect(await breaks(tenantId)).toEqual([["missing_in_ledger", view!.id, "resolved", "A look at PayPal mended it."]]);
+    expect(await settle(till, payment.id)).toMatchObject({ status: "captured", captureId: view!.id });
+    expect(await run(tenantId)).toMatchObject({ found: 0 });
+  });
+
+  it("mends a refund that was made at PayPal's website", async () => {
+    const tenantId = randomUUID();
+    const paid = await captured(tenantId);
+    const made = base.simulator.tell(`captures/${paid.capture.paypalId}/refund`, { value: "20.00" }) as { id: string };
+    report.transactions = [
+      reportOf(paid),
+      stranger(made.id, {
+        ...{ transaction_event_code: "T1107", transaction_initiation_date: new Date().toISOString() },
+        ...{ transaction_amount: { currency_code: "USD", value: "-20.00" } },
+        ...{ paypal_reference_id: paid.capture.paypalId!, paypal_reference_id_type: "TXN" },
+      }),
+    ];
+    expect(await run(tenantId)).toMatchObject({ transactions: 2, found: 1, healed: 1 });
+    expect(await settle(till, paid.payment.id)).toMatchObject({ status: "partially_refunded", refundedMinor: 2_000n });
+  });
+
+  it("leaves to people what differs, and closes it when it is gone", async () => {
+    const tenantId = randomUUID();
+    const [one, two, three, four] = [
+      await captured(tenantId),
+      await captured(tenantId),
+      await captured(tenantId),
+      await captured(tenantId),
+    ];
+    report.transactions = [
+      reportOf(one, { transaction_amount: { currency_code: "USD", value: "99.99" } }),
+      reportOf(two, { transaction_amount: { currency_code: "EUR", value: "100.00" } }),
+      reportOf(three),
+      reportOf(three),
+    ];
+    expect(await run(tenantId)).toMatchObject({ transactions: 4, found: 4, healed: 0 });
+    const open = async () =>
+      (await listBreaks(till.db, secret, tenantId, { state: "open" })).data.map(({ kind, objectId }) => [kind, objectId]);
+    expect((await open()).sort()).toEqual([
+      ["amount_differs", one.capture.paypalId],
+      ["currency_differs", two.capture.paypalId],
+      ["duplicate_at_paypal", three.capture.paypalId],
+      ["missing_at_paypal", four.capture.paypalId],
+    ]);
+    const { data } = await listBreaks(till.db, secret, tenantId, { kind: "amount_differs" });
+    expect(data).toMatchObject([
+      { paypal: { amount: "99.99" }, ours: { amount: "100.00", currency: "USD" }, paymentId: one.payment.id, ageDays: 0 },
+    ]);
+    expect(await booksStanding(till.db, tenantId)).toMatchObject({
+      open: expect.arrayContaining([{ kind: "amount_differs", count: 1, oldestDays: 0 }]),
+    });
+
+    report.transactions = [one, two, three, four].map((each) => reportOf(each));
+    expect(await run(tenantId)).toMatchObject({ found: 0 });
+    expect(await open()).toEqual([]);
+    expect((await breaks(tenantId)).every(([, , state, note]) => state === "resolved" && note === "It was not found any more.")).toBe(true);
+  });
+
+  it("keeps what a person has explained, and opens again what was called resolved and is still there", async () => {
+    const tenantId = randomUUID();
+    const { capture } = await captured(tenantId);
+    await run(tenantId);
+    const [found] = (await listBreaks(till.db, secret, tenantId, {})).data;
+    const change = (state: "explained" | "resolved") =>
+      changeBreak(till.db, tenantId, found!.id, { state, note: "Seen.", by: "user:auditor" });
+    expect(await change("explained")).toMatchObject({ state: "explained", closedBy: "user:auditor" });
+    await run(tenantId);
+    expect(await breaks(tenantId)).toEqual([["missing_at_paypal", capture.paypalId, "explained", "Seen."]]);
+    await change("resolved");
+    await run(tenantId);
+    expect(await breaks(tenantId)).toEqual([["missing_at_paypal", capture.paypalId, "open", "It was found again."]]);
+    const theirs = changeBreak(till.db, randomUUID(), found!.id, { state: "resolved", note: "Ours.", by: "user:stranger" });
+    await expect(theirs).rejects.toMatchObject({ type: "RECONCILIATION_BREAK_NOT_FOUND" });
+  });
+
+  it("shows no organisation the money of another in an account that both share, and gives what is nobody's to the platform", async () => {
+    const [ours, theirs] = [randomUUID(), randomUUID()];
+    const [mine, other] = [await captured(ours), await captured(theirs)];
+    const [unknown, withdrawn] = [randomUUID().slice(0, 17), randomUUID().slice(0, 17)];
+    report.transactions = [
+      reportOf(mine, { custom_field: "" }),
+      reportOf(other, { transaction_amount: { currency_code: "USD", value: "1.00" } }),
+      stranger(unknown),
+      stranger(withdrawn, { transaction_event_code: "T0400", transaction_amount: { currency_code: "USD", value: "-500.00" } }),
+    ];
+    expect(await run(ours)).toMatchObject({ transactions: 1, found: 0 });
+    expect(await breaks(ours)).toEqual([]);
+    expect(await run(theirs)).toMatchObject({ transactions: 1, found: 1 });
+    expect(await run(platform)).toMatchObject({ transactions: 2, found: 2 });
+    expect(
+      (await breaks(platform)).filter(([, id]) => [unknown, withdrawn].includes(String(id))).map(([kind, , state]) => [kind, state]),
+    ).toEqual(
+      expect.arrayContaining([
+        ["unknown_reference", "open"],
+        ["unknown_reference", "explained"],
+      ]),
+    );
+  });
+});
+
+describe("the schedule", () => {
+  const due = () =>
+    base.database.admin.query(
+      `update payment.reconciliations set next_run_at = now() - interval '1 minute', claimed_until = null, compared_until = null`,
+    );
+  const dates = (of: Date[]) => of.map((date) => date.toISOString());
+
+  it("compares everybody's finished days once a day, and goes on where it was", async () => {
+    const tenantId = randomUUID();
+    report.transactions = [reportOf(await captured(tenantId))];
+    await due();
+    await sweepBooks(till, now, 1_000);
+    const runs = (await listRuns(till.db, secret, tenantId, {})).data;
+    expect(runs).toMatchObject([
+      { status: "completed", found: 0, transactions: 1, startedBy: "service:payment", to: lastComplete(now).toISOString() },
+    ]);
+    const standing = await booksStanding(till.db, tenantId);
+    expect(standing).toMatchObject({
+      comparedUntil: lastComplete(now).toISOString(),
+      nextRunAt: nextRun(tenantId, now).toISOString(),
+      failures: 0,
+    });
+    expect(await sweepBooks(till, now, 1_000)).toBe(0);
+    expect((await listRuns(till.db, secret, platform, {})).data.length).toBeGreaterThan(0);
+  });
+
+  it("tries again later when PayPal's report can't be had, and says so", async () => {
+    const tenantId = randomUUID();
+    await captured(tenantId);
+    await due();
+    report.refusal = { status: 503, body: { name: "INTERNAL_SERVICE_ERROR" } };
+    await expect(sweepBooks(till, now, 1_000)).rejects.toMatchObject({ type: "PAYMENT_GATEWAY_UNAVAILABLE" });
+    expect((await listRuns(till.db, secret, tenantId, {})).data).toMatchObject([
+      { status: "failed", failure: { type: "PAYMENT_GATEWAY_UNAVAILABLE" } },
+    ]);
+    const { failures, nextRunAt, comparedUntil } = await booksStanding(till.db, tenantId);
+    expect({ failures, nextRunAt, comparedUntil }).toEqual({
+      ...{ failures: 1, comparedUntil: null },
+      nextRunAt: new Date(now.getTime() + 15 * 60_000).toISOString(),
+    });
+    expect(await breaks(tenantId)).toEqual([]);
+  });
+
+  it("lets one at a time compare an organisation's books, and ends the run of a process that died", async () => {
+    const tenantId = randomUUID();
+    await captured(tenantId);
+    expect(await till.db.tenant(tenantId, (em) => takeBooks(em, tenantId))).not.toBeNull();
+    await expect(run(tenantId)).rejects.toMatchObject({ type: "RECONCILIATION_UNDER_WAY" });
+    await base.database.admin.query(`update payment.reconciliations set claimed_until = now() where tenant_id = $1`, [tenantId]);
+    const lost = randomUUID();
+    await base.database.admin.query(
+      `insert into payment.reconciliation_runs (id, tenant_id, period_from, period_to, started_by, started_at) values ($1, $2, now(), now(), 'x', now() - interval '1 hour')`,
+      [lost, tenantId],
+    );
+    await run(tenantId);
+    const runs = (await listRuns(till.db, secret, tenantId, {})).data;
+    expect(runs.map(({ status, failure }) => [status, failure?.type])).toEqual([
+      ["completed", undefined],
+      ["failed", "PROCESS_LOST"],
+    ]);
+  });
+
+  it("never asks for a day that PayPal's report may not have whole yet", () => {
+    const at = (time: string) => new Date(`2026-11-02T${time}Z`);
+    expect(dates([lastComplete(at("02:59:59")), lastComplete(at("03:00:00"))])).toEqual([
+      "2026-11-01T00:00:00.000Z",
+      "2026-11-02T00:00:00.000Z",
+    ]);
+    const faultsOf = (wish: { from?: string; to?: string }, when: Date) => {
+      try {
+        return periodOf(wish, when);
+      } catch (error) {
+        return (error as { data: { faults: { pointer: string; detail: string }[] } }).data.faults.map(({ pointer }) => pointer);
+      }
+    };
+    expect(faultsOf({ to: "2026-11-01" }, at("02:59:59"))).toEqual(["/to"]);
+    expect(faultsOf({ to: "2026-11-01" }, at("03:00:00"))).toEqual({ from: new Date("2026-11-01"), to: new Date("2026-11-02") });
+    expect(faultsOf({ from: "2026-11-02", to: "2026-11-01" }, at("04:00:00"))).toEqual(["/from"]);
+    expect(faultsOf({ from: "2026-01-01", to: "2026-11-03" }, at("04:00:00"))).toEqual(["/to", "/from"]);
+    for (const hour of ["00", "04", "06", "23"]) {
+      const next = nextRun("00000000-0000-4000-8000-0000000000ff", at(`${hour}:30:00`));
+      expect(next.getTime()).toBeGreaterThan(at(`${hour}:30:00`).getTime());
+      expect(next.getTime() - at(`${hour}:30:00`).getTime()).toBeLessThanOrEqual(day);
+      expect([4, 5]).toContain(next.getUTCHours());
+    }
+  });
+});

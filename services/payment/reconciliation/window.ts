@@ -1,0 +1,97 @@
+import { bulk } from "../../../mixins/database.ts";
+import { searchGateway, type TransactionView } from "../gateway/search.ts";
+import type { Till } from "../till.ts";
+import { closeGone, currencyOf, writeBreak } from "./breaks.ts";
+import { collect, type Window } from "./collect.ts";
+import { compareOne, duplicates, missingAtPayPal, type Found, type Ours } from "./compare.ts";
+import { heal } from "./heal.ts";
+import { bookedIn, oursOf, unbookedIn } from "./ours.ts";
+import { lagMs } from "./period.ts";
+import { within } from "./scope.ts";
+
+/** PayPal's clock and ours may put a moment on either side of a boundary: so much more of its report is read on both sides. */
+const aroundMs = 3_600_000;
+
+export interface Compared {
+  transactions: number;
+  found: number;
+  healed: number;
+}
+
+/** Compares one window: asks PayPal, mends what a look can mend, writes down what is left. No transaction is open while PayPal is asked. */
+export async function compareWindow(
+  till: Till,
+  tenantId: string,
+  runId: string,
+  window: Window,
+  now: Date,
+  signal?: AbortSignal,
+): Promise<Compared> {
+  const { connection } = await till.paypal(tenantId);
+  const read = {
+    from: new Date(window.from.getTime() - aroundMs),
+    to: new Date(Math.max(window.to.getTime(), Math.min(window.to.getTime() + aroundMs, now.getTime() - lagMs))),
+  };
+  const reported = await within(till.db, tenantId, await collect(searchGateway(connection), read, signal));
+  const inside = reported.filter(({ at }) => at >= window.from && at < window.to);
+
+  const before = await differences(till, tenantId, window, reported, inside);
+  const looked = await heal(till, tenantId, before, signal);
+  const after = looked > 0 ? await differences(till, tenantId, window, reported, inside) : before;
+  const left = new Set(after.map(keyOf));
+  const mended = before.filter((one) => !left.has(keyOf(one)));
+
+  await till.db.tenant(tenantId, async (em) => {
+    for (const one of after) await writeBreak(em, tenantId, runId, one, false);
+    for (const one of mended) await writeBreak(em, tenantId, runId, one, true);
+    await closeGone(em, tenantId, runId, window);
+    await bulk(
+      em,
+      `update payment.reconciliation_runs set transactions = transactions + $3, found = found + $4, healed = healed + $5 where tenant_id = $1 and id = $2`,
+      [tenantId, runId, inside.length, before.length, mended.length],
+    );
+  });
+  return { transactions: inside.length, found: before.length, healed: mended.length };
+}
+
+const keyOf = (found: Found) => [found.kind, found.objectId, found.code, currencyOf(found)].join();
+
+/** Everything in which payments, ledger and PayPal differ. */
+async function differences(
+  till: Till,
+  tenantId: string,
+  window: Window,
+  reported: readonly TransactionView[],
+  inside: readonly TransactionView[],
+): Promise<Found[]> {
+  return await till.db.tenant(tenantId, async (em) => {
+    const ours = await oursOf(em, tenantId, reported);
+    const ids = new Set(reported.map(({ id }) => id));
+    const twice = duplicates(inside);
+    return [
+      ...once(inside).flatMap((transaction) => compareOne(transaction, ours) ?? []),
+      ...twice.map((found) => ({ ...found, ...ownerOf(found, inside, ours) })),
+      ...missingAtPayPal(await bookedIn(em, tenantId, window), ids),
+      ...(await unbookedIn(em, tenantId, window)).filter(({ paypalId }) => !ids.has(paypalId)).map(unbooked),
+    ];
+  });
+}
+
+/** Each transaction once, also one that PayPal reports twice. */
+const once = (transactions: readonly TransactionView[]): TransactionView[] => [
+  ...new Map(
+    transactions.map((transaction) => [[transaction.id, transaction.code, transaction.amount?.currency].join(), transaction]),
+  ).values(),
+];
+
+const ownerOf = ({ objectId }: Found, transactions: readonly TransactionView[], { named }: Ours) =>
+  named.get(transactions.find(({ id }) => id === objectId)!) ?? {};
+
+function unbooked({ paypalId, paymentId, status, at, amountMinor, currency }: Awaited<ReturnType<typeof unbookedIn>>[number]): Found {
+  return {
+    ...({ kind: "missing_in_ledger", objectId: paypalId, code: null, at, paymentId, subscriptionId: null, paypal: null } as const),
+    ours: { amount: { amountMinor, currency }, fee: null, status },
+    evidence: null,
+    explanation: null,
+  };
+}

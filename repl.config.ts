@@ -9,6 +9,7 @@ import auth from "./services/auth/auth.repl.ts";
 import mfa from "./services/auth/mfa.repl.ts";
 import ledger from "./services/payment/ledger.repl.ts";
 import notification from "./services/notification/notification.repl.ts";
+import paypal from "./services/payment/paypal.repl.ts";
 import roles from "./services/auth/roles.repl.ts";
 import vault from "./services/sync/keys.repl.ts";
 import queue from "./services/sync/queue.repl.ts";
@@ -22,7 +23,7 @@ const options: BrokerOptions = {
   middlewares: [...(base.middlewares ?? []), operatorMiddleware(env.CLUSTER_SECRET)],
   replOptions: {
     delimiter: "legendo $",
-    customCommands: [...audit, ...auth, ...durable, ...ledger, ...mfa, ...notification, ...queue, ...roles, ...sync, ...vault],
+    customCommands: [...audit, ...auth, ...durable, ...ledger, ...mfa, ...notification, ...paypal, ...queue, ...roles, ...sync, ...vault],
   } as never,
 };
 

@@ -21,6 +21,8 @@ import type { actions as authRoles } from "../services/auth/auth.roles.service.t
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
 import type { actions as paymentFraud } from "../services/payment/payment.fraud.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
+import type { actions as paymentAccounts } from "../services/payment/payment.accounts.service.ts";
+import type { actions as paymentWebhooks } from "../services/payment/payment.webhooks.service.ts";
 import type { actions as paymentLedger } from "../services/payment/payment.ledger.service.ts";
 import type { actions as paymentReconciliation } from "../services/payment/payment.reconciliation.service.ts";
 import type { actions as paymentReports } from "../services/payment/payment.reports.service.ts";
@@ -66,6 +68,8 @@ export interface ActionMap
     ActionTypes<"auth.roles", typeof authRoles>,
     ActionTypes<"notification.webhooks", typeof webhooks>,
     ActionTypes<"payment", typeof payment>,
+    ActionTypes<"payment.accounts", typeof paymentAccounts>,
+    ActionTypes<"payment.webhooks", typeof paymentWebhooks>,
     ActionTypes<"payment.ledger", typeof paymentLedger>,
     ActionTypes<"payment.reconciliation", typeof paymentReconciliation>,
     ActionTypes<"payment.reports", typeof paymentReports>,

@@ -316,6 +316,17 @@ export const authorizationStatuses = [
 ] as const;
 export type AuthorizationStatus = (typeof authorizationStatuses)[number];
 
+/** production: money moves. */
+export const paypalEnvironments = ["sandbox", "production"] as const;
+export type PaypalEnvironment = (typeof paypalEnvironments)[number];
+
+/**
+ * waiting: for what it is about, or for another try after a failure; ignored: none of ours, or of a type that nobody here deals with; dead: given up,
+ * until an operator plays it again.
+ */
+export const webhookStates = ["received", "processing", "done", "ignored", "waiting", "dead"] as const;
+export type WebhookState = (typeof webhookStates)[number];
+
 export interface PaymentFacts {
   paymentId: string;
   status: PaymentStatus;

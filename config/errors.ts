@@ -132,6 +132,11 @@ export const errors = {
   payerUnusable: refused(422, "PAYER_ACCOUNT_UNUSABLE"),
   gatewayDenied: refused(502, "PAYMENT_GATEWAY_DENIED"),
   gatewayUnavailable: retryable(503, "PAYMENT_GATEWAY_UNAVAILABLE"),
+  /** Nothing was sent: it would have been one request too many. */
+  gatewayThrottled: retryable(503, "PAYMENT_GATEWAY_THROTTLED"),
+  paypalAccountNotFound: refused(404, "PAYPAL_ACCOUNT_NOT_FOUND"),
+  paypalEventForged: refused(403, "PAYPAL_EVENT_FORGED"),
+  paypalEventNotFound: refused(404, "PAYPAL_EVENT_NOT_FOUND"),
 
   // Analyses
   analysisNotFound: refused(404, "ANALYSIS_NOT_FOUND"),

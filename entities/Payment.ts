@@ -12,6 +12,8 @@ export const Payment = defineEntity({
     id: p.uuid().primary().defaultRaw("gen_random_uuid()"),
     tenantId: p.uuid(),
     userId: p.uuid().nullable().index(),
+    /** The PayPal account that it is made with, whatever the organisation connects later; null for the platform's. */
+    accountId: p.uuid().nullable(),
     /** PayPal's order id; null until PayPal has answered. */
     paypalPaymentId: p.string().length(255).nullable().unique(),
     /** For people and reports; `amountMinor` is what is reckoned with. */

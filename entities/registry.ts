@@ -38,6 +38,8 @@ import { Plan } from "./Plan.ts";
 import { Reconciliation } from "./Reconciliation.ts";
 import { ReconciliationBreak } from "./ReconciliationBreak.ts";
 import { ReconciliationRun } from "./ReconciliationRun.ts";
+import { PaypalAccount } from "./PaypalAccount.ts";
+import { ReceivedEvent } from "./ReceivedEvent.ts";
 import { ReportBucket } from "./ReportBucket.ts";
 import { ReportProgress } from "./ReportProgress.ts";
 import { RecoveryCode } from "./RecoveryCode.ts";
@@ -118,6 +120,8 @@ const own = {
   payment: [
     Payment,
     PaymentAttempt,
+    PaypalAccount,
+    ReceivedEvent,
     Authorization,
     Capture,
     Refund,

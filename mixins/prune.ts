@@ -29,6 +29,7 @@ const own: Partial<Record<SchemaName, Outdated[]>> = {
     { table: "links", where: "expires_at < now() - interval '7 days'" },
     { table: "sessions", where: "coalesce(ended_at, expires_at) < now() - interval '90 days'" },
   ],
+  payment: [{ table: "webhook_inbox", where: "finished_at < now() - interval '90 days'" }],
   notification: [{ table: "mails", where: "status <> 'pending' and ended_at < now() - interval '30 days'" }],
 };
 

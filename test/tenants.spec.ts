@@ -35,6 +35,7 @@ const open = [
   "payment.ping",
   "payment.return",
   "payment.subscriptions.return",
+  "payment.webhooks.receive",
   "sync.jobs.ping",
 ];
 
@@ -70,6 +71,8 @@ const things = {
   letter: randomUUID(),
   passkey: randomUUID(),
   mail: randomUUID(),
+  paypalAccount: randomUUID(),
+  paypalEvent: randomUUID(),
   user: "",
   role: "their-own",
   account: "",
@@ -208,6 +211,30 @@ async function fill(): Promise<void> {
     worth_until: at,
     created_at: at,
   });
+  await insert("payment.paypal_accounts", {
+    id: things.paypalAccount,
+    tenant_id: ours,
+    environment: "sandbox",
+    client_id: "spec",
+    version: 1,
+    created_at: at,
+  });
+  await insert("payment.webhook_inbox", {
+    id: things.paypalEvent,
+    tenant_id: ours,
+    account_id: things.paypalAccount,
+    event_id: "WH-SPEC",
+    type: "PAYMENT.CAPTURE.COMPLETED",
+    resource_type: "capture",
+    subject: `payment:${things.payment}`,
+    body: "\\x7b7d",
+    proved_by: "signature",
+    state: "done",
+    attempts: 1,
+    event_at: at,
+    received_at: at,
+    finished_at: at,
+  });
   for (const schema of schemas)
     await insert(`${schema}.dead_letters`, {
       id: things.letter,
@@ -232,6 +259,8 @@ async function fill(): Promise<void> {
 function idFor(action: string): string {
   const found = (
     [
+      [/^payment\.webhooks\.|\/paypal\/events\/:id/, things.paypalEvent],
+      [/^payment\.accounts\.|\/paypal\/accounts\/:id/, things.paypalAccount],
       [/\.replay$/, things.letter],
       [/^sync\.jobs\.|\/sync\/jobs\/:id/, things.job],
       [/^sync\.(sources\.|assets\.(at|differences)$)/, things.source],
@@ -274,6 +303,7 @@ function thingFor(action: string, param: string): unknown {
     planId: () => things.plan,
     productOf: () => things.plan,
     accountId: () => things.account,
+    account: () => things.paypalAccount,
     name: () => things.role,
     tenantId: () => ours,
     again: () => ours,

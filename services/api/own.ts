@@ -12,6 +12,7 @@ import { sendJson, type EdgeHandler, type EdgeRequest, type EdgeResponse } from 
 import type { Gateway } from "./gateway.ts";
 import { oidc, providerPaths } from "./oidc.ts";
 import { openapi } from "./openapi.ts";
+import { paypalWebhook } from "./paypal.ts";
 import { csvAudit, csvFinance, csvReport } from "./report.ts";
 import { publicKeys } from "./peers.ts";
 import { base, type JsonObjectSchema, type Route } from "./routes.ts";
@@ -43,6 +44,17 @@ export function ownRoutes(broker: ServiceBroker, gateway: () => Gateway): Route[
           (_parts, req, res) => oidc(broker, req, res),
         ),
       ),
+    ),
+    route(
+      `${base}/payments/webhooks/:accountId`,
+      {
+        method: "POST",
+        stream: true,
+        permission: "public",
+        description: "Takes an event that PayPal tells about an account; its signature is verified.",
+        params: strict({ accountId: uuid("The PayPal account.") }),
+      },
+      (_parts, req, res, { accountId }) => paypalWebhook(broker, req, res, accountId),
     ),
     route(
       `${base}/assets/upload`,

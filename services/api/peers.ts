@@ -68,3 +68,10 @@ export const ticketOf = (broker: ServiceBroker, claim: string, id: string, versi
     { id, ...(version !== undefined && { version }), ...(from !== undefined && { from }) },
     { meta: { claim } },
   );
+
+/** Hands over a delivery of PayPal's. @throws PAYPAL_ACCOUNT_NOT_FOUND, REQUEST_MALFORMED, PAYPAL_EVENT_FORGED, PAYMENT_GATEWAY_UNAVAILABLE */
+export const takeFromPayPal = (
+  broker: ServiceBroker,
+  delivery: ActionMap["payment.webhooks.receive"]["params"],
+  client: Client | undefined,
+) => call(broker, "payment.webhooks.receive", delivery, { meta: { ...(client && { client }) } });

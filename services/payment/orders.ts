@@ -61,6 +61,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
         id: paymentId,
         tenantId,
         userId,
+        accountId: paypal.accountId,
         amountMinor,
         amount: formatAmount(amountMinor, currency),
         currency,

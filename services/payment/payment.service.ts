@@ -24,6 +24,8 @@ import {
 import { settle } from "./settle.ts";
 import { Sweeper } from "./sweeper.ts";
 import { tillMixin, type WithTill } from "./till.mixin.ts";
+import { handlerOf } from "./webhooks/handlers.ts";
+import { webhookActor } from "./webhooks/work.ts";
 
 type Payments = Host<WithJobs & WithTill & { sweeper: Sweeper }>;
 const action = actionOf<Payments>();
@@ -148,8 +150,9 @@ export default service<Payments>()({
       return await this.db.tenant(tenantId, (em) => attributesOfPayment(em, id));
     },
   },
-  started() {
+  async started() {
     this.sweeper = new Sweeper("payments", sweepMs, (signal) => sweep(this.till, 20, signal), this.logger);
+    await this.jobs.work({ actors: [webhookActor(this.till, handlerOf)] });
   },
   async stopped() {
     await this.sweeper?.stop();

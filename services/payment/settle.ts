@@ -42,7 +42,7 @@ export async function settle(till: Till, paymentId: string, { payerActed = false
 /** The payment's PayPal. Without credentials for it the payment is looked at again later. */
 async function reach(till: Till, payment: PaymentRow, claim: string): Promise<PayPal> {
   try {
-    return await till.paypal(payment.tenantId);
+    return await till.paypal(payment.tenantId, payment.accountId ?? null);
   } catch (error) {
     await record(till.db, payment.id, claim, { release: true });
     throw error;

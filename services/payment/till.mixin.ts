@@ -1,44 +1,47 @@
 import { env, publicUrl } from "../../config/env.ts";
-import { errors } from "../../config/errors.ts";
 import { mixin, type Host } from "../../config/service.ts";
 import type { WithDatabase } from "../../mixins/orm.mixin.ts";
 import type { WithRedis } from "../../mixins/redis.mixin.ts";
-import { configuredConnection } from "./gateway/configured.ts";
-import { paypalOf, type PayPal, type Till } from "./till.ts";
+import { keyManager } from "../../mixins/vault/kms/manager.ts";
+import { Accounts } from "./accounts/accounts.ts";
+import { configuredCredentials } from "./gateway/configured.ts";
+import { isPayPal } from "./gateway/transport.ts";
+import type { Till } from "./till.ts";
 
 export interface WithTill extends WithDatabase, WithRedis {
   till: Till;
+  accounts: Accounts;
 }
 
-/** PayPal by broker: the payment services of a node share tokens and breaker. */
-const opened = new WeakMap<object, { paypal: PayPal | null; users: number }>();
+/** Accounts by broker: the payment services of a node share tokens and breakers. */
+const opened = new WeakMap<object, { accounts: Accounts; users: number }>();
 
-function openPayPal(warn: (message: string) => void): PayPal | null {
-  const connection = configuredConnection(env);
-  if (connection?.simulated) warn("PAYPAL_URL is not PayPal's: payments are simulated, no money moves.");
-  return connection && paypalOf(connection);
+function openAccounts({ db, redis, logger }: Host<WithTill>): Accounts {
+  const { PAYPAL_URL: url, CLUSTER_SECRET: clusterSecret } = env;
+  if (url !== undefined && !isPayPal(url)) logger.warn("PAYPAL_URL is not PayPal's: payments are simulated, no money moves.");
+  return new Accounts(db, redis, { clusterSecret, keys: keyManager(env), configured: configuredCredentials(env), ...(url && { url }) });
 }
 
-/** Gives a service `this.till`. List it before redisMixin and ormMixin: the last mixin starts first. */
+/** Gives a service `this.till` and `this.accounts`. List it before redisMixin and ormMixin: the last mixin starts first. */
 export const tillMixin = mixin<Host<WithTill>>()({
   started() {
-    const entry = opened.get(this.broker) ?? { paypal: openPayPal((message) => this.logger.warn(message)), users: 0 };
+    const entry = opened.get(this.broker) ?? { accounts: openAccounts(this), users: 0 };
     opened.set(this.broker, entry);
     entry.users++;
-    const { paypal } = entry;
-    const missing = "Payments need PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET, which are not set on this node.";
+    const { accounts } = entry;
+    this.accounts = accounts;
     this.till = {
       db: this.db,
       redis: this.redis,
       secret: env.CLUSTER_SECRET,
       publicUrl: publicUrl(env),
-      paypal: () => (paypal ? Promise.resolve(paypal) : Promise.reject(errors.unavailable(missing))),
+      paypal: (tenantId, accountId) => accounts.paypal(tenantId, accountId),
     };
   },
   stopped() {
     const entry = opened.get(this.broker);
     if (!entry || --entry.users > 0) return;
     opened.delete(this.broker);
-    entry.paypal?.connection.close();
+    entry.accounts.close();
   },
 });

@@ -6,6 +6,8 @@ import { paypalGateway } from "./gateway/paypal.ts";
 
 /** PayPal as one organisation reaches it. */
 export interface PayPal {
+  /** To be kept with what is made by it; null for the platform's account. */
+  accountId: string | null;
   connection: PayPalConnection;
   orders: Gateway;
 }
@@ -18,8 +20,15 @@ export interface Till {
   secret: string;
   /** Where payers reach the edge, without a slash at the end. */
   publicUrl: string;
-  /** @throws SERVICE_UNAVAILABLE when there are no credentials for this organisation */
-  paypal(tenantId: string): Promise<PayPal>;
+  /**
+   * @param accountId what an earlier payment was made with; left out for what is new
+   * @throws SERVICE_UNAVAILABLE when there are no credentials for this organisation, PAYMENT_GATEWAY_DENIED when those of that account are gone
+   */
+  paypal(tenantId: string, accountId?: string | null): Promise<PayPal>;
 }
 
-export const paypalOf = (connection: PayPalConnection): PayPal => ({ connection, orders: paypalGateway(connection) });
+export const paypalOf = (connection: PayPalConnection, accountId: string | null = null): PayPal => ({
+  accountId,
+  connection,
+  orders: paypalGateway(connection),
+});

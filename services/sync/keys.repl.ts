@@ -14,6 +14,7 @@ const rewraps = [
   "auth.oidc.rewrap",
   "notification.webhooks.rewrap",
   "notification.mail.rewrap",
+  "payment.accounts.rewrap",
 ] as const;
 
 /** Commands of the operator's prompt, in moleculer-repl's form. */
@@ -49,7 +50,7 @@ export default [
   {
     command: "vault:rewrap",
     description:
-      "Wraps all organisations' keys, signing keys, secrets of authenticator apps and webhooks and waiting mails by the current master key; the others may go afterwards.",
+      "Wraps all organisations' keys, signing keys, secrets of authenticator apps, webhooks and PayPal accounts and waiting mails by the current master key; the others may go afterwards.",
     options: [{ option: "-a, --all", description: "also what it has wrapped itself, after a key of Vault Transit got a new version" }],
     async action(broker: ServiceBroker, args: { options: { all?: boolean } }) {
       for (const name of rewraps) {

@@ -1,7 +1,9 @@
 import type { ApiResponse } from "@paypal/paypal-server-sdk";
 import CircuitBreaker from "opossum";
 import type { Outcome } from "./gateway.ts";
+import { RateGuard, type Rate } from "./guard.ts";
 import { isOutage, outcomeOfAnswer, outcomeOfError } from "./outcome.ts";
+import type { SharedToken } from "./sharedtoken.ts";
 import { fetchGrant, tokenSource } from "./token.ts";
 import { isPayPal, originOf, PayPalTransport } from "./transport.ts";
 
@@ -14,6 +16,9 @@ export interface PayPalOptions {
   /** After which a call is given up and its outcome unknown, in milliseconds. */
   timeoutMs?: number;
   breaker?: CircuitBreaker.Options;
+  /** Where the cluster's nodes keep the account's token together. */
+  sharedToken?: SharedToken;
+  rate?: Rate;
 }
 
 type Call = (abortSignal: AbortSignal) => Promise<ApiResponse<unknown>>;
@@ -25,6 +30,8 @@ export interface Line {
   path: string;
   /** Sent as JSON. */
   body?: unknown;
+  /** JSON that is sent as it is, where every byte counts. */
+  text?: string;
   /** PayPal-Request-Id, where the endpoint takes one. */
   requestId?: string;
   /** Without it PayPal answers minimally, which leaves out amounts. */
@@ -52,8 +59,8 @@ export interface PayPalConnection {
 export function paypalConnection(options: PayPalOptions): PayPalConnection {
   const { clientId, clientSecret, environment = "sandbox", url, timeoutMs = 15_000 } = options;
   const origin = originOf(environment, url);
-  const tokens = tokenSource(() => fetchGrant(origin, clientId, clientSecret, timeoutMs));
-  const transport = new PayPalTransport(origin, tokens, timeoutMs);
+  const tokens = tokenSource(() => fetchGrant(origin, clientId, clientSecret, timeoutMs), options.sharedToken);
+  const transport = new PayPalTransport(origin, tokens, timeoutMs, new RateGuard(options.rate));
 
   const breaker = new CircuitBreaker((call: Call) => call(AbortSignal.timeout(timeoutMs)), {
     name: "paypal",

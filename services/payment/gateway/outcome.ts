@@ -26,11 +26,10 @@ export function isOutage(error: unknown): boolean {
   return !neverSent(error) || failureType(error) === "PAYMENT_GATEWAY_UNAVAILABLE";
 }
 
-/** Breaker open, no token, arguments the SDK would not send. */
+/** Breaker open, no token, too many requests already, arguments the SDK would not send. */
 const neverSent = (error: unknown): boolean =>
   (error as { code?: unknown }).code === "EOPENBREAKER" ||
-  failureType(error) === "PAYMENT_GATEWAY_DENIED" ||
-  failureType(error) === "PAYMENT_GATEWAY_UNAVAILABLE" ||
+  /^PAYMENT_GATEWAY_(DENIED|UNAVAILABLE|THROTTLED)$/.test(failureType(error)) ||
   (error as Error).constructor.name === "ArgumentsValidationError";
 
 /** What an answer says, whichever way the SDK handed it over. */

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { errors } from "../../../config/errors.ts";
+import type { Held, SharedToken } from "./sharedtoken.ts";
 
 export interface TokenSource {
   /** A token believed to work; asks for one at most once at a time, however many wait. */
@@ -15,28 +17,63 @@ interface Grant {
 
 const marginMs = 60_000;
 
+/** How long to wait for another node that asks for a token just now, and between two looks, milliseconds. */
+const patienceMs = 12_000;
+const lookMs = 50;
+
 /**
  * Keeps one access token. The SDK's own keeper asks once per waiting call, keeps a failed answer for ever and never renews
  * after a 401, so its calls go through this one instead. A failure is forgotten at once: the next call asks again.
+ * @param shared what the cluster's nodes know of it together: one of them asks, the others take what it got
  */
-export function tokenSource(fetchGrant: () => Promise<Grant>, now: () => number = Date.now): TokenSource {
-  let held: { token: string; until: number } | null = null;
+export function tokenSource(fetchGrant: () => Promise<Grant>, shared?: SharedToken, now: () => number = Date.now): TokenSource {
+  let held: Held | null = null;
   let asking: Promise<string> | null = null;
 
-  const ask = () =>
-    (asking ??= fetchGrant()
-      .then(({ token, expiresIn }) => {
-        held = { token, until: now() + expiresIn * 1000 - marginMs };
-        return token;
+  async function fresh(): Promise<Held> {
+    const { token, expiresIn } = await fetchGrant();
+    return { token, until: now() + expiresIn * 1000 - marginMs };
+  }
+
+  async function together(nodes: SharedToken, stale: string | null): Promise<Held> {
+    const known = async () => {
+      const found = await nodes.read();
+      return found && found.until > now() && found.token !== stale ? found : null;
+    };
+    for (const deadline = now() + patienceMs; now() < deadline; await delay(lookMs)) {
+      const found = await known();
+      if (found) return found;
+      const mine = await nodes.lock();
+      if (mine === null) break;
+      if (!mine) continue;
+      try {
+        // Another node may have been done between the look and the lock.
+        const late = await known();
+        if (late) return late;
+        const got = await fresh();
+        await nodes.write(got);
+        return got;
+      } finally {
+        await nodes.unlock();
+      }
+    }
+    return await fresh();
+  }
+
+  const ask = (stale: string | null) =>
+    (asking ??= (shared ? together(shared, stale) : fresh())
+      .then((got) => {
+        held = got;
+        return got.token;
       })
       .finally(() => (asking = null)));
 
   return {
-    current: () => (held && held.until > now() ? Promise.resolve(held.token) : ask()),
+    current: () => (held && held.until > now() ? Promise.resolve(held.token) : ask(null)),
     renewed: (stale) => {
       if (held && held.token !== stale) return Promise.resolve(held.token);
       held = null;
-      return ask();
+      return ask(stale);
     },
   };
 }

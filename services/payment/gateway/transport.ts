@@ -1,5 +1,6 @@
 import { type ApiResponse, Client, Environment } from "@paypal/paypal-server-sdk";
 import type { Line } from "./connection.ts";
+import { RateGuard } from "./guard.ts";
 import type { TokenSource } from "./token.ts";
 
 type Factory = ReturnType<Client["getRequestBuilderFactory"]>;
@@ -25,12 +26,14 @@ export function isPayPal(url: string): boolean {
 export class PayPalTransport extends Client {
   readonly #origin: string;
   readonly #tokens: TokenSource;
+  readonly #guard: RateGuard;
 
-  constructor(origin: string, tokens: TokenSource, timeoutMs: number) {
+  constructor(origin: string, tokens: TokenSource, timeoutMs: number, guard: RateGuard = new RateGuard()) {
     // The SDK knows no time-out unless told, and its environment only names the origin that is swapped below. No retries: settle looks first.
     super({ environment: Environment.Sandbox, timeout: timeoutMs, httpClientOptions: { timeout: timeoutMs } });
     this.#origin = origin;
     this.#tokens = tokens;
+    this.#guard = guard;
   }
 
   override getRequestBuilderFactory(): Factory {
@@ -39,13 +42,14 @@ export class PayPalTransport extends Client {
   }
 
   /** A request of our own making. Its answer carries the body as text. */
-  send({ method, path, body, requestId, prefer }: Line, abortSignal: AbortSignal): Promise<ApiResponse<unknown>> {
+  send({ method, path, body, text, requestId, prefer }: Line, abortSignal: AbortSignal): Promise<ApiResponse<unknown>> {
     const request = this.getRequestBuilderFactory()(method, path);
     if (requestId !== undefined) request.header("PayPal-Request-Id", requestId);
     if (prefer !== undefined) request.header("Prefer", prefer);
-    if (body !== undefined) {
+    const content = text ?? (body === undefined ? undefined : JSON.stringify(body));
+    if (content !== undefined) {
       request.header("Content-Type", "application/json");
-      request.text(JSON.stringify(body));
+      request.text(content);
     }
     return request.callAsText({ abortSignal });
   }
@@ -54,11 +58,16 @@ export class PayPalTransport extends Client {
     builder.authenticate = () => {};
     builder.interceptRequest((request) => ({ ...request, url: request.url.replace(sandboxOrigin, this.#origin) }));
     builder.intercept(async (request, options, next) => {
-      const withToken = (token: string) => ({ ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } });
+      const send = async (token: string) => {
+        await this.#guard.pass();
+        const answer = await next({ ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } }, options);
+        this.#guard.learn(answer.response.statusCode, answer.response.headers["retry-after"]);
+        return answer;
+      };
       const token = await this.#tokens.current();
-      const answer = await next(withToken(token), options);
+      const answer = await send(token);
       // A token revoked before its time: once with a fresh one. A second 401 is about us, not the token.
-      return answer.response.statusCode === 401 ? next(withToken(await this.#tokens.renewed(token)), options) : answer;
+      return answer.response.statusCode === 401 ? send(await this.#tokens.renewed(token)) : answer;
     });
     return builder;
   }

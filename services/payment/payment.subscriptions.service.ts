@@ -6,6 +6,7 @@ import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
+import { payerField } from "./fraud/payer.ts";
 import { captureOutstanding } from "./subscriptions/capture.ts";
 import { changePlan } from "./subscriptions/change.ts";
 import { createSubscription } from "./subscriptions/create.ts";
@@ -49,7 +50,8 @@ const moved = (self: Subscriptions, tenantId: string, subscriptionId: string, na
 
 export const actions = {
   create: action({
-    description: "Creates a subscription and answers where the payer agrees to it.",
+    description:
+      "Creates a subscription and answers where the payer agrees to it. One that the rules against fraud block is answered with PAYMENT_BLOCKED.",
     permission: "payment:write",
     stepUp: true,
     audit: "subscription.created",
@@ -63,6 +65,7 @@ export const actions = {
       quantity,
       email: Type.Optional(Type.String({ format: "email", maxLength: 254, description: "The payer's address, filled in at PayPal." })),
       startAt: Type.Optional(Type.String({ format: "date-time", description: "When it begins; at once when left out." })),
+      payer: payerField,
       returnUrl: url("Where the payer goes after agreeing; subscriptionId and status are added to its query."),
       cancelUrl: url("Where the payer goes after cancelling; returnUrl when left out."),
     }),

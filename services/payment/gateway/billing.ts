@@ -216,6 +216,8 @@ export interface SaleRefund {
   id: string;
   saleId: string;
   amount: Money;
+  /** What PayPal gave back of its fee; null when it does not say. */
+  fee: Money | null;
   at: Date;
 }
 
@@ -229,5 +231,5 @@ export function readSaleRefund(resource: unknown): SaleRefund | null {
   const saleId = text(refund.sale_id) ?? text(parent?.href)?.split("/").at(-1) ?? id;
   const amount = readMoney(refund.amount);
   const at = time(refund.update_time) ?? time(refund.create_time);
-  return id && saleId && amount && at ? { id, saleId, amount, at } : null;
+  return id && saleId && amount && at ? { id, saleId, amount, fee: readMoney(refund.refund_from_transaction_fee), at } : null;
 }

@@ -3,10 +3,15 @@ import type { Principal } from "../../../config/contracts.ts";
 import { errors, type Fault } from "../../../config/errors.ts";
 import { Plan, type PlanRow } from "../../../entities/Plan.ts";
 import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";
+import type { Em } from "../../../mixins/database.ts";
 import { describeAct } from "../../../mixins/act.ts";
 import { once } from "../../../mixins/events.ts";
+import { assess, keepAssessment } from "../fraud/assess.ts";
+import { payerFaults, type Payer } from "../fraud/payer.ts";
+import { withheld } from "../fraud/withhold.ts";
 import { billingIdLifetimeMs, type NewBillingSubscription, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
 import { cycleAmount, regularOf, type Terms } from "../plans/terms.ts";
+import type { Failure } from "../state.ts";
 import type { Till } from "../till.ts";
 import { alone } from "./alone.ts";
 import { closeAttempt, openAttempt } from "./attempts.ts";
@@ -20,6 +25,8 @@ export interface NewSubscription {
   customer: string;
   quantity?: number;
   email?: string;
+  /** For the rules against fraud; `email` stands in for its own. */
+  payer?: Payer;
   /** ISO 8601; at once when left out. */
   startAt?: string;
   returnUrl?: string;
@@ -36,13 +43,14 @@ function faultsOf(input: NewSubscription, plan: PlanRow): Fault[] {
     const scheme = URL.canParse(url) ? new URL(url).protocol : null;
     if (scheme !== "https:" && scheme !== "http:") faults.push({ pointer: `/${name}`, detail: "must be an absolute http or https URL" });
   }
-  return faults;
+  return [...faults, ...payerFaults(input.payer ?? {})];
 }
 
 /**
  * Creates a subscription, and asks PayPal for the address where the payer agrees to it. Row, attempt and event are committed before PayPal hears of it;
- * when its answer is lost the subscription stays `created` and is asked for again under the same PayPal-Request-Id.
- * @throws VALIDATION_FAILED, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, SUBSCRIPTION_REFUSED and others by PayPal's issue; the subscription then is `failed`
+ * when its answer is lost the subscription stays `created` and is asked for again under the same PayPal-Request-Id. The rules against fraud judge its regular payment first: what they
+ * block fails without PayPal, what they would have reviewed passes and stands among their assessments, since nothing is taken before the payer agrees.
+ * @throws VALIDATION_FAILED, PLAN_NOT_FOUND, PAYMENT_BLOCKED, IDEMPOTENCY_KEY_REUSED, SUBSCRIPTION_REFUSED and others by PayPal's issue; the subscription then is `failed`
  */
 export async function createSubscription(till: Till, principal: Principal, input: NewSubscription, key?: string): Promise<SubscriptionRow> {
   const { tenantId, userId, subject } = principal;
@@ -51,13 +59,19 @@ export async function createSubscription(till: Till, principal: Principal, input
   const faults = faultsOf(input, plan);
   if (faults.length) throw errors.invalid(faults);
   const { simulated } = (await till.paypal(tenantId)).connection;
+  const terms = plan.terms as Terms;
+  const quantity = input.quantity ?? 1;
+  const regular = regularOf(terms);
+  const subscriptionId = uuidv7();
+  const cycleMinor = cycleAmount(regular, terms.currency, quantity);
+  const payer = { ...(input.email !== undefined && { email: input.email }), ...input.payer };
+  const attempt = key === undefined ? subscriptionId : `subscription ${key}`;
+  const judged = await assess(till, { tenantId, userId, attempt, amountMinor: cycleMinor, currency: terms.currency, payer });
+  const isBlocked = judged.decision === "block";
   const { id } = await till.db.tenant(tenantId, (em) =>
     once(em, "payment", { tenantId, action: "payment.subscriptions.create", key, params: input }, async () => {
-      const terms = plan.terms as Terms;
-      const quantity = input.quantity ?? 1;
-      const regular = regularOf(terms);
       const subscription = em.create(Subscription, {
-        id: uuidv7(),
+        id: subscriptionId,
         tenantId,
         userId,
         customer: input.customer,
@@ -67,7 +81,7 @@ export async function createSubscription(till: Till, principal: Principal, input
         returnUrl: input.returnUrl ?? null,
         cancelUrl: input.cancelUrl ?? null,
         startAt: input.startAt ? new Date(input.startAt) : null,
-        cycleMinor: cycleAmount(regular, terms.currency, quantity),
+        cycleMinor,
         outstandingMinor: 0n,
         currency: terms.currency,
         unit: regular.unit,
@@ -80,13 +94,24 @@ export async function createSubscription(till: Till, principal: Principal, input
         nextCheckAt: new Date(Date.now() + 15_000),
       });
       em.persist(subscription);
+      keepAssessment(em, judged, { kind: "subscription", id: subscriptionId });
       await em.flush();
       await tell(em, subscription, "subscription.created", { actor: subject });
-      describeAct({ object: `subscription:${subscription.id}`, details: { planId: plan.id, customer: input.customer } });
-      return { id: subscription.id };
+      if (isBlocked) await fail(em, subscription, withheld.blocked);
+      describeAct({ object: `subscription:${subscriptionId}`, details: { planId: plan.id, customer: input.customer } });
+      return { id: subscriptionId };
     }),
   );
-  return await confirm(till, id);
+  const subscription = await confirm(till, id);
+  if (subscription.failureType === withheld.blocked.type)
+    throw errors.paymentBlocked("This subscription can't be taken.", { subscriptionId: id });
+  return subscription;
+}
+
+/** The end of one that never began. */
+async function fail(em: Em, subscription: SubscriptionRow, { type, message }: Failure): Promise<void> {
+  Object.assign(subscription, { status: "failed", failureType: type, failureMessage: message, nextCheckAt: null, endedAt: new Date() });
+  await tell(em, subscription, "subscription.failed");
 }
 
 /** Asks PayPal for a subscription that it has not confirmed. @throws by PayPal's issue when it refuses */
@@ -124,24 +149,16 @@ export async function submit(
     ...returnUrls(till, id),
   };
   const attempt = await till.db.system((em) => openAttempt(em, subscription, "create", { planId: plan.id }, billingIdLifetimeMs));
-  const fail = (locked: SubscriptionRow, type: string, message: string) =>
-    Object.assign(locked, { status: "failed", failureType: type, failureMessage: message, nextCheckAt: null, endedAt: new Date() });
   if (attempt.keyExpiresAt!.getTime() < Date.now()) {
-    const failed = await writing(till.db, id, claim, async (em, locked) => {
-      fail(locked, "SUBSCRIPTION_UNCONFIRMED", "PayPal never confirmed the subscription.");
-      await tell(em, locked, "subscription.failed");
-    });
-    return failed!;
+    const failure = { type: "SUBSCRIPTION_UNCONFIRMED", message: "PayPal never confirmed the subscription." };
+    return (await writing(till.db, id, claim, (em, locked) => fail(em, locked, failure)))!;
   }
   const answer = await gateway.create(request, attempt.requestId!);
   const written = await writing(till.db, id, null, async (em, locked) => {
     await closeAttempt(em, attempt.id, answer);
     if (locked.status !== "created") return;
     if (answer.outcome === "ok") return writeMirror(em, locked, answer.value, new Date());
-    if (answer.outcome === "refused") {
-      fail(locked, answer.issue, answer.detail);
-      return tell(em, locked, "subscription.failed");
-    }
+    if (answer.outcome === "refused") return fail(em, locked, { type: answer.issue, message: answer.detail });
     locked.checks++;
     locked.nextCheckAt = new Date(Date.now() + Math.min(15_000 * 2 ** Math.min(locked.checks, 10), 1_800_000));
   });

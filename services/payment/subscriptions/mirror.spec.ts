@@ -79,7 +79,7 @@ function looking(start = fresh) {
 }
 
 const pending = { status: "APPROVAL_PENDING", approvalUrl: "https://paypal.example/approve" };
-const trial = { nextBillingAt: on("01-15"), cycles: [cycle("TRIAL", 1, { remaining: 1 }), cycle("REGULAR", 0)] };
+const trial = { nextBillingAt: on("01-15"), cycles: [cycle("TRIAL", 1), cycle("REGULAR", 0)] };
 const first = {
   nextBillingAt: on("02-15"),
   lastPayment: { amount: price, at: on("01-15") },
@@ -190,10 +190,15 @@ describe("the mirror of a subscription", () => {
     expect(mirrored.known.paidUntil).toEqual(on("02-15"));
     mirrored.look(failing(1, "02-15", "02-20"), on("02-15"));
     expect(mirrored.known.paidUntil).toEqual(on("02-15"));
-    mirrored.look({ ...first, nextBillingAt: null, lastPayment: { amount: price, at: on("02-20") } }, on("02-20"));
-    expect(mirrored.known.paidUntil).toEqual(on("03-20"));
-    mirrored.look({ status: "EXPIRED", lastPayment: { amount: price, at: on("02-20") } }, on("02-20"));
-    expect(mirrored.known).toMatchObject({ status: "expired", paidUntil: on("03-20") });
+    // PayPal moves the next payment on though this one failed: a later try that succeeds pays for the time until then.
+    mirrored.look({ ...failing(1, "02-15", "02-20"), nextBillingAt: on("03-15") }, on("02-15"));
+    expect(mirrored.known.paidUntil).toEqual(on("02-15"));
+    mirrored.look({ ...first, nextBillingAt: on("03-15"), lastPayment: { amount: price, at: on("02-20") } }, on("02-20"));
+    expect(mirrored.known).toMatchObject({ status: "active", paidUntil: on("03-15"), pastDueSince: null });
+    mirrored.look({ ...first, nextBillingAt: null, lastPayment: { amount: price, at: on("03-15") } }, on("03-15"));
+    expect(mirrored.known.paidUntil).toEqual(on("04-15"));
+    mirrored.look({ status: "EXPIRED", lastPayment: { amount: price, at: on("03-15") } }, on("04-15"));
+    expect(mirrored.known).toMatchObject({ status: "expired", paidUntil: on("04-15") });
   });
 });
 

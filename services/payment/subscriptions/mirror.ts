@@ -49,7 +49,7 @@ export function mirror(known: SubscriptionRow, view: SubscriptionView, plan: Pla
     pastDueSince: pastDueSince(known, status, failedAt ?? now),
     outstandingMinor: view.outstanding?.amountMinor ?? known.outstandingMinor,
     activatedAt,
-    payingSince: known.payingSince ?? (isRunning(status) && isPastTrial(view) ? (view.lastPayment?.at ?? activatedAt) : null),
+    payingSince: known.payingSince ?? (isRunning(status) && paysRegularly(view) ? (view.lastPayment?.at ?? activatedAt) : null),
     suspendedAt: status === "suspended" ? (known.suspendedAt ?? view.changedAt ?? now) : null,
     endedAt: isOver(status) ? (known.endedAt ?? view.changedAt ?? now) : null,
     readAt: now,
@@ -63,14 +63,18 @@ export function mirror(known: SubscriptionRow, view: SubscriptionView, plan: Pla
 
 const isRunning = (status: SubscriptionStatus) => status === "active" || status === "past_due" || status === "suspended";
 
-/** Every trial is over, and all that comes is paid regularly. */
-const isPastTrial = ({ cycles }: SubscriptionView) =>
-  cycles.some(({ tenure }) => tenure === "REGULAR") && cycles.every(({ tenure, remaining }) => tenure !== "TRIAL" || remaining === 0);
+/** A regular payment has been due, or none but regular ones come. PayPal counts a trial as run through as soon as it begins. */
+const paysRegularly = ({ cycles }: SubscriptionView) =>
+  cycles.some(({ tenure, completed }) => tenure === "REGULAR" && completed > 0) ||
+  (cycles.length > 0 && cycles.every(({ tenure }) => tenure === "REGULAR"));
 
-/** It moves when the next payment moves, and stays when a payment fails, or when all is over. */
+/** It moves with the next payment, and stays when a payment fails, or when all is over. Where a refund has cut it, it waits for the next move. */
 function paidUntil(known: SubscriptionRow, view: SubscriptionView, status: SubscriptionStatus, nextBillingAt: Date | null): Date | null {
   const before = known.paidUntil ?? null;
-  if (status === "active" && nextBillingAt) return isSame(nextBillingAt, known.nextBillingAt) && before ? before : nextBillingAt;
+  if (status === "active" && nextBillingAt) {
+    const isKnown = known.status === "active" && isSame(nextBillingAt, known.nextBillingAt);
+    return isKnown && before ? before : nextBillingAt;
+  }
   // After its last payment nothing is to come: what it paid for lasts one interval more.
   const isLast =
     (status === "active" && !nextBillingAt && view.failedPayments === 0) || (status === "expired" && known.status !== "expired");

@@ -82,8 +82,16 @@ export async function recordSaleRefund(
   const status = kind === "reversal" ? "reversed" : isWhole ? "refunded" : "partially_refunded";
   if (ranks[status] > ranks[payment.status]) payment.status = status;
   const post = kind === "reversal" ? postReversal : postRefund;
-  const { id: objectId, at, amount: gross } = refund;
-  await post(em, { ...factOf(payment), captureId: payment.saleId, objectId, at, gross, feeReturned: null, settled: null });
+  const { id: objectId, at, amount: gross, fee } = refund;
+  await post(em, {
+    ...factOf(payment),
+    captureId: payment.saleId,
+    objectId,
+    at,
+    gross,
+    feeReturned: fee?.amountMinor ?? null,
+    settled: null,
+  });
   // Nobody is entitled by a payment that went back.
   const isLatest = subscription.lastPaymentAt?.getTime() === payment.paidAt.getTime();
   if (isWhole && isLatest && subscription.paidUntil && subscription.paidUntil > refund.at) subscription.paidUntil = refund.at;

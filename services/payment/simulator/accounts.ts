@@ -12,6 +12,8 @@ export interface AccountSettings {
   insolvent?: boolean;
   /** How long transactions stay out of the search, in milliseconds; three hours, as PayPal says, unless told otherwise. */
   searchLagMs?: number;
+  /** How many transactions a search finds at most before it is refused with RESULTSET_TOO_LARGE; 10000 unless told otherwise. */
+  searchLimit?: number;
 }
 
 export interface Account extends AccountSettings {

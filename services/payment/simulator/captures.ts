@@ -1,4 +1,5 @@
 import { type Amount, amountOf, minorOf } from "./amounts.ts";
+import { openDisputeOf } from "./disputes.ts";
 import { receivable } from "./fees.ts";
 import { paypalId } from "./ids.ts";
 import { refunded } from "./refunds.ts";
@@ -28,6 +29,8 @@ export interface Capture extends Origin {
   status: "COMPLETED" | "PENDING" | "DECLINED" | "FAILED";
   /** Why it is pending or declined. */
   reason: string | undefined;
+  /** Whether it was pending before. */
+  wasPending: boolean;
   /** What the seller receives, fixed when it completed. */
   breakdown: ReturnType<typeof receivable> | undefined;
   createdAt: number;
@@ -46,6 +49,7 @@ export function placeCapture(world: World, merchant: string, { amount, ...of }: 
     status: "COMPLETED",
     reason: undefined,
     breakdown: undefined,
+    wasPending: decision?.status === "PENDING",
     createdAt: now,
     updatedAt: now,
   };
@@ -89,7 +93,9 @@ function statusOf(world: World, capture: Capture): string {
   if (capture.status !== "COMPLETED") return capture.status;
   const back = refunded(world, capture.id);
   if (back >= minorOf(capture.amount)) return "REFUNDED";
-  return back > 0n ? "PARTIALLY_REFUNDED" : "COMPLETED";
+  // PayPal shows a disputed capture so, though nothing has been refunded.
+  const isDisputed = openDisputeOf(world, capture.id) !== undefined;
+  return back > 0n || isDisputed ? "PARTIALLY_REFUNDED" : "COMPLETED";
 }
 
 export function captureBody(world: World, capture: Capture) {

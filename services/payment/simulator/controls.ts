@@ -1,6 +1,8 @@
 import { authorizationBody, decideAuthorization } from "./authorizations.ts";
 import { captureBody, decideCapture } from "./captures.ts";
 import { readDecision } from "./decisions.ts";
+import { escalate, openDispute, outcomes, resolveDispute } from "./disputes.ts";
+import { disputeBody } from "./disputeview.ts";
 import { approveOrder, getOrder } from "./orders.ts";
 import { orderBody } from "./orderview.ts";
 import { decideRefund, placeRefund, refundBody, reverseCapture } from "./refunds.ts";
@@ -59,7 +61,24 @@ export function controlRoutes(world: World): Route[] {
       const amount = value === undefined ? undefined : { value, currency_code: capture.amount.currency_code };
       return done(refundBody(world, placeRefund(world, capture, { ...(amount && { amount }) })));
     }),
-    open("POST /simulator/captures/:id/reverse", (call) => done(refundBody(world, reverseCapture(world, call.id, valueIn(call))))),
+    open("POST /simulator/captures/:id/reverse", (call) =>
+      done(refundBody(world, reverseCapture(world, world.captures.get(call.id, null), valueIn(call), "paypal"))),
+    ),
+    open("POST /simulator/captures/:id/dispute", ({ id, body }) =>
+      done(disputeBody(world, openDispute(world, world.captures.get(id, null), body))),
+    ),
+    open("POST /simulator/disputes/:id/escalate", ({ id }) => {
+      escalate(world, world.disputes.get(id, null), "BUYER");
+      return done(disputeBody(world, world.disputes.get(id, null)));
+    }),
+    open("POST /simulator/disputes/:id/resolve", ({ id, body }) => {
+      const dispute = world.disputes.get(id, null);
+      const outcome = outcomes.find((one) => one === body["outcome"]);
+      if (!outcome) throw unreadable(`outcome must be one of ${outcomes.join(", ")}`);
+      if (dispute.status === "RESOLVED") throw unreadable("The dispute is resolved already.");
+      resolveDispute(world, dispute, outcome);
+      return done(disputeBody(world, dispute));
+    }),
     open("POST /simulator/refunds/:id/complete", refundDecision(true)),
     open("POST /simulator/refunds/:id/fail", refundDecision(false)),
   ];

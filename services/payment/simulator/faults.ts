@@ -15,6 +15,8 @@ export const operations = [
     "webhooks.types",
     "webhooks.verify",
   ] as const),
+  ...(["disputes.list", "disputes.get", "disputes.accept", "disputes.evidence", "disputes.escalate", "disputes.message"] as const),
+  ...(["disputes.appeal", "disputes.adjudicate", "disputes.require", "transactions.search", "balances.list"] as const),
   ...(["products.create", "products.list", "products.get", "products.patch"] as const),
   ...(["plans.create", "plans.list", "plans.get", "plans.patch", "plans.activate", "plans.deactivate", "plans.prices"] as const),
   ...(["subscriptions.create", "subscriptions.list", "subscriptions.get", "subscriptions.patch", "subscriptions.activate"] as const),

@@ -95,7 +95,7 @@ export class MerchantDoor {
   async #serve(operation: Operation, request: Request, ids: string[], merchant: string | undefined, work: Work): Promise<Reply> {
     if (!request.header("authorization")) return failure(401, { issue: "INVALID_ACCOUNT_STATUS", description: "No access token came." });
     if (merchant === undefined) return oauthFailure("invalid_token", "Token signature verification failed");
-    if (request.text && !/^application\/json/i.test(request.header("content-type") ?? "")) return failure(415);
+    if (request.text && !/^(application\/json|multipart\/)/i.test(request.header("content-type") ?? "")) return failure(415);
     const mocked = mockReply(request.header("paypal-mock-response"));
     if (mocked) return mocked;
 

@@ -1,6 +1,7 @@
 import { type Amount, amountOf, demandAmount, minorOf } from "./amounts.ts";
 import type { Capture } from "./captures.ts";
 import { Complaints } from "./complaints.ts";
+import { type Dispute, isChargeback, openDisputeOf, resolveDispute } from "./disputes.ts";
 import { payable } from "./fees.ts";
 import { paypalId } from "./ids.ts";
 import { refused, type Reply } from "./replies.ts";
@@ -8,12 +9,12 @@ import { type Call, on, type Route } from "./routes.ts";
 import { saleRefundBody } from "./sales.ts";
 import type { World } from "./world.ts";
 
-/** Money that goes back: a refund by the seller, or a reversal by PayPal, which looks the same but for its event. */
+/** Money that goes back: a refund by the seller, or a reversal by PayPal or a bank (chargeback), which looks the same but for its event. */
 export interface Refund {
   id: string;
   merchant: string;
   captureId: string;
-  isReversal: boolean;
+  cause: "seller" | "paypal" | "chargeback";
   status: "COMPLETED" | "PENDING" | "FAILED" | "CANCELLED";
   reason: string | undefined;
   amount: Amount;
@@ -34,8 +35,8 @@ export const refunded = (world: World, captureId: string): bigint =>
     .filter(({ status }) => status === "COMPLETED" || status === "PENDING")
     .reduce((sum, { amount }) => sum + minorOf(amount), 0n);
 
-/** The amount to refund: what is asked for, or all that is left. @throws Refused as PayPal refuses it. */
-function demandRefund(world: World, capture: Capture, asked: Amount | undefined): Amount {
+/** The amount to give back: what is asked for, or all that is left. @throws Refused as PayPal refuses it. */
+function demandAmountLeft(world: World, capture: Capture, asked: Amount | undefined): Amount {
   if (capture.status === "PENDING") throw refused("PENDING_CAPTURE", "Cannot initiate a refund as the capture is pending.");
   if (capture.status !== "COMPLETED") throw refused("REFUND_NOT_ALLOWED", `The capture is ${capture.status}.`);
   const left = minorOf(capture.amount) - refunded(world, capture.id);
@@ -64,40 +65,49 @@ interface Wish {
   note_to_payer?: string;
 }
 
-/** Refunds, for the API or for the seller at PayPal's website. @throws Refused as PayPal refuses it. */
-export function placeRefund(world: World, capture: Capture, wish: Wish): Refund {
+/**
+ * Refunds, for the API or for the seller at PayPal's website.
+ * @param settled the dispute that it settles, which its caller ends @throws Refused as PayPal refuses it
+ */
+export function placeRefund(world: World, capture: Capture, wish: Wish, settled: Dispute | null = null): Refund {
   const account = world.accounts.of(capture.merchant);
-  const amount = demandRefund(world, capture, wish.amount);
+  const dispute = settled ? undefined : openDisputeOf(world, capture.id);
+  if (world.disputes.of(capture.id).some(isChargeback))
+    throw refused("REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK", "Refunds not allowed on this capture due to a chargeback on the card or bank.");
+  const amount = demandAmountLeft(world, capture, wish.amount);
+  const isPartial = minorOf(amount) < minorOf(capture.amount) - refunded(world, capture.id);
+  if (dispute && isPartial)
+    throw refused("TRANSACTION_DISPUTED", "Partial refunds cannot be offered at this time because there is an open case.");
   if (world.clock.now() - capture.createdAt > windowMs)
     throw refused("REFUND_TIME_LIMIT_EXCEEDED", "You are over the time limit to perform a refund on this capture.");
   if (account.insolvent) throw refused("REFUND_FAILED_INSUFFICIENT_FUNDS", "Capture could not be refunded due to insufficient funds.");
   const decision = world.decisions.take("refund", capture.merchant, capture.id);
-  const refund = enter(world, capture, amount, wish, false);
+  const refund = enter(world, capture, amount, wish, "seller");
   if (decision) {
     refund.status = decision.status as Refund["status"];
     refund.reason = decision.reason ?? "ECHECK";
   }
   tell(world, refund);
+  if (dispute) resolveDispute(world, dispute, "RESOLVED_BUYER_FAVOUR", refund);
   return refund;
 }
 
-/** PayPal takes money back, all that is left or a part: a chargeback, a payment that turned out to be false. */
-export function reverseCapture(world: World, id: string, value: string | undefined): Refund {
-  const capture = world.captures.get(id, null);
-  const amount = demandRefund(world, capture, value === undefined ? undefined : { value, currency_code: capture.amount.currency_code });
-  const refund = enter(world, capture, amount, {}, true);
+/** PayPal takes money back, all that is left or a part: a dispute that was lost, a payment that turned out to be false. */
+export function reverseCapture(world: World, capture: Capture, value: string | undefined, cause: "paypal" | "chargeback"): Refund {
+  const amount = demandAmountLeft(world, capture, value === undefined ? undefined : { value, currency_code: capture.amount.currency_code });
+  const refund = enter(world, capture, amount, {}, cause);
   tell(world, refund);
   return refund;
 }
 
-function enter(world: World, capture: Capture, amount: Amount, wish: Wish, isReversal: boolean): Refund {
+function enter(world: World, capture: Capture, amount: Amount, wish: Wish, cause: Refund["cause"]): Refund {
   const now = world.clock.now();
   const account = world.accounts.of(capture.merchant);
   return world.refunds.put({
     id: paypalId(),
     merchant: capture.merchant,
     captureId: capture.id,
-    isReversal,
+    cause,
     status: "COMPLETED",
     reason: undefined,
     amount: amountOf(minorOf(amount), amount.currency_code),
@@ -123,11 +133,11 @@ export function decideRefund(world: World, id: string, completes: boolean): Refu
 
 function tell(world: World, refund: Refund): void {
   if (world.captures.get(refund.captureId, null).subscriptionId !== null) {
-    const what = refund.isReversal ? "REVERSED" : "REFUNDED";
+    const what = refund.cause !== "seller" ? "REVERSED" : "REFUNDED";
     if (refund.status === "COMPLETED") world.emit(refund.merchant, `PAYMENT.SALE.${what}`, "refund", saleRefundBody(world, refund), "1.0");
     return;
   }
-  const completed = refund.isReversal ? "PAYMENT.CAPTURE.REVERSED" : "PAYMENT.CAPTURE.REFUNDED";
+  const completed = refund.cause !== "seller" ? "PAYMENT.CAPTURE.REVERSED" : "PAYMENT.CAPTURE.REFUNDED";
   const type = refund.status === "COMPLETED" ? completed : `PAYMENT.REFUND.${refund.status}`;
   world.emit(refund.merchant, type, "refund", refundBody(world, refund));
 }

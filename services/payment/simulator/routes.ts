@@ -57,8 +57,8 @@ export function match(routes: readonly Route[], method: string, pathname: string
 }
 
 export function callOf(request: Request, merchant: string, ids: string[]): Call {
-  const isJson = /^application\/json/i.test(request.header("content-type") ?? "");
-  const body: unknown = isJson && request.text.trim() ? JSON.parse(request.text) : {};
+  const text = jsonIn(request.header("content-type") ?? "", request.text).trim();
+  const body: unknown = text ? JSON.parse(text) : {};
   return {
     request,
     merchant,
@@ -68,6 +68,13 @@ export function callOf(request: Request, merchant: string, ids: string[]): Call 
     body: (body ?? {}) as Record<string, unknown>,
     whole: /return=representation/i.test(request.header("prefer") ?? ""),
   };
+}
+
+/** The JSON of a request: its body, or the part called "input" of one with files. */
+function jsonIn(type: string, text: string): string {
+  if (/^application\/json/i.test(type)) return text;
+  if (!/^multipart\//i.test(type)) return "";
+  return /name="?input"?[^]*?\r?\n\r?\n([^]*?)\r?\n--/.exec(text)?.[1] ?? "";
 }
 
 /** Does the work, making a refusal its reply. */

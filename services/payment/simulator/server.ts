@@ -5,6 +5,7 @@ import { captureRoutes } from "./captures.ts";
 import { controlRoutes } from "./controls.ts";
 import type { Decision } from "./decisions.ts";
 import { Delivery, usualTries } from "./delivery.ts";
+import { disputeRoutes } from "./disputeroutes.ts";
 import { Events } from "./events.ts";
 import { type Fault, Faults, type Operation, readFault } from "./faults.ts";
 import { answer, listen, type Request } from "./http.ts";
@@ -18,6 +19,7 @@ import { refundRoutes } from "./refunds.ts";
 import { Refused, type Reply } from "./replies.ts";
 import { attempt, callOf, match, open, type Route } from "./routes.ts";
 import { saleRoutes } from "./sales.ts";
+import { searchRoutes } from "./search.ts";
 import { certificateChain, trustRoot } from "./signature.ts";
 import { approveSubscription } from "./subscriptionmoves.ts";
 import { subscriptionRoutes } from "./subscriptionroutes.ts";
@@ -87,6 +89,8 @@ export async function startPayPalSimulator(options: SimulatorOptions = {}): Prom
     ...planRoutes(world),
     ...subscriptionRoutes(world),
     ...saleRoutes(world),
+    ...disputeRoutes(world),
+    ...searchRoutes(world),
     ...webhookRoutes(events.webhooks, origin),
     ...events.routes(),
     ...pageRoutes(world),

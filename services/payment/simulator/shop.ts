@@ -1,7 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ApiError, CheckoutPaymentIntent, OrdersController, PaymentsController, SubscriptionsController } from "@paypal/paypal-server-sdk";
+import {
+  ApiError,
+  CheckoutPaymentIntent,
+  OrdersController,
+  PaymentsController,
+  SubscriptionsController,
+  TransactionSearchController,
+} from "@paypal/paypal-server-sdk";
 import { fetchGrant, tokenSource } from "../gateway/token.ts";
 import { PayPalTransport } from "../gateway/transport.ts";
 import type { Simulator } from "./server.ts";
@@ -13,6 +20,7 @@ export function openShop(simulator: Simulator, clientId: string = randomUUID()) 
   const orders = new OrdersController(transport);
   const payments = new PaymentsController(transport);
   const subscriptions = new SubscriptionsController(transport);
+  const reports = new TransactionSearchController(transport);
   const prefer = "return=representation";
 
   async function ask<T = Document>(line: string, body?: unknown, headers: Record<string, string> = {}) {
@@ -43,7 +51,7 @@ export function openShop(simulator: Simulator, clientId: string = randomUUID()) 
     const { result } = await orders.authorizeOrder({ id, prefer });
     return result.purchaseUnits![0]!.payments!.authorizations![0]!.id!;
   }
-  return { clientId, transport, orders, payments, subscriptions, prefer, ask, approved, captured, authorized };
+  return { clientId, transport, orders, payments, subscriptions, reports, prefer, ask, approved, captured, authorized };
 }
 
 export interface Document {

@@ -3,6 +3,7 @@ import type { Authorization } from "./authorizations.ts";
 import type { Capture } from "./captures.ts";
 import { Clock } from "./clock.ts";
 import { Decisions } from "./decisions.ts";
+import type { Dispute } from "./disputes.ts";
 import type { Order } from "./orders.ts";
 import type { Plan } from "./plans.ts";
 import type { Product } from "./products.ts";
@@ -22,6 +23,7 @@ export class World {
   readonly authorizations = new Shelf<Authorization>("authorization_id", ({ orderId }) => orderId);
   readonly captures = new Shelf<Capture>("capture_id", ({ orderId, subscriptionId }) => orderId ?? subscriptionId);
   readonly refunds = new Shelf<Refund>("refund_id", ({ captureId }) => captureId);
+  readonly disputes = new Shelf<Dispute>("dispute_id", ({ captureId }) => captureId);
   readonly products = new Shelf<Product>("product_id");
   readonly plans = new Shelf<Plan>("plan_id");
   readonly subscriptions = new Shelf<Subscription>("subscription_id");

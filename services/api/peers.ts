@@ -48,6 +48,10 @@ export type FinanceFilter = Omit<ActionMap["payment.reports.finance"]["params"],
 export const financeOf = (broker: ServiceBroker, claim: string, filter: FinanceFilter, cursor?: string) =>
   call(broker, "payment.reports.finance", { ...filter, limit: 1_000, ...(cursor && { cursor }) }, { meta: { claim } });
 
+/** The caller's organisation's report of recurring revenue. @throws VALIDATION_FAILED */
+export const recurringOf = (broker: ServiceBroker, claim: string, filter: ActionMap["payment.reports.recurring"]["params"]) =>
+  call(broker, "payment.reports.recurring", filter, { meta: { claim } });
+
 /** What an uploaded content is sealed with. @throws VALIDATION_FAILED for the path */
 export const beginUpload = (broker: ServiceBroker, claim: string, path: string) =>
   call(broker, "sync.uploads.begin", { path }, { meta: { claim } });

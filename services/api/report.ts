@@ -1,7 +1,7 @@
 import type { ServiceBroker } from "moleculer";
 import { sendCsv } from "./csv.ts";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
-import { auditOf, financeOf, reportOf, type AuditFilter, type FinanceFilter } from "./peers.ts";
+import { auditOf, financeOf, recurringOf, reportOf, type AuditFilter, type FinanceFilter } from "./peers.ts";
 
 /** A job's report as CSV. @throws JOB_NOT_FOUND before anything is sent */
 export const csvReport = (broker: ServiceBroker, req: EdgeRequest, res: EdgeResponse, id: string): Promise<void> =>
@@ -65,4 +65,20 @@ export const csvFinance = (broker: ServiceBroker, req: EdgeRequest, res: EdgeRes
     header: [...financeColumns],
     page: (cursor) => financeOf(broker, req.claim!, filter, cursor),
     fields: (row) => financeColumns.map((column) => String(row[column] ?? "")),
+  });
+
+const recurringColumns = ["month", "at", "currency", "mrr", "subscriptions"] as const;
+
+/** The organisation's monthly recurring revenue as CSV, earliest first. @throws VALIDATION_FAILED before anything is sent */
+export const csvRecurring = (
+  broker: ServiceBroker,
+  req: EdgeRequest,
+  res: EdgeResponse,
+  filter: Parameters<typeof recurringOf>[2],
+): Promise<void> =>
+  sendCsv(req, res, {
+    name: "mrr.csv",
+    header: [...recurringColumns],
+    page: () => recurringOf(broker, req.claim!, filter),
+    fields: (row) => recurringColumns.map((column) => String(row[column])),
   });

@@ -1,10 +1,11 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, type Page } from "../../config/action.ts";
 import { env } from "../../config/env.ts";
-import { financeFilter } from "../../config/reports.ts";
+import { financeFilter, recurringFilter } from "../../config/reports.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { financeReport, type FinanceRow } from "./reports/finance.ts";
+import { recurringReport, type RecurringRow } from "./reports/recurring.ts";
 import { project, rebuild } from "./reports/project.ts";
 import { Sweeper } from "./sweeper.ts";
 
@@ -27,6 +28,17 @@ export const actions = {
     }),
     async handler(ctx): Promise<Page<FinanceRow>> {
       return await financeReport(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params);
+    },
+  }),
+
+  recurring: action({
+    description: "Reports the monthly recurring revenue of subscriptions as each of the last months ended, per currency.",
+    permission: "payment:read",
+    rest: "GET /reports/mrr",
+    idempotent: true,
+    params: strict(recurringFilter),
+    async handler(ctx): Promise<Page<RecurringRow>> {
+      return await recurringReport(this.db, caller(ctx).tenantId, ctx.params, new Date());
     },
   }),
 

@@ -1,5 +1,6 @@
 import { TransactionSearchController } from "@paypal/paypal-server-sdk";
 import { amountFaults, isCurrency, parseAmount, type Money } from "../money.ts";
+import { record, text } from "./answer.ts";
 import type { PayPalConnection } from "./connection.ts";
 import type { Outcome } from "./gateway.ts";
 
@@ -67,9 +68,6 @@ export function searchGateway(connection: PayPalConnection): SearchGateway {
   };
 }
 
-type Json = Record<string, unknown>;
-const record = (value: unknown): Json => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {});
-const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
 const dateOf = (value: unknown): Date | null => {
   const at = new Date(text(value) ?? NaN);
   return Number.isNaN(at.getTime()) ? null : at;

@@ -65,7 +65,7 @@ describe("a transaction of PayPal's", () => {
   });
 
   it("differs in status where our row has not heard of its end, or of its failure", () => {
-    const row = (status: string) => ({ ...known(), recorded: [{ kind: "capture" as const, paypalId: "C1", paymentId: "P1", status }] });
+    const row = (status: string) => ({ ...known(), recorded: [{ paypalId: "C1", ...owner, status }] });
     expect(compareOne(reported(), row("pending"))).toMatchObject({ kind: "status_differs", paymentId: "P1", ours: { status: "pending" } });
     expect(verdict(compareOne(reported({ status: "D" }), row("completed")))).toBe("status_differs");
     expect(compareOne(reported({ status: "P" }), row("pending"))).toBeNull();

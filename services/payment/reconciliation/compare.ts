@@ -5,22 +5,25 @@ import type { Currency, Money } from "../money.ts";
 import { meaningOf } from "./codes.ts";
 
 /** An entry of the ledger, as far as it is compared. */
-export interface Booked {
+export interface Booked extends Owner {
   kind: EntryKind;
   objectId: string;
   captureId: string;
-  paymentId: string | null;
-  subscriptionId: string | null;
   amountMinor: bigint;
   currency: Currency;
   at: Date;
 }
 
-/** A capture's or refund's row that has PayPal's id. */
-export interface Recorded {
-  kind: "capture" | "refund";
+/** Whose money it is. */
+export interface Owner {
+  paymentId: string | null;
+  subscriptionId: string | null;
+}
+
+/** A row of a capture, a refund or a subscription's sale that has PayPal's id. */
+export interface Recorded extends Owner {
   paypalId: string;
-  paymentId: string;
+  /** "completed" for what went through, whatever became of it since. */
   status: string;
 }
 
@@ -29,17 +32,15 @@ export interface Ours {
   booked: Booked[];
   recorded: Recorded[];
   /** Payments and subscriptions of the organisation that transactions name, by the transaction's place. */
-  named: Map<TransactionView, { paymentId: string | null; subscriptionId: string | null }>;
+  named: Map<TransactionView, Owner>;
 }
 
-export interface Found {
+export interface Found extends Owner {
   kind: BreakKind;
   /** PayPal's id of the transaction, or ours of what PayPal has not. */
   objectId: string;
   code: string | null;
   at: Date;
-  paymentId: string | null;
-  subscriptionId: string | null;
   /** What each side says, for people. */
   paypal: { amount: Money | null; fee: Money | null; status: string } | null;
   ours: { amount: Money | null; fee: Money | null; status: string | null } | null;
@@ -142,7 +143,7 @@ const unknown = (transaction: TransactionView, explanation: string | null): Foun
   explanation,
 });
 
-const missing = (transaction: TransactionView, { paymentId, subscriptionId }: Pick<Booked, "paymentId" | "subscriptionId">): Found => ({
+const missing = (transaction: TransactionView, { paymentId, subscriptionId }: Owner): Found => ({
   ...base("missing_in_ledger", transaction),
   paymentId,
   subscriptionId,
@@ -164,7 +165,7 @@ function differs(
   return {
     ...base(kind, transaction),
     paymentId: entry?.paymentId ?? row?.paymentId ?? null,
-    subscriptionId: entry?.subscriptionId ?? null,
+    subscriptionId: entry?.subscriptionId ?? row?.subscriptionId ?? null,
     ours: { amount: entry ? { amountMinor: entry.amountMinor, currency: entry.currency } : null, fee, status: row?.status ?? null },
   };
 }

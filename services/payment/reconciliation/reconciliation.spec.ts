@@ -6,9 +6,13 @@ import type { PaymentRow } from "../../../entities/Payment.ts";
 import { startReport, type Report, type Reported } from "../../../test/paypalreport.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { paypalConnection, type PayPalConnection } from "../gateway/connection.ts";
+import { listEntries } from "../ledger/list.ts";
 import { formatAmount, type Currency } from "../money.ts";
 import { createPayment } from "../orders.ts";
+import { createPlan } from "../plans/create.ts";
 import { settle } from "../settle.ts";
+import { createSubscription } from "../subscriptions/create.ts";
+import { gatewayOf } from "../subscriptions/look.ts";
 import { paypalOf, type Till } from "../till.ts";
 import { changeBreak, listBreaks } from "./breaks.ts";
 import { lastComplete, periodOf } from "./period.ts";
@@ -127,6 +131,31 @@ describe("a comparison of the books", () => {
     ];
     expect(await run(tenantId)).toMatchObject({ transactions: 2, found: 1, healed: 1 });
     expect(await settle(till, paid.payment.id)).toMatchObject({ status: "partially_refunded", refundedMinor: 2_000n });
+  });
+
+  it("mends the sale of a subscription that no webhook told of", async () => {
+    const tenantId = randomUUID();
+    const who = principal(tenantId);
+    const plan = await createPlan(till, who, {
+      name: "Gold",
+      currency: "EUR",
+      cycles: [{ tenure: "regular", unit: "month", price: "10.00" }],
+    });
+    const { id, paypalSubscriptionId } = await createSubscription(till, who, { planId: plan.id, customer: "c" });
+    base.simulator.approve(paypalSubscriptionId!);
+    const gateway = await gatewayOf(till, tenantId);
+    const paid = await gateway.payments(paypalSubscriptionId!, today, now);
+    const [sale] = paid.outcome === "ok" ? paid.value : [];
+    report.transactions = [
+      stranger(sale!.id, {
+        ...{ transaction_event_code: "T0002", transaction_initiation_date: sale!.at.toISOString() },
+        ...{ transaction_amount: { currency_code: "EUR", value: "10.00" }, custom_field: `${tenantId}:${id}` },
+      }),
+    ];
+    expect(await run(tenantId)).toMatchObject({ transactions: 1, found: 1, healed: 1 });
+    expect(await breaks(tenantId)).toMatchObject([["missing_in_ledger", sale!.id, "resolved", "A look at PayPal mended it."]]);
+    const { data } = await listEntries(till.db, secret, tenantId, { kind: "capture" });
+    expect(data).toMatchObject([{ objectId: sale!.id, subscriptionId: id, paymentId: null, amount: "10.00" }]);
   });
 
   it("leaves to people what differs, and closes it when it is gone", async () => {

@@ -5,7 +5,7 @@ import { closeGone, currencyOf, writeBreak } from "./breaks.ts";
 import { collect, type Window } from "./collect.ts";
 import { compareOne, duplicates, missingAtPayPal, type Found, type Ours } from "./compare.ts";
 import { heal } from "./heal.ts";
-import { bookedIn, oursOf, unbookedIn } from "./ours.ts";
+import { bookedIn, oursOf, unbookedIn, type Unbooked } from "./ours.ts";
 import { lagMs } from "./period.ts";
 import { within } from "./scope.ts";
 
@@ -87,9 +87,9 @@ const once = (transactions: readonly TransactionView[]): TransactionView[] => [
 const ownerOf = ({ objectId }: Found, transactions: readonly TransactionView[], { named }: Ours) =>
   named.get(transactions.find(({ id }) => id === objectId)!) ?? {};
 
-function unbooked({ paypalId, paymentId, status, at, amountMinor, currency }: Awaited<ReturnType<typeof unbookedIn>>[number]): Found {
+function unbooked({ paypalId, paymentId, subscriptionId, status, at, amountMinor, currency }: Unbooked): Found {
   return {
-    ...({ kind: "missing_in_ledger", objectId: paypalId, code: null, at, paymentId, subscriptionId: null, paypal: null } as const),
+    ...({ kind: "missing_in_ledger", objectId: paypalId, code: null, at, paymentId, subscriptionId, paypal: null } as const),
     ours: { amount: { amountMinor, currency }, fee: null, status },
     evidence: null,
     explanation: null,

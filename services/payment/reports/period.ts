@@ -20,6 +20,10 @@ function isTimeZone(name: string): boolean {
   }
 }
 
+/** Why a time zone is none, if it is none. */
+export const zoneFaults = (timeZone: string): Fault[] =>
+  isTimeZone(timeZone) ? [] : [{ pointer: "/timeZone", detail: `must be an IANA name such as Europe/Berlin; "${timeZone}" came` }];
+
 /** The day that it is somewhere, yyyy-mm-dd. */
 const dayIn = (timeZone: string, moment: Date) =>
   new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" }).format(moment);
@@ -29,9 +33,7 @@ const dayIn = (timeZone: string, moment: Date) =>
  * @throws VALIDATION_FAILED naming every fault
  */
 export function periodOf({ from, to, timeZone = "UTC" }: Partial<Period>, now: Date): Period {
-  const faults: Fault[] = [];
-  if (!isTimeZone(timeZone))
-    faults.push({ pointer: "/timeZone", detail: `must be an IANA name such as Europe/Berlin; "${timeZone}" came` });
+  const faults = zoneFaults(timeZone);
   const last = to ?? dayIn(faults.length ? "UTC" : timeZone, now);
   const first = from ?? new Date(Date.parse(last) - 29 * day).toISOString().slice(0, 10);
   const days = (Date.parse(last) - Date.parse(first)) / day + 1;

@@ -193,6 +193,51 @@ describe("the financial report", () => {
   });
 });
 
+describe("the report of recurring revenue", () => {
+  const subscribed = (tenantId: string, of: Record<string, unknown>) =>
+    world.admin.query(
+      `insert into payment.subscriptions (id, tenant_id, customer, plan_id, status, cycle_minor, currency, unit, unit_count, paying_since, ended_at)
+       select gen_random_uuid(), $1, 'c', gen_random_uuid(), status, cycle_minor, currency, unit, 1, paying_since, ended_at
+       from json_populate_record(null::payment.subscriptions, $2)`,
+      [tenantId, JSON.stringify(of)],
+    );
+  const months = (back: number) => {
+    const now = new Date();
+    return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - back, 15)).toISOString();
+  };
+
+  it("has what a month brings as each month ended, per currency, as JSON and CSV, and nothing of another organisation", async () => {
+    const tenantId = randomUUID();
+    await subscribed(tenantId, { status: "active", cycle_minor: 12_000, currency: "USD", unit: "year", paying_since: months(2) });
+    await subscribed(tenantId, { status: "active", cycle_minor: 980, currency: "JPY", unit: "month", paying_since: months(1) });
+    const over = {
+      ...{ status: "cancelled", cycle_minor: 5_000, currency: "USD", unit: "month" },
+      ...{ paying_since: months(3), ended_at: months(1) },
+    };
+    await subscribed(tenantId, over);
+    await subscribed(other, { ...over, cycle_minor: 99 });
+    const { data } = await ask("payment.reports.recurring", { months: 4 }, tenantId);
+    expect(data.map(({ currency, mrr, subscriptions }) => [currency, mrr, subscriptions])).toEqual([
+      ["USD", "50.00", 1],
+      ["USD", "60.00", 2],
+      ["JPY", "980", 1],
+      ["USD", "10.00", 1],
+      ["JPY", "980", 1],
+      ["USD", "10.00", 1],
+    ]);
+    expect(new Set(data.map(({ month }) => month)).size).toBe(4);
+    const response = await fetch(`${edge}/api/v1/reports/mrr.csv?months=1`, {
+      headers: { authorization: `Bearer ${await claimOf(tenantId)}` },
+    });
+    const [header, ...lines] = (await response.text()).split("\r\n");
+    expect(header).toBe("month,at,currency,mrr,subscriptions");
+    expect(lines.map((line) => line.split(",").slice(2).join())).toEqual(["JPY,980,1", "USD,10.00,1", ""]);
+    await expect(ask("payment.reports.recurring", { timeZone: "Mars/Base" })).rejects.toMatchObject({
+      data: { faults: [{ pointer: "/timeZone" }] },
+    });
+  });
+});
+
 describe("the ledger's lists", () => {
   it("show an organisation its entries in pages, latest first, with lines that sum to zero", async () => {
     const all = await ask("payment.ledger.entries", { limit: 200 });

@@ -20,6 +20,7 @@ import type { actions as authSessions } from "../services/auth/auth.sessions.ser
 import type { actions as authRoles } from "../services/auth/auth.roles.service.ts";
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
 import type { actions as paymentFraud } from "../services/payment/payment.fraud.service.ts";
+import type { actions as paymentRefunds } from "../services/payment/payment.refunds.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as paymentAccounts } from "../services/payment/payment.accounts.service.ts";
 import type { actions as paymentWebhooks } from "../services/payment/payment.webhooks.service.ts";
@@ -70,6 +71,7 @@ export interface ActionMap
     ActionTypes<"payment", typeof payment>,
     ActionTypes<"payment.accounts", typeof paymentAccounts>,
     ActionTypes<"payment.webhooks", typeof paymentWebhooks>,
+    ActionTypes<"payment.refunds", typeof paymentRefunds>,
     ActionTypes<"payment.ledger", typeof paymentLedger>,
     ActionTypes<"payment.reconciliation", typeof paymentReconciliation>,
     ActionTypes<"payment.reports", typeof paymentReports>,

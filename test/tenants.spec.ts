@@ -65,6 +65,7 @@ const things = {
   fraudEntry: "",
   plan: randomUUID(),
   subscription: randomUUID(),
+  refund: randomUUID(),
   key: "",
   webhook: "",
   delivery: randomUUID(),
@@ -177,6 +178,19 @@ async function fill(): Promise<void> {
     first_seen_at: at,
     last_seen_at: at,
     run_id: randomUUID(),
+  });
+  await insert("payment.refunds", {
+    id: things.refund,
+    tenant_id: ours,
+    payment_id: things.payment,
+    capture_id: randomUUID(),
+    kind: "refund",
+    origin: "here",
+    amount_minor: 100,
+    currency: "EUR",
+    status: "failed",
+    checks: 0,
+    created_at: at,
   });
   await insert("notification.webhook_deliveries", {
     id: things.delivery,
@@ -295,6 +309,7 @@ function thingFor(action: string, param: string): unknown {
     scheduleId: () => things.schedule,
     groupId: () => things.group,
     assetId: () => things.asset,
+    refundId: () => things.refund,
     assetIds: () => [things.asset],
     after: () => [things.job],
     from: () => things.job,

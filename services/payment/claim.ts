@@ -10,11 +10,21 @@ export const claimMs = 90_000;
 export const lockPayment = (em: Em, id: string): Promise<PaymentRow | null> =>
   em.findOne(Payment, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
 
-/** Marks the row as worked on. The transaction must hold its lock. */
-export function claimRow(payment: PaymentRow): string {
-  payment.claim = randomUUID();
-  payment.claimedUntil = new Date(Date.now() + claimMs);
-  return payment.claim;
+type Claimed = Pick<PaymentRow, "claim" | "claimedUntil">;
+
+/** Marks a row as worked on. The transaction must hold its lock. */
+export function claimRow(of: Claimed): string {
+  of.claim = randomUUID();
+  of.claimedUntil = new Date(Date.now() + claimMs);
+  return of.claim;
+}
+
+/** Whether somebody works on it. */
+export const isClaimed = ({ claimedUntil }: Claimed) => claimedUntil != null && claimedUntil.getTime() > Date.now();
+
+/** Gives a row back. A claim that lapsed belongs to somebody else by now. */
+export function release(of: Claimed, claim: string): void {
+  if (of.claim === claim) of.claim = of.claimedUntil = null;
 }
 
 export type Taken =
@@ -29,7 +39,7 @@ export function takePayment(db: Database, id: string): Promise<Taken> {
     const payment = await lockPayment(em, id);
     if (!payment) return { state: "missing" };
     if (isOver(payment.status)) return { state: "over", payment };
-    if (payment.claimedUntil && payment.claimedUntil.getTime() > Date.now()) return { state: "busy", payment };
+    if (isClaimed(payment)) return { state: "busy", payment };
     return { state: "taken", payment, claim: claimRow(payment) };
   });
 }

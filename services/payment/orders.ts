@@ -8,6 +8,7 @@ import { claimRow } from "./claim.ts";
 import { assess, keepAssessment } from "./fraud/assess.ts";
 import { payerFaults, type Payer } from "./fraud/payer.ts";
 import { mustPass, passes } from "./fraud/withhold.ts";
+import { sweepDue } from "./due.ts";
 import { amountFaults, formatAmount, parseAmount, type Currency } from "./money.ts";
 import { tell } from "./tell.ts";
 import { settle } from "./settle.ts";
@@ -104,24 +105,6 @@ async function repeated(till: Till, tenantId: string, id: string): Promise<Payme
   return payment.status === "created" ? settle(till, id, { waitMs: 2_000 }) : payment;
 }
 
-/**
- * Settles what is due: lost answers, approvals nobody came back from.
- * @param signal ends it after the payment that is being settled
- * @returns how many were looked at
- * @throws the first failure, after all were looked at
- */
-export async function sweep(till: Till, limit: number, signal?: AbortSignal): Promise<number> {
-  const now = new Date();
-  const free = { $or: [{ claimedUntil: null }, { claimedUntil: { $lt: now } }] };
-  const due = await till.db.system((em) =>
-    em.find(Payment, { nextCheckAt: { $lte: now }, ...free }, { orderBy: { nextCheckAt: "asc" }, limit, fields: ["id"] }),
-  );
-  const failures: unknown[] = [];
-  for (const { id } of due) {
-    if (signal?.aborted) break;
-    // One organisation's trouble, credentials that are gone for instance, does not hold up the others' payments.
-    await settle(till, id).catch((error: unknown) => failures.push(error));
-  }
-  if (failures.length) throw failures[0];
-  return due.length;
-}
+/** Settles what is due: lost answers, approvals nobody came back from. See `sweepDue`. */
+export const sweep = (till: Till, limit: number, signal?: AbortSignal): Promise<number> =>
+  sweepDue(till, "payments", limit, (id) => settle(till, id), signal);

@@ -5,7 +5,7 @@ import type { Database, Em } from "../../mixins/database.ts";
 import { closeAttempt } from "./attempts.ts";
 import { recordAuthorization } from "./authorizations/record.ts";
 import { recordCapture } from "./captures.ts";
-import { lockPayment } from "./claim.ts";
+import { lockPayment, release } from "./claim.ts";
 import type { OrderView, Outcome } from "./gateway/gateway.ts";
 import { isOver } from "./moves.ts";
 import { recordRefund } from "./refunds/record.ts";
@@ -45,12 +45,11 @@ export async function writeChange(em: Em, payment: PaymentRow, claim: string, ch
   if (change.order) await recordOrder(em, payment, change.order);
   if (payment.status === before && change.release) payment.checks++;
   payment.nextCheckAt = isOver(payment.status) ? null : new Date(Date.now() + waitMs(payment.checks));
-  // A claim that lapsed belongs to somebody else by now.
-  if (change.release && payment.claim === claim) payment.claim = payment.claimedUntil = null;
+  if (change.release) release(payment, claim);
 }
 
 /** Everything that an order tells: dashboards' captures and refunds among it. */
-async function recordOrder(em: Em, payment: PaymentRow, order: OrderView): Promise<void> {
+export async function recordOrder(em: Em, payment: PaymentRow, order: OrderView): Promise<void> {
   for (const authorization of order.authorizations) await recordAuthorization(em, payment, authorization);
   for (const capture of order.captures) await recordCapture(em, payment, capture);
   for (const refund of order.refunds) await recordRefund(em, payment, refund);

@@ -2,6 +2,7 @@ import type { Database } from "../../mixins/database.ts";
 import type { Redis } from "../../mixins/redis.ts";
 import type { PayPalConnection } from "./gateway/connection.ts";
 import type { Gateway } from "./gateway/gateway.ts";
+import { paymentsGateway, type PaymentsGateway } from "./gateway/payments.ts";
 import { paypalGateway } from "./gateway/paypal.ts";
 
 /** PayPal as one organisation reaches it. */
@@ -10,6 +11,7 @@ export interface PayPal {
   accountId: string | null;
   connection: PayPalConnection;
   orders: Gateway;
+  payments: PaymentsGateway;
 }
 
 /** What the payment functions work with. */
@@ -31,4 +33,5 @@ export const paypalOf = (connection: PayPalConnection, accountId: string | null 
   accountId,
   connection,
   orders: paypalGateway(connection),
+  payments: paymentsGateway(connection),
 });

@@ -11,6 +11,9 @@ import { after, firstRefund, refundTable } from "../moves.ts";
 import { restate } from "../restate.ts";
 import { tellRefund } from "../tell.ts";
 
+/** An e-check takes days; a bank's refusal comes at once. */
+const firstLookMs = 60_000;
+
 export interface Found {
   /** The row that stood before PayPal was asked, where this is its answer. */
   asked?: string;
@@ -40,6 +43,7 @@ export async function recordRefund(em: Em, payment: PaymentRow, view: RefundView
     ...(feeMinor != null && { feeReturnedMinor: feeMinor }),
     ...(view.total && { totalMinor: view.total.amountMinor }),
   });
+  if (status === "pending") Object.assign(refund, { checks: 0, nextCheckAt: new Date(Date.now() + firstLookMs), givenUpAt: null });
   if (refund.status !== "requested" && refund.status !== "pending") refund.nextCheckAt = refund.givenUpAt = null;
   if (refund.status === "completed") {
     refund.completedAt ??= view.at ?? new Date();

@@ -1,3 +1,4 @@
+import { handleRefund } from "../refunds/webhook.ts";
 import type { Handle } from "./event.ts";
 import { handlePlan, handleProduct, handleSale, handleSubscription } from "../subscriptions/webhook.ts";
 import { handleOrder } from "./orders.ts";
@@ -10,6 +11,9 @@ const handlers: Record<string, Handle> = {
   "BILLING.SUBSCRIPTION.": handleSubscription,
   "BILLING.PLAN.": handlePlan,
   "CATALOG.PRODUCT.": handleProduct,
+  "PAYMENT.CAPTURE.REFUNDED": handleRefund,
+  "PAYMENT.CAPTURE.REVERSED": handleRefund,
+  "PAYMENT.REFUND.": handleRefund,
 };
 
 /** The handler with the longest beginning; undefined for types that nobody here knows. */

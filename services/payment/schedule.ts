@@ -1,0 +1,30 @@
+const day = 86_400_000;
+
+/** What the sweepers look at again and again. */
+export interface Watched {
+  nextCheckAt?: Date | null;
+  checks: number;
+  givenUpAt?: Date | null;
+}
+
+/** How often, and for how long, PayPal is asked about something that is not known yet, in milliseconds. */
+export interface Patience {
+  atMost: number;
+  total: number;
+}
+
+/** An answer that was lost: found soon, or not at all. */
+export const lost: Patience = { atMost: day / 48, total: 3 * day };
+/** What PayPal or a bank is still thinking about: an e-check takes a week, a review may take three. */
+export const thinking: Patience = { atMost: day / 4, total: 45 * day };
+
+/**
+ * Sets the next look: first after a quarter of a minute, then ever less often. When the time is over it is given up: the operators' list has
+ * it then, and nobody looks at it unasked.
+ */
+export function lookAgain(of: Watched, since: Date, { atMost, total }: Patience): void {
+  of.checks++;
+  const isOver = Date.now() - since.getTime() > total;
+  of.givenUpAt = isOver ? new Date() : null;
+  of.nextCheckAt = isOver ? null : new Date(Date.now() + Math.min(15_000 * 2 ** (of.checks - 1), atMost));
+}

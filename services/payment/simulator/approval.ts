@@ -1,3 +1,4 @@
+import type { invoiceBody } from "./invoices.ts";
 import type { Order } from "./orders.ts";
 import type { Reply } from "./replies.ts";
 import type { Subscription } from "./subscriptions.ts";
@@ -37,6 +38,17 @@ export function subscriptionPage(subscription: Subscription | undefined, name: s
     return page(200, escape(name), `<p>This subscription is ${subscription.status}.</p>`);
   const what = subscription.revision ? "<p>Your subscription is to change.</p>" : "";
   return page(200, escape(name), what + buttons);
+}
+
+/** An invoice as its payer sees it. */
+export function invoicePage(invoice: ReturnType<typeof invoiceBody> | undefined, isPayable: boolean): Reply {
+  if (!invoice) return page(404, "This invoice does not exist", "<p>It may not have been sent yet.</p>");
+  const { detail, due_amount: due, items, status } = invoice;
+  const lines = items.map(
+    ({ name, quantity, unit_amount }) => `<li>${escape(`${quantity} × ${name}: ${unit_amount.value} ${unit_amount.currency_code}`)}</li>`,
+  );
+  const pay = isPayable ? `<form method="post"><button name="action" value="pay">Pay</button></form>` : `<p>This invoice is ${status}.</p>`;
+  return page(200, escape(`Invoice ${detail.invoice_number}: ${due.value} ${due.currency_code} due`), `<ul>${lines.join("")}</ul>${pay}`);
 }
 
 /** Where the subscriber's browser goes after the buttons. */

@@ -62,6 +62,7 @@ function capture(world: World, call: Call): Reply {
   const made = placeCapture(world, call.merchant, {
     orderId: authorization.orderId,
     subscriptionId: null,
+    paypalInvoiceId: null,
     reference: authorization.reference,
     authorizationId: authorization.id,
     amount,

@@ -22,6 +22,7 @@ export function collect(world: World, subscription: Subscription, minor: bigint)
   const sale = placeCapture(world, subscription.merchant, {
     orderId: null,
     subscriptionId: subscription.id,
+    paypalInvoiceId: null,
     reference: "default",
     authorizationId: null,
     amount: amountOf(minor, codeOf(planOf(world, subscription))),

@@ -2,6 +2,7 @@ import { type Amount, amountOf, minorOf } from "./amounts.ts";
 import { openDisputeOf } from "./disputes.ts";
 import { receivable } from "./fees.ts";
 import { paypalId } from "./ids.ts";
+import { tellInvoiceOf } from "./invoices.ts";
 import { refunded } from "./refunds.ts";
 import { refused, type Reply } from "./replies.ts";
 import { on, type Route } from "./routes.ts";
@@ -13,6 +14,8 @@ interface Origin {
   orderId: string | null;
   /** Whose payment it is, or null: then its webhooks speak of a sale. */
   subscriptionId: string | null;
+  /** The PayPal invoice that it pays, or null: then its webhooks speak of the invoice. */
+  paypalInvoiceId: string | null;
   /** The purchase unit's reference id. */
   reference: string;
   authorizationId: string | null;
@@ -63,7 +66,10 @@ export function placeCapture(world: World, merchant: string, { amount, ...of }: 
 }
 
 function tell(world: World, capture: Capture, what: string): void {
-  if (capture.subscriptionId === null) world.emit(capture.merchant, `PAYMENT.CAPTURE.${what}`, "capture", captureBody(world, capture));
+  if (capture.paypalInvoiceId !== null) {
+    if (what === "COMPLETED") tellInvoiceOf(world, capture, "PAID");
+  } else if (capture.subscriptionId === null)
+    world.emit(capture.merchant, `PAYMENT.CAPTURE.${what}`, "capture", captureBody(world, capture));
   // A payment that a subscriber could not make is told as the subscription's, see billing.ts.
   else if (what !== "DECLINED") world.emit(capture.merchant, `PAYMENT.SALE.${what}`, "sale", saleBody(world, capture), "1.0");
 }

@@ -3,6 +3,8 @@ import { captureBody, decideCapture } from "./captures.ts";
 import { readDecision } from "./decisions.ts";
 import { escalate, openDispute, outcomes, resolveDispute } from "./disputes.ts";
 import { disputeBody } from "./disputeview.ts";
+import { payInvoice } from "./invoicemoves.ts";
+import { invoiceBody } from "./invoices.ts";
 import { approveOrder, getOrder } from "./orders.ts";
 import { orderBody } from "./orderview.ts";
 import { decideRefund, placeRefund, refundBody, reverseCapture } from "./refunds.ts";
@@ -78,6 +80,11 @@ export function controlRoutes(world: World): Route[] {
       if (dispute.status === "RESOLVED") throw unreadable("The dispute is resolved already.");
       resolveDispute(world, dispute, outcome);
       return done(disputeBody(world, dispute));
+    }),
+    open("POST /simulator/invoices/:id/pay", (call) => {
+      const invoice = world.invoices.get(call.id, null);
+      payInvoice(world, invoice, valueIn(call));
+      return done(invoiceBody(world, invoice));
     }),
     open("POST /simulator/refunds/:id/complete", refundDecision(true)),
     open("POST /simulator/refunds/:id/fail", refundDecision(false)),

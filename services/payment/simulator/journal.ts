@@ -53,7 +53,15 @@ function linesOfCapture(world: World, capture: Capture): Line[] {
   const isBack =
     world.refunds.of(id).reduce((sum, one) => sum + (one.status === "COMPLETED" ? minorOf(one.amount) : 0n), 0n) >= minorOf(amount);
   const reference: Line["reference"] = subscriptionId ? { id: subscriptionId, type: "SUB" } : orderId ? { id: orderId, type: "ODR" } : null;
-  const line = { id, code: subscriptionId ? "T0002" : "T0006", amount, reference, invoiceId, customId, updatedAt };
+  const line = {
+    id,
+    code: subscriptionId ? "T0002" : capture.paypalInvoiceId ? "T0000" : "T0006",
+    amount,
+    reference,
+    invoiceId,
+    customId,
+    updatedAt,
+  };
   if (status !== "COMPLETED") return [{ ...line, status: status === "PENDING" ? "P" : "D", at: createdAt, fee: null, movesBalance: false }];
   const at = capture.wasPending ? updatedAt : createdAt;
   const rate: Rate = breakdown!;

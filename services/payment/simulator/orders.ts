@@ -108,7 +108,8 @@ function complete(world: World, call: Call, intent: Order["intent"]) {
   order.updatedAt = world.clock.now();
   for (const { amount, custom_id, invoice_id, reference_id } of order.units) {
     const of = { orderId: order.id, reference: reference_id, amount, customId: custom_id, invoiceId: invoice_id };
-    if (intent === "CAPTURE") placeCapture(world, order.merchant, { ...of, subscriptionId: null, authorizationId: null, isFinal: true });
+    if (intent === "CAPTURE")
+      placeCapture(world, order.merchant, { ...of, subscriptionId: null, paypalInvoiceId: null, authorizationId: null, isFinal: true });
     else placeAuthorization(world, order.merchant, { ...of, rootId: null });
   }
   world.emit(order.merchant, "CHECKOUT.ORDER.COMPLETED", "checkout-order", orderBody(world, order));

@@ -1,4 +1,6 @@
-import { approvalPage, sendBack, sendSubscriberBack, subscriptionPage } from "./approval.ts";
+import { approvalPage, invoicePage, sendBack, sendSubscriberBack, subscriptionPage } from "./approval.ts";
+import { payInvoice } from "./invoicemoves.ts";
+import { type Invoice, invoiceBody, invoiceStatus } from "./invoices.ts";
 import { approveOrder } from "./orders.ts";
 import type { Reply } from "./replies.ts";
 import { type Call, open, type Route } from "./routes.ts";
@@ -32,10 +34,24 @@ function decideSubscription(world: World, call: Call): Reply {
   return sendSubscriberBack(subscription, agreed);
 }
 
+const isPayable = (world: World, invoice: Invoice) => ["SENT", "UNPAID", "PARTIALLY_PAID"].includes(invoiceStatus(world, invoice));
+
+function showInvoice(world: World, id: string): Reply {
+  const invoice = world.invoices.find(id);
+  if (!invoice || invoice.stage === "DRAFT") return invoicePage(undefined, false);
+  return invoicePage(invoiceBody(world, invoice), isPayable(world, invoice));
+}
+
 /** What payers see in their browser. */
 export const pageRoutes = (world: World): Route[] => [
   open("GET /checkoutnow", ({ query }) => approvalPage(world.orders.find(query.get("token") ?? ""))),
   open("POST /checkoutnow", (call) => decide(world, call)),
+  open("GET /invoice/p/:id", ({ id }) => showInvoice(world, id)),
+  open("POST /invoice/p/:id", ({ id }) => {
+    const invoice = world.invoices.find(id);
+    if (invoice && isPayable(world, invoice)) payInvoice(world, invoice, undefined);
+    return showInvoice(world, id);
+  }),
   open("GET /webapps/billing/subscriptions", (call) => showSubscription(world, call)),
   open("POST /webapps/billing/subscriptions", (call) => decideSubscription(world, call)),
 ];

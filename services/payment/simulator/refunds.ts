@@ -4,6 +4,7 @@ import { Complaints } from "./complaints.ts";
 import { type Dispute, isChargeback, openDisputeOf, resolveDispute } from "./disputes.ts";
 import { payable } from "./fees.ts";
 import { paypalId } from "./ids.ts";
+import { tellInvoiceOf } from "./invoices.ts";
 import { refused, type Reply } from "./replies.ts";
 import { type Call, on, type Route } from "./routes.ts";
 import { saleRefundBody } from "./sales.ts";
@@ -132,7 +133,12 @@ export function decideRefund(world: World, id: string, completes: boolean): Refu
 }
 
 function tell(world: World, refund: Refund): void {
-  if (world.captures.get(refund.captureId, null).subscriptionId !== null) {
+  const { paypalInvoiceId, subscriptionId } = world.captures.get(refund.captureId, null);
+  if (paypalInvoiceId !== null) {
+    if (refund.status === "COMPLETED") tellInvoiceOf(world, { paypalInvoiceId }, "REFUNDED");
+    return;
+  }
+  if (subscriptionId !== null) {
     const what = refund.cause !== "seller" ? "REVERSED" : "REFUNDED";
     if (refund.status === "COMPLETED") world.emit(refund.merchant, `PAYMENT.SALE.${what}`, "refund", saleRefundBody(world, refund), "1.0");
     return;

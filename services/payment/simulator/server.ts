@@ -9,6 +9,7 @@ import { disputeRoutes } from "./disputeroutes.ts";
 import { Events } from "./events.ts";
 import { type Fault, Faults, type Operation, readFault } from "./faults.ts";
 import { answer, listen, type Request } from "./http.ts";
+import { invoiceRoutes } from "./invoiceroutes.ts";
 import { type Credentials, MerchantDoor } from "./merchant.ts";
 import { approveOrder, orderRoutes } from "./orders.ts";
 import { pageRoutes } from "./pages.ts";
@@ -89,6 +90,7 @@ export async function startPayPalSimulator(options: SimulatorOptions = {}): Prom
     ...planRoutes(world),
     ...subscriptionRoutes(world),
     ...saleRoutes(world),
+    ...invoiceRoutes(world),
     ...disputeRoutes(world),
     ...searchRoutes(world),
     ...webhookRoutes(events.webhooks, origin),

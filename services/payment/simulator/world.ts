@@ -4,6 +4,7 @@ import type { Capture } from "./captures.ts";
 import { Clock } from "./clock.ts";
 import { Decisions } from "./decisions.ts";
 import type { Dispute } from "./disputes.ts";
+import type { Invoice } from "./invoices.ts";
 import type { Order } from "./orders.ts";
 import type { Plan } from "./plans.ts";
 import type { Product } from "./products.ts";
@@ -21,12 +22,16 @@ export class World {
   readonly decisions = new Decisions();
   readonly orders = new Shelf<Order>("order_id");
   readonly authorizations = new Shelf<Authorization>("authorization_id", ({ orderId }) => orderId);
-  readonly captures = new Shelf<Capture>("capture_id", ({ orderId, subscriptionId }) => orderId ?? subscriptionId);
+  readonly captures = new Shelf<Capture>(
+    "capture_id",
+    ({ orderId, subscriptionId, paypalInvoiceId }) => orderId ?? subscriptionId ?? paypalInvoiceId,
+  );
   readonly refunds = new Shelf<Refund>("refund_id", ({ captureId }) => captureId);
   readonly disputes = new Shelf<Dispute>("dispute_id", ({ captureId }) => captureId);
   readonly products = new Shelf<Product>("product_id");
   readonly plans = new Shelf<Plan>("plan_id");
   readonly subscriptions = new Shelf<Subscription>("subscription_id");
+  readonly invoices = new Shelf<Invoice>("invoice_id");
   /** Which order a merchant's invoice id was used by: "client id, invoice id" → order id. */
   readonly invoiceIds = new Map<string, string>();
   /** Where the simulator listens, known once it does. */

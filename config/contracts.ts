@@ -214,6 +214,11 @@ export interface EventMap {
   "subscription.expired": SubscriptionFacts;
   /** PayPal did not take it. */
   "subscription.failed": SubscriptionFacts;
+  /** Of credit notes too. */
+  "invoice.issued": InvoiceFacts;
+  "invoice.paid": InvoiceFacts;
+  /** Credit notes have taken all of it back. */
+  "invoice.voided": InvoiceFacts;
   "notification.delivered": { deliveryId: string; eventId: string; attempts: number };
   "notification.mail.sent": { mailId: string; template: string; attempts: number };
   /** `code` is the mail server's last reply. */
@@ -392,6 +397,26 @@ export interface SubscriptionSale {
   /** Decimal string: what came in, or went back. */
   amount: string;
   currency: string;
+}
+
+export const invoiceKinds = ["invoice", "credit_note"] as const;
+export type InvoiceKind = (typeof invoiceKinds)[number];
+
+/** void: credit notes have taken all of it back. */
+export const invoiceStatuses = ["draft", "issued", "paid", "void"] as const;
+export type InvoiceStatus = (typeof invoiceStatuses)[number];
+
+export interface InvoiceFacts {
+  invoiceId: string;
+  kind: InvoiceKind;
+  status: InvoiceStatus;
+  number: string;
+  /** Tax included; decimal string in the currency's own precision. */
+  amount: string;
+  currency: string;
+  paymentId: string | null;
+  /** A credit note's invoice. */
+  correctsId: string | null;
 }
 
 /** An event as it is appended, carried and streamed. */

@@ -20,6 +20,9 @@ import { FraudAssessment } from "./FraudAssessment.ts";
 import { FraudListEntry } from "./FraudListEntry.ts";
 import { FraudRuleSet } from "./FraudRuleSet.ts";
 import { Mail } from "./Mail.ts";
+import { Invoice } from "./Invoice.ts";
+import { InvoiceDocument } from "./InvoiceDocument.ts";
+import { InvoiceNumber } from "./InvoiceNumber.ts";
 import { Invitation } from "./Invitation.ts";
 import { MirrorItem } from "./MirrorItem.ts";
 import { LedgerEntry } from "./LedgerEntry.ts";
@@ -134,6 +137,9 @@ const own = {
     ReconciliationBreak,
     Seller,
     TaxRate,
+    Invoice,
+    InvoiceDocument,
+    InvoiceNumber,
     FraudRuleSet,
     FraudAssessment,
     FraudListEntry,

@@ -66,6 +66,7 @@ const things = {
   plan: randomUUID(),
   subscription: randomUUID(),
   refund: randomUUID(),
+  invoice: "",
   key: "",
   webhook: "",
   delivery: randomUUID(),
@@ -192,6 +193,12 @@ async function fill(): Promise<void> {
     checks: 0,
     created_at: at,
   });
+  const seller = { name: "ours", street: "Weg 1", postcode: "10115", city: "Berlin", country: "DE", vatId: "DE136695976" };
+  await as(ours, "payment.seller.set", seller);
+  const items = [{ name: "spec", quantity: 1, unitAmount: "10.00" }];
+  const sold = { currency: "EUR", items, customer: { country: "DE" }, buyer: { name: "somebody" } };
+  things.invoice = (await as(ours, "payment.invoices.create", sold)).id;
+  await as(ours, "payment.invoices.issue", { id: things.invoice });
   await insert("notification.webhook_deliveries", {
     id: things.delivery,
     tenant_id: ours,
@@ -284,6 +291,7 @@ function idFor(action: string): string {
       [/^payment\.plans\./, things.plan],
       [/^payment\.subscriptions\./, things.subscription],
       [/^payment\.reconciliation\./, things.break],
+      [/^payment\.invoices\.|\/invoices\/:id/, things.invoice],
       [/^payment\./, things.payment],
       [/^auth\.apikeys\./, things.key],
       [/^auth\.clients\./, things.client],
@@ -314,6 +322,7 @@ function thingFor(action: string, param: string): unknown {
     after: () => [things.job],
     from: () => things.job,
     to: () => things.job,
+    paymentId: () => things.payment,
     userId: () => things.user,
     planId: () => things.plan,
     productOf: () => things.plan,

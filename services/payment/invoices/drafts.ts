@@ -1,0 +1,124 @@
+import { LockMode } from "@mikro-orm/core";
+import { v7 as uuidv7 } from "uuid";
+import type { Principal } from "../../../config/contracts.ts";
+import { errors } from "../../../config/errors.ts";
+import { Invoice, type InvoiceRow } from "../../../entities/Invoice.ts";
+import type { Em } from "../../../mixins/database.ts";
+import { lockPayment } from "../claim.ts";
+import { formatAmount, type Currency } from "../money.ts";
+import type { Basket } from "../tax/basket.ts";
+import type { Breakdown } from "../tax/breakdown.ts";
+import { quote } from "../tax/quote.ts";
+import { store } from "../tax/stored.ts";
+import type { BuyerParty, Content } from "./content.ts";
+import { assertTakes } from "./state.ts";
+
+/** What the caller says of the buyer; country and VAT id are the customer's. */
+export interface Buyer {
+  name: string;
+  street?: string;
+  postcode?: string;
+  city?: string;
+  email?: string;
+  reference?: string;
+}
+
+export interface NewInvoice extends Basket {
+  buyer: Buyer;
+  note?: string;
+  /** The payment that it is for: of the same amount. */
+  paymentId?: string;
+}
+
+export const buyerParty = (buyer: Buyer, { vatId }: Pick<Breakdown, "vatId">, country: string): BuyerParty => ({
+  name: buyer.name,
+  street: buyer.street ?? null,
+  postcode: buyer.postcode ?? null,
+  city: buyer.city ?? null,
+  country,
+  vatId: vatId?.valid ? vatId.vatId : null,
+  email: buyer.email ?? null,
+  reference: buyer.reference ?? null,
+});
+
+const missing = (id: string) => errors.invoiceNotFound("There is no such invoice.", { id });
+
+/** @throws INVOICE_NOT_FOUND, also for another organisation's */
+export async function findInvoice(em: Em, id: string): Promise<InvoiceRow> {
+  const invoice = await em.findOne(Invoice, { id });
+  if (!invoice) throw missing(id);
+  return invoice;
+}
+
+/** The invoice, locked until the transaction ends. @throws INVOICE_NOT_FOUND */
+export async function lockInvoice(em: Em, id: string): Promise<InvoiceRow> {
+  const invoice = await em.findOne(Invoice, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (!invoice) throw missing(id);
+  return invoice;
+}
+
+/** The columns that a breakdown fills. */
+export const amountsOf = ({ currency, netMinor, taxMinor, grossMinor }: Breakdown) => ({
+  ...{ currency, netMinor, taxMinor, grossMinor },
+  amount: formatAmount(grossMinor, currency),
+});
+
+/**
+ * Makes a draft of what is to be sold. Nothing is owed by it yet, and it has no number.
+ * @throws VALIDATION_FAILED, SELLER_INCOMPLETE when the seller's country is unknown
+ */
+export async function draftInvoice(
+  em: Em,
+  { tenantId, userId }: Pick<Principal, "tenantId" | "userId">,
+  wish: NewInvoice,
+): Promise<InvoiceRow> {
+  const payment = wish.paymentId === undefined ? null : await paymentOf(em, wish.paymentId, null);
+  const invoice = em.create(Invoice, {
+    ...{ id: uuidv7(), tenantId, userId, kind: "invoice", paymentId: payment?.id ?? null, createdAt: new Date() },
+    ...(await fill(em, tenantId, wish, payment)),
+  });
+  em.persist(invoice);
+  return invoice;
+}
+
+/** Makes a draft anew of something else. @throws INVOICE_STATE_CONFLICT, and what `draftInvoice` throws */
+export async function reviseInvoice(em: Em, tenantId: string, id: string, wish: NewInvoice): Promise<InvoiceRow> {
+  const invoice = await lockInvoice(em, id);
+  assertTakes(invoice, "revise");
+  const payment = wish.paymentId === undefined ? null : await paymentOf(em, wish.paymentId, id);
+  return em.assign(invoice, { ...(await fill(em, tenantId, wish, payment)), paymentId: payment?.id ?? null });
+}
+
+/** @throws INVOICE_NOT_FOUND, INVOICE_STATE_CONFLICT once it is issued */
+export async function removeDraft(em: Em, id: string): Promise<void> {
+  const invoice = await lockInvoice(em, id);
+  assertTakes(invoice, "remove");
+  em.remove(invoice);
+}
+
+interface Paid {
+  id: string;
+  amountMinor: bigint;
+  currency: string;
+}
+
+/** The payment, locked so that nobody makes another invoice of it meanwhile. @param own the invoice that may have it already */
+async function paymentOf(em: Em, id: string, own: string | null): Promise<Paid> {
+  const payment = await lockPayment(em, id);
+  if (!payment) throw errors.invalid([{ pointer: "/paymentId", detail: "must be one of the organisation's payments" }]);
+  const other = await em.findOne(Invoice, { paymentId: id, status: { $ne: "void" }, id: { $ne: own ?? id } }, { fields: ["id"] });
+  if (other) throw errors.invalid([{ pointer: "/paymentId", detail: `must be a payment without an invoice; it has ${other.id}` }]);
+  return payment;
+}
+
+async function fill(em: Em, tenantId: string, wish: NewInvoice, payment: Paid | null) {
+  const breakdown = await quote(em, tenantId, wish);
+  if (payment && (payment.amountMinor !== breakdown.grossMinor || payment.currency !== breakdown.currency)) {
+    const paid = `${formatAmount(payment.amountMinor, payment.currency as Currency)} ${payment.currency}`;
+    const made = `${formatAmount(breakdown.grossMinor, breakdown.currency)} ${breakdown.currency}`;
+    throw errors.invalid([{ pointer: "/paymentId", detail: `must be a payment of what the items come to, ${made}; it is of ${paid}` }]);
+  }
+  const buyer = buyerParty(wish.buyer, breakdown, wish.customer.country);
+  const content: Content = { seller: null, buyer, breakdown, note: wish.note ?? null, prepaidMinor: 0n, corrects: null };
+  return { ...amountsOf(breakdown), content: store(content) };
+}

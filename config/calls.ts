@@ -17,6 +17,7 @@ import type { actions as authAddresses } from "../services/auth/auth.addresses.s
 import type { actions as authPasswords } from "../services/auth/auth.passwords.service.ts";
 import type { actions as authPasskeys } from "../services/auth/auth.passkeys.service.ts";
 import type { actions as authSessions } from "../services/auth/auth.sessions.service.ts";
+import type { actions as authSocial } from "../services/auth/auth.social.service.ts";
 import type { actions as authRoles } from "../services/auth/auth.roles.service.ts";
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
 import type { actions as paymentFraud } from "../services/payment/payment.fraud.service.ts";
@@ -68,6 +69,7 @@ export interface ActionMap
     ActionTypes<"auth.passwords", typeof authPasswords>,
     ActionTypes<"auth.sessions", typeof authSessions>,
     ActionTypes<"auth.roles", typeof authRoles>,
+    ActionTypes<"auth.social", typeof authSocial>,
     ActionTypes<"notification.webhooks", typeof webhooks>,
     ActionTypes<"payment", typeof payment>,
     ActionTypes<"payment.accounts", typeof paymentAccounts>,

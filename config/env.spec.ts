@@ -62,6 +62,24 @@ describe("the environment", () => {
     expect(messageOf({ ...enough, AWS_KMS_KEY: "alias/legendo" })).toContain("AWS_KMS_KEY");
   });
 
+  it("names every fault of the providers that people sign in with, and none of their secrets", () => {
+    const of = (...providers: object[]) => messageOf({ ...enough, SOCIAL_PROVIDERS: JSON.stringify(providers) });
+    const secret = { clientId: "a", clientSecret: "very-secret" };
+    expect(messageOf({ ...enough, SOCIAL_PROVIDERS: "[very-secret" })).toMatch(/SOCIAL_PROVIDERS: must be a JSON list/);
+    const wrong = of({ id: "Google", kind: "google", ...secret }, { id: "b", kind: "other", clientId: "", secret: "very-secret" });
+    for (const fault of ["/0/id: ", "/1/kind: ", "/1/clientId: ", "/1: /clientSecret is required"])
+      expect(wrong).toContain(`SOCIAL_PROVIDERS: ${fault}`);
+    const odd = of(
+      { id: "a", kind: "oidc", ...secret },
+      { id: "a", kind: "oidc", issuer: "http://issuer.example/very-secret", ...secret },
+      { id: "c", kind: "oidc", issuer: "http://127.0.0.1:8080/a", ...secret },
+    );
+    for (const fault of ["/0/issuer: is required", "/1/id: another", "/1/issuer: must be an https"]) expect(odd).toContain(fault);
+    expect(odd).not.toContain("/2");
+    for (const message of [wrong, odd]) expect(message).not.toContain("very-secret");
+    expect(of({ id: "google", kind: "google", ...secret }, { id: "own", kind: "oidc", issuer: "https://id.example", ...secret })).toBe("");
+  });
+
   it("splits lists, dropping blanks", () => {
     expect(list(" a, b,,c ")).toEqual(["a", "b", "c"]);
     expect(list("")).toEqual([]);

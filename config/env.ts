@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import Value from "typebox/value";
+import { readProviders } from "./social.ts";
 
 /**
  * The only reader of process.env. One schema, one error that names every fault, one frozen object.
@@ -125,6 +126,10 @@ const EnvSchema = Type.Object({
   PORT: Count("Port of the HTTP edge; 0 picks a free one.", 3000),
   PUBLIC_URL: Maybe("How clients reach the edge, for links; http://HOST:PORT when unset."),
   PASSKEY_DOMAIN: Maybe("Domain that passkeys belong to; the host of PUBLIC_URL when unset. With another one all of them are lost."),
+  SOCIAL_PROVIDERS: Text(
+    "Who people may sign in with, as a JSON list: id, kind (google, microsoft, github or oidc), clientId, clientSecret, and where it is wanted name and issuer.",
+    "[]",
+  ),
   TLS_CERT_FILE: Maybe("Certificate of the edge; with TLS_KEY_FILE it serves HTTP/2 and TLS 1.3."),
   TLS_KEY_FILE: Maybe("Key of the edge's certificate."),
   CORS_ORIGINS: Text("Comma-separated browser origins that may call the API.", ""),
@@ -191,7 +196,8 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     const missing = fault.keyword === "required" ? fault.params.requiredProperties.join(", ") : "";
     return `  ${missing || fault.instancePath.slice(1)}: ${missing ? "is required" : fault.message}`;
   });
-  const faults = [...wrong, ...unmetNeeds(values as Env)];
+  const social = readProviders((values as Env).SOCIAL_PROVIDERS).faults.map((fault) => `  SOCIAL_PROVIDERS: ${fault}`);
+  const faults = [...wrong, ...unmetNeeds(values as Env), ...social];
   if (faults.length) throw new Error(`The environment is not usable:\n${faults.join("\n")}\nSee docs/operations.md for every variable.`);
   return Object.freeze(values as Env);
 }

@@ -19,6 +19,7 @@ import { FactorAttempts } from "./FactorAttempts.ts";
 import { FraudAssessment } from "./FraudAssessment.ts";
 import { FraudListEntry } from "./FraudListEntry.ts";
 import { FraudRuleSet } from "./FraudRuleSet.ts";
+import { Identity } from "./Identity.ts";
 import { Mail } from "./Mail.ts";
 import { Invoice } from "./Invoice.ts";
 import { InvoiceDocument } from "./InvoiceDocument.ts";
@@ -90,6 +91,7 @@ const own = {
     TotpFactor,
     RecoveryCode,
     Passkey,
+    Identity,
     FactorAttempts,
     Challenge,
     OauthClient,

@@ -56,6 +56,10 @@ alter table "auth"."challenges" add constraint "challenges_purpose_check" check 
 
 create table "auth"."factor_attempts" ("user_id" uuid not null, "failures" int not null default 0, "retry_at" timestamptz not null default now(), primary key ("user_id"));
 
+create table "auth"."identities" ("id" uuid not null, "user_id" uuid not null, "provider" text not null, "issuer" text not null, "subject" text not null, "email" text null, "created_at" timestamptz not null default now(), "last_used_at" timestamptz null, primary key ("id"));
+create index "identities_user_id_index" on "auth"."identities" ("user_id");
+alter table "auth"."identities" add constraint "identities_issuer_subject_unique" unique ("issuer", "subject");
+
 create table "auth"."invitations" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "email" varchar(255) not null, "role" text not null, "token_hash" bytea not null, "invited_by" uuid null, "sent" int not null default 0, "sent_at" timestamptz null, "created_at" timestamptz not null default now(), "expires_at" timestamptz not null, "accepted_at" timestamptz null, "revoked_at" timestamptz null, primary key ("id"));
 alter table "auth"."invitations" add constraint "invitations_token_hash_unique" unique ("token_hash");
 create index "invitations_tenant_id_created_at_id_index" on "auth"."invitations" ("tenant_id", "created_at", "id");
@@ -150,6 +154,8 @@ alter table "auth"."challenges" enable row level security;
 create policy "system_only" on "auth"."challenges" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."factor_attempts" enable row level security;
 create policy "system_only" on "auth"."factor_attempts" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+alter table "auth"."identities" enable row level security;
+create policy "system_only" on "auth"."identities" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."invitations" enable row level security;
 create policy "tenant_isolation" on "auth"."invitations" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "auth"."links" enable row level security;

@@ -30,6 +30,9 @@ const open = [
   "auth.passwords.reset",
   "auth.ping",
   "auth.sessions.refresh",
+  "auth.social.begin",
+  "auth.social.finish",
+  "auth.social.providers",
   "auth.verify",
   "notification.webhooks.ping",
   "payment.ping",
@@ -72,6 +75,7 @@ const things = {
   delivery: randomUUID(),
   letter: randomUUID(),
   passkey: randomUUID(),
+  identity: randomUUID(),
   mail: randomUUID(),
   paypalAccount: randomUUID(),
   paypalEvent: randomUUID(),
@@ -222,6 +226,14 @@ async function fill(): Promise<void> {
     synced: false,
     created_at: at,
   });
+  await insert("auth.identities", {
+    id: things.identity,
+    user_id: things.user,
+    provider: "spec",
+    issuer: "https://issuer.example",
+    subject: "spec",
+    created_at: at,
+  });
   await insert("notification.mails", {
     id: things.mail,
     tenant_id: ours,
@@ -300,6 +312,7 @@ function idFor(action: string): string {
       [/^notification\.mail\./, things.mail],
       [/^auth\.sessions\./, things.session],
       [/^auth\.passkeys\./, things.passkey],
+      [/^auth\.social\./, things.identity],
       [/^notification\.webhooks\.resend$/, things.delivery],
       [/^notification\.webhooks\./, things.webhook],
     ] as const

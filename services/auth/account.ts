@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import type { Client } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
-import { row, type Database } from "../../mixins/database.ts";
+import { row, type Database, type Em } from "../../mixins/database.ts";
 import { recordAct } from "../../mixins/act.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { addressOf } from "./fields.ts";
@@ -30,27 +30,41 @@ export async function signUp(
   client: Client,
 ): Promise<Account> {
   const passwordHash = await hashPassword(password, client.address);
+  const owner = { email: addressOf(email), confirmed: false, passwordHash, firstName: firstName ?? null, lastName: lastName ?? null };
+  return await db.system((em) => found(em, { organisation, ...owner }));
+}
+
+interface Owner {
+  /** Lower case. */
+  email: string;
+  /** Whether the address is known to be theirs. */
+  confirmed: boolean;
+  passwordHash: string;
+  firstName: string | null;
+  lastName: string | null;
+}
+
+/** Makes an organisation with its owner. Needs the system's scope. @throws EMAIL_TAKEN */
+export async function found(em: Em, { organisation, ...owner }: Owner & { organisation: string }): Promise<Account> {
   const [tenantId, userId] = [uuidv7(), uuidv7()];
-  await db.system(async (em) => {
-    const user = await row(
-      em,
-      `insert into auth.users (id, email, password_hash, first_name, last_name) values (?, ?, ?, ?, ?)
-       on conflict (email) do nothing returning id`,
-      [userId, addressOf(email), passwordHash, firstName ?? null, lastName ?? null],
-    );
-    if (!user) throw errors.emailTaken("An account with this e-mail address exists already; sign in, or use another address.");
-    await em.execute(`insert into auth.organisations (id, name) values (?, ?)`, [tenantId, organisation], "run");
-    await em.execute(`insert into auth.memberships (tenant_id, user_id, role) values (?, ?, 'owner')`, [tenantId, userId], "run");
-    await appendEvent(em, "auth", {
-      tenantId,
-      type: "organisation.created",
-      stream: `organisation:${tenantId}`,
-      data: { name: organisation },
-      actor: `user:${userId}`,
-    });
-    const object = `organisation:${tenantId}`;
-    await recordAct(em, "auth", { action: "organisation.created", outcome: "allowed", tenantId, actor: `user:${userId}`, userId, object });
+  const user = await row(
+    em,
+    `insert into auth.users (id, email, email_confirmed_at, password_hash, first_name, last_name) values (?, ?, case when ? then now() end, ?, ?, ?)
+     on conflict (email) do nothing returning id`,
+    [userId, owner.email, owner.confirmed, owner.passwordHash, owner.firstName, owner.lastName],
+  );
+  if (!user) throw errors.emailTaken("An account with this e-mail address exists already; sign in, or use another address.");
+  await em.execute(`insert into auth.organisations (id, name) values (?, ?)`, [tenantId, organisation], "run");
+  await em.execute(`insert into auth.memberships (tenant_id, user_id, role) values (?, ?, 'owner')`, [tenantId, userId], "run");
+  await appendEvent(em, "auth", {
+    tenantId,
+    type: "organisation.created",
+    stream: `organisation:${tenantId}`,
+    data: { name: organisation },
+    actor: `user:${userId}`,
   });
+  const object = `organisation:${tenantId}`;
+  await recordAct(em, "auth", { action: "organisation.created", outcome: "allowed", tenantId, actor: `user:${userId}`, userId, object });
   return { tenantId, userId };
 }
 

@@ -13,6 +13,7 @@ import { beginPasskeySignIn, finishPasskeySignIn, type PasskeyAsked } from "./mf
 import { tellChange } from "./mfa/tell.ts";
 import { person } from "./person.ts";
 import type { SignedIn } from "./signin.ts";
+import { mustHaveWayIn } from "./social/identities.ts";
 
 type Passkeys = Host<WithIssuer & WithRedis>;
 const action = actionOf<Passkeys>();
@@ -80,6 +81,7 @@ export const actions = {
       const { userId } = person(ctx);
       const left = await this.db.system(async (em) => {
         await removePasskey(em, userId, ctx.params.id);
+        await mustHaveWayIn(em, userId);
         return await afterRemoval(em, userId);
       });
       await tellChange(this, userId, "a passkey was removed", ctx.meta.client);

@@ -116,7 +116,7 @@ describe("PayPal's SDK against a report", () => {
 
   it("reads all pages of 500, and asks for nothing outside of the window", async () => {
     fill(1_203, (index) => index % 100);
-    const found = await collect(gateway, { from, to: at(60) });
+    const found = await collect(gateway, { from, to: at(60) }, at(60));
     expect(found).toHaveLength(report.transactions.filter((_, index) => index % 100 < 60).length);
     expect(new Set(found.map(({ id }) => id)).size).toBe(found.length);
     expect(report.asked.map((query) => [query.get("page"), query.get("page_size"), query.get("balance_affecting_records_only")])).toEqual([
@@ -130,16 +130,16 @@ describe("PayPal's SDK against a report", () => {
   it("halves a window of which PayPal has more than it lists, and leaves out and doubles nothing", async () => {
     fill(40, (index) => index);
     report.most = 7;
-    const found = await collect(gateway, { from, to: at(40) });
+    const found = await collect(gateway, { from, to: at(40) }, at(40));
     expect(found.map(({ id }) => id).sort()).toEqual(report.transactions.map(({ transaction_id: id }) => id).sort());
     fill(9, () => 5);
     report.most = 7;
-    await expect(collect(gateway, { from, to: at(40) })).rejects.toMatchObject({ type: "PAYMENT_GATEWAY_UNAVAILABLE" });
+    await expect(collect(gateway, { from, to: at(40) }, at(40))).rejects.toMatchObject({ type: "PAYMENT_GATEWAY_UNAVAILABLE" });
   });
 
   it("concludes nothing from a report that is refused, broken or not complete yet", async () => {
     fill(1, () => 1);
-    const reading = () => collect(gateway, { from, to: at(40) });
+    const reading = () => collect(gateway, { from, to: at(40) }, at(40));
     report.completeUntil = at(39).toISOString();
     await expect(reading()).rejects.toMatchObject({ type: "PAYMENT_GATEWAY_UNAVAILABLE", retryable: true });
     report.completeUntil = at(40).toISOString();

@@ -21,19 +21,20 @@ export function windowsOf({ from, to }: Window): Window[] {
 
 /**
  * Everything that PayPal reports of a window, page by page; halves of it where there is too much for one.
- * @throws PAYMENT_GATEWAY_UNAVAILABLE when PayPal could not be asked, did not answer with a report, or has none of the whole window yet;
+ * @param needed until when the report has to be complete
+ * @throws PAYMENT_GATEWAY_UNAVAILABLE when PayPal could not be asked, did not answer with a report, or is not complete enough yet;
  * PAYMENT_GATEWAY_DENIED when it refuses
  */
-export async function collect(gateway: SearchGateway, window: Window, signal?: AbortSignal): Promise<TransactionView[]> {
+export async function collect(gateway: SearchGateway, window: Window, needed: Date, signal?: AbortSignal): Promise<TransactionView[]> {
   const found: TransactionView[] = [];
   for (let page = 1, pages = 1; page <= pages; page++) {
     signal?.throwIfAborted();
     const read = await readPage(gateway, window, page);
     if (read === "too much")
-      return [...(await collect(gateway, half(window, 0), signal)), ...(await collect(gateway, half(window, 1), signal))];
-    if (read.completeUntil && read.completeUntil < window.to) {
+      return [...(await collect(gateway, half(window, 0), needed, signal)), ...(await collect(gateway, half(window, 1), needed, signal))];
+    if (read.completeUntil && read.completeUntil < needed) {
       const until = read.completeUntil.toISOString();
-      throw errors.gatewayUnavailable(`PayPal's report is complete until ${until}, and was asked for until ${window.to.toISOString()}.`);
+      throw errors.gatewayUnavailable(`PayPal's report is complete until ${until}, and is needed until ${needed.toISOString()}.`);
     }
     found.push(...read.transactions);
     ({ pages } = read);

@@ -79,8 +79,12 @@ describe("a transaction of PayPal's", () => {
     expect(compareOne(of("T0106"), known(entry("dispute_fee", 1_500n, disputed)))).toBeNull();
     expect(compareOne(of("T1106"), known(entry("dispute_loss", 10_000n, disputed)))).toBeNull();
     expect(verdict(compareOne(of("T1106"), known(...paid)))).toBe("unknown_reference");
-    expect(compareOne(of("T0200"), known(entry("capture_conversion", 9_000n)))).toBeNull();
-    expect(verdict(compareOne(of("T0200"), known(...paid)))).toBe("missing_in_ledger");
+    const exchanged = known(entry("capture_conversion", 9_000n, { currency: "EUR" }));
+    expect(compareOne(of("T0200"), exchanged)).toBeNull();
+    expect(compareOne({ ...of("T0200"), amount: money(9_000n, "EUR") }, exchanged)).toBeNull();
+    expect(verdict(compareOne({ ...of("T0200"), amount: money(8_999n, "EUR") }, exchanged))).toBe("amount_differs");
+    const ours = of("T0200");
+    expect(verdict(compareOne(ours, { ...known(...paid), named: new Map([[ours, owner]]) }))).toBe("missing_in_ledger");
   });
 
   it("is explained when money only moved to the bank or between balances, and is never left out", () => {

@@ -62,9 +62,14 @@ export function compareOne(transaction: TransactionView, ours: Ours): Found | nu
 
   if (meaning === "transfer") return unknown(transaction, transfers);
   if (meaning === "conversion") {
-    if (begunWith(["capture_conversion", "refund_conversion", "reversal_conversion"], referenceId)) return null;
-    const sold = of(["capture", "refund", "reversal"], referenceId);
-    return sold ? missing(transaction, sold) : unknown(transaction, transfers);
+    const exchanged = of(["capture_conversion", "refund_conversion", "reversal_conversion"], referenceId);
+    const { amount } = transaction;
+    // Of its two sides the ledger has the one that was bought; what was sold for it is what the capture or refund came to.
+    if (exchanged)
+      return amount?.currency === exchanged.currency && size(amount).amountMinor !== exchanged.amountMinor
+        ? differs("amount_differs", transaction, exchanged, undefined, null)
+        : null;
+    return ours.named.has(transaction) ? lost(transaction, ours) : unknown(transaction, transfers);
   }
   if (meaning === "hold")
     return begunWith(["dispute_hold", "dispute_release", "dispute_loss"], referenceId) ? null : lost(transaction, ours);

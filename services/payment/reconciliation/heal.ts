@@ -33,7 +33,7 @@ export async function heal(till: Till, tenantId: string, found: readonly Found[]
 async function lookAtPayment(till: Till, tenantId: string, id: string): Promise<boolean> {
   const payment = await till.db.tenant(tenantId, (em) => em.findOne(Payment, { id, tenantId }));
   if (!payment?.paypalPaymentId) return false;
-  const { orders } = await till.paypal(tenantId);
+  const { orders } = await till.paypal(tenantId, payment.accountId ?? null);
   const answer = await orders.getOrder(payment.paypalPaymentId);
   if (answer.outcome !== "ok") return false;
   // No claim is needed: what is recorded is merged under the row's lock.

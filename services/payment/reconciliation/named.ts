@@ -40,12 +40,33 @@ export async function namedBy(
     known.set(id, owner);
     if (paypalId) known.set(paypalId, owner);
   }
-  const found = new Map<TransactionView, Owner>();
-  for (const transaction of transactions) {
+  return alongReferences(transactions, (transaction) => {
     const { id, referenceId } = transaction;
     const named = [...namesIn(transaction), ...(referenceId ? [referenceId] : [])].find((name) => known.has(name));
-    const owner = owners.get(id) ?? (referenceId && owners.get(referenceId)) ?? (named && known.get(named));
-    if (owner) found.set(transaction, owner);
+    return owners.get(id) ?? (referenceId ? owners.get(referenceId) : undefined) ?? (named ? known.get(named) : undefined);
+  });
+}
+
+/** The longest way of references: an exchange of a refund of a capture of an order. */
+const mostSteps = 4;
+
+/** What `tell` says of each transaction, or of the one that it refers to, and so on: an exchange names a refund, and the refund its capture. */
+export function alongReferences<T>(
+  transactions: readonly TransactionView[],
+  tell: (transaction: TransactionView) => T | undefined,
+): Map<TransactionView, T> {
+  const byId = new Map(transactions.map((transaction) => [transaction.id, transaction]));
+  const found = new Map<TransactionView, T>();
+  for (const transaction of transactions) {
+    let at: TransactionView | undefined = transaction;
+    for (let step = 0; at && step < mostSteps; step++) {
+      const told = tell(at);
+      if (told !== undefined) {
+        found.set(transaction, told);
+        break;
+      }
+      at = at.referenceId === null ? undefined : byId.get(at.referenceId);
+    }
   }
   return found;
 }

@@ -56,12 +56,14 @@ function ownersOf({ booked: entries, recorded: rows }: Omit<Ours, "named">): Map
   return owners;
 }
 
-/** Captures, refunds and reversals that were booked in a period. */
-export async function bookedIn(em: Em, tenantId: string, { from, to }: Window): Promise<Booked[]> {
+/** Captures, refunds and reversals that were booked in a period. @param closed accounts whose money is left out: their reports can't be read */
+export async function bookedIn(em: Em, tenantId: string, { from, to }: Window, closed: readonly string[]): Promise<Booked[]> {
   const found = await bulk<BookedRow>(
     em,
-    `select ${bookedColumns} from payment.ledger_entries where tenant_id = $3 and at >= $1 and at < $2 and kind in ('capture', 'refund', 'reversal')`,
-    [from.toISOString(), to.toISOString(), tenantId],
+    `select ${bookedColumns} from payment.ledger_entries e
+     where tenant_id = $3 and at >= $1 and at < $2 and kind in ('capture', 'refund', 'reversal')
+       and not exists (select 1 from payment.payments p where p.id = e.payment_id and p.account_id = any($4::uuid[]))`,
+    [from.toISOString(), to.toISOString(), tenantId, closed],
   );
   return found.map(booked);
 }

@@ -6,6 +6,7 @@ import type { PaymentRow } from "../../../entities/Payment.ts";
 import { startReport, type Report, type Reported } from "../../../test/paypalreport.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { paypalConnection, type PayPalConnection } from "../gateway/connection.ts";
+import { trialBalance } from "../ledger/balances.ts";
 import { listEntries } from "../ledger/list.ts";
 import { formatAmount, type Currency } from "../money.ts";
 import { createPayment } from "../orders.ts";
@@ -86,6 +87,10 @@ const stranger = (id: string, of: Partial<Reported> = {}): Reported => ({
 const run = (tenantId: string) => runNow(till, tenantId, period, "user:test", now);
 const breaks = async (tenantId: string) =>
   (await listBreaks(till.db, secret, tenantId, {})).data.map(({ kind, objectId, state, note }) => [kind, objectId, state, note]);
+
+interface Balances {
+  balances: { currency: string; total_balance: { value: string } }[];
+}
 
 describe("a comparison of the books", () => {
   it("finds nothing where payments, ledger and PayPal agree, in currencies with and without decimals", async () => {
@@ -234,6 +239,75 @@ describe("a comparison of the books", () => {
         ["unknown_reference", "explained"],
       ]),
     );
+  });
+});
+
+describe("a comparison with the simulator's report", () => {
+  let own: TestTill;
+  let ownConnection: PayPalConnection;
+  beforeAll(async () => {
+    own = await testTill();
+    own.simulator.configure("client", { currency: "USD", rates: { EUR: "1.10", JPY: "0.0065", HUF: "0.0027" }, returnsFees: true });
+    const { url } = own.simulator;
+    ownConnection = paypalConnection({
+      clientId: "own",
+      clientSecret: "secret",
+      url,
+      timeoutMs: 5_000,
+      breaker: { volumeThreshold: 1_000 },
+    });
+  });
+  afterAll(async () => {
+    ownConnection?.close();
+    await own?.stop();
+  });
+
+  /** What PayPal says that an account has, without currencies of which it has nothing. */
+  const balancesAt = async (of: PayPalConnection): Promise<string[]> => {
+    const answer = await of.send({ method: "GET", path: "/v1/reporting/balances" }, (body) => body as Balances);
+    if (answer.outcome !== "ok") throw new Error(JSON.stringify(answer));
+    const all = answer.value.balances.map(({ currency, total_balance: { value } }) => `${currency} ${value}`);
+    return all.filter((line) => /[1-9]/.test(line));
+  };
+
+  it("agrees to the cent in four currencies, with fees, exchange and refunds, whoever made them, and reads an organisation's own account beside the shared one", async () => {
+    const tenantId = randomUUID();
+    const pay = async (of: Till, amount: string, currency: Currency) => {
+      const payment = await createPayment(of, principal(tenantId), { amount, currency });
+      own.simulator.approve(payment.paypalPaymentId!);
+      return await settle(of, payment.id, { payerActed: true });
+    };
+    for (const [amount, currency] of [
+      ["100.00", "USD"],
+      ["33.33", "EUR"],
+      ["10000", "JPY"],
+      ["25000", "HUF"],
+    ] as const) {
+      const { captureId } = await pay(own, amount, currency);
+      own.simulator.tell(`captures/${captureId}/refund`, { value: currency === "JPY" || currency === "HUF" ? "1000" : "11.11" });
+    }
+    // Connected since then: new payments go there, and what was paid before stays where it was.
+    const accountId = randomUUID();
+    await own.database.admin.query(
+      `insert into payment.paypal_accounts (id, tenant_id, environment, client_id, sealed_secret, master_key_id) values ($1, $2, 'sandbox', 'own', '\\x00', 'k')`,
+      [accountId, tenantId],
+    );
+    const shared = await own.paypal(tenantId);
+    const theirs = paypalOf(ownConnection, accountId);
+    const both: Till = { ...own, paypal: (_tenant, id) => Promise.resolve(id === null ? shared : theirs) };
+    const { id: paid } = await pay(both, "77.00", "GBP");
+    own.simulator.advance(3 * day);
+
+    const compare = () => runNow(both, tenantId, period, "user:test", now);
+    // Four refunds that only PayPal knows, each with an exchange but that in dollars.
+    expect(await compare()).toMatchObject({ status: "completed", transactions: 21, found: 10, healed: 10 });
+    expect(await compare()).toMatchObject({ found: 0 });
+    const { balances } = await trialBalance(own.db, tenantId, now);
+    const booked = balances.filter(({ account, balance }) => account === "paypal:balance" && /[1-9]/.test(balance));
+    const atPayPal = [...(await balancesAt(shared.connection)), ...(await balancesAt(theirs.connection))].sort();
+    expect(booked.map(({ currency, balance }) => `${currency} ${balance}`)).toEqual(atPayPal);
+    expect(atPayPal).toHaveLength(2);
+    expect((await listEntries(own.db, secret, tenantId, { paymentId: paid })).data).toHaveLength(2);
   });
 });
 

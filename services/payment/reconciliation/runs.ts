@@ -5,6 +5,7 @@ import { errors, failureType, messageOf } from "../../../config/errors.ts";
 import { row, rows, type Database, type Em } from "../../../mixins/database.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../../mixins/page.ts";
 import type { Till } from "../till.ts";
+import { accountsOf } from "./accounts.ts";
 import { windowsOf, type Window } from "./collect.ts";
 import { compareWindow } from "./window.ts";
 
@@ -92,9 +93,10 @@ export async function runComparison(till: Till, { tenantId, claim, period, by, n
     ),
   );
   try {
+    const run = { tenantId, runId: id, accounts: await accountsOf(till, tenantId), now, ...(signal && { signal }) };
     for (const window of windowsOf(period)) {
       signal?.throwIfAborted();
-      await compareWindow(till, tenantId, id, window, now, signal);
+      await compareWindow(till, run, window);
       await inTenant(async (em) => {
         await keepBooks(em, tenantId, claim);
         await compared?.(em, window.to);

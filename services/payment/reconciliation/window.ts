@@ -1,6 +1,7 @@
 import { bulk } from "../../../mixins/database.ts";
 import { searchGateway, type TransactionView } from "../gateway/search.ts";
 import type { Till } from "../till.ts";
+import type { BookAccounts } from "./accounts.ts";
 import { closeGone, currencyOf, writeBreak } from "./breaks.ts";
 import { collect, type Window } from "./collect.ts";
 import { compareOne, duplicates, missingAtPayPal, type Found, type Ours } from "./compare.ts";
@@ -18,26 +19,23 @@ export interface Compared {
   healed: number;
 }
 
+/** A run of which a window is compared. */
+export interface WindowRun {
+  tenantId: string;
+  runId: string;
+  accounts: BookAccounts;
+  now: Date;
+  signal?: AbortSignal;
+}
+
 /** Compares one window: asks PayPal, mends what a look can mend, writes down what is left. No transaction is open while PayPal is asked. */
-export async function compareWindow(
-  till: Till,
-  tenantId: string,
-  runId: string,
-  window: Window,
-  now: Date,
-  signal?: AbortSignal,
-): Promise<Compared> {
-  const { connection } = await till.paypal(tenantId);
-  const read = {
-    from: new Date(window.from.getTime() - aroundMs),
-    to: new Date(Math.max(window.to.getTime(), Math.min(window.to.getTime() + aroundMs, now.getTime() - lagMs))),
-  };
-  const reported = await within(till.db, tenantId, await collect(searchGateway(connection), read, signal));
+export async function compareWindow(till: Till, { tenantId, runId, accounts, now, signal }: WindowRun, window: Window): Promise<Compared> {
+  const reported = await readReports(till, tenantId, accounts, window, now, signal);
   const inside = reported.filter(({ at }) => at >= window.from && at < window.to);
 
-  const before = await differences(till, tenantId, window, reported, inside);
+  const before = await differences(till, tenantId, window, accounts, reported, inside);
   const looked = await heal(till, tenantId, before, signal);
-  const after = looked > 0 ? await differences(till, tenantId, window, reported, inside) : before;
+  const after = looked > 0 ? await differences(till, tenantId, window, accounts, reported, inside) : before;
   const left = new Set(after.map(keyOf));
   const mended = before.filter((one) => !left.has(keyOf(one)));
 
@@ -54,6 +52,27 @@ export async function compareWindow(
   return { transactions: inside.length, found: before.length, healed: mended.length };
 }
 
+/** What all accounts report of the organisation's money in a window and around it. */
+async function readReports(
+  till: Till,
+  tenantId: string,
+  { read }: BookAccounts,
+  window: Window,
+  now: Date,
+  signal?: AbortSignal,
+): Promise<TransactionView[]> {
+  const around = {
+    from: new Date(window.from.getTime() - aroundMs),
+    to: new Date(Math.max(window.to.getTime(), Math.min(window.to.getTime() + aroundMs, now.getTime() - lagMs))),
+  };
+  const found: TransactionView[] = [];
+  for (const { paypal, shared } of read) {
+    const all = await collect(searchGateway(paypal.connection), around, window.to, signal);
+    found.push(...(shared ? await within(till.db, tenantId, all) : all));
+  }
+  return found;
+}
+
 const keyOf = (found: Found) => [found.kind, found.objectId, found.code, currencyOf(found)].join();
 
 /** Everything in which payments, ledger and PayPal differ. */
@@ -61,6 +80,7 @@ async function differences(
   till: Till,
   tenantId: string,
   window: Window,
+  { closed }: BookAccounts,
   reported: readonly TransactionView[],
   inside: readonly TransactionView[],
 ): Promise<Found[]> {
@@ -71,7 +91,7 @@ async function differences(
     return [
       ...once(inside).flatMap((transaction) => compareOne(transaction, ours) ?? []),
       ...twice.map((found) => ({ ...found, ...ownerOf(found, inside, ours) })),
-      ...missingAtPayPal(await bookedIn(em, tenantId, window), ids),
+      ...missingAtPayPal(await bookedIn(em, tenantId, window, closed), ids),
       ...(await unbookedIn(em, tenantId, window)).filter(({ paypalId }) => !ids.has(paypalId)).map(unbooked),
     ];
   });

@@ -24,6 +24,7 @@ import type { actions as paymentFraud } from "../services/payment/payment.fraud.
 import type { actions as paymentRefunds } from "../services/payment/payment.refunds.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as paymentAccounts } from "../services/payment/payment.accounts.service.ts";
+import type { actions as paymentDisputes } from "../services/payment/payment.disputes.service.ts";
 import type { actions as paymentWebhooks } from "../services/payment/payment.webhooks.service.ts";
 import type { actions as paymentLedger } from "../services/payment/payment.ledger.service.ts";
 import type { actions as paymentReconciliation } from "../services/payment/payment.reconciliation.service.ts";
@@ -73,6 +74,7 @@ export interface ActionMap
     ActionTypes<"notification.webhooks", typeof webhooks>,
     ActionTypes<"payment", typeof payment>,
     ActionTypes<"payment.accounts", typeof paymentAccounts>,
+    ActionTypes<"payment.disputes", typeof paymentDisputes>,
     ActionTypes<"payment.webhooks", typeof paymentWebhooks>,
     ActionTypes<"payment.refunds", typeof paymentRefunds>,
     ActionTypes<"payment.ledger", typeof paymentLedger>,

@@ -219,6 +219,11 @@ export interface EventMap {
   "invoice.paid": InvoiceFacts;
   /** Credit notes have taken all of it back. */
   "invoice.voided": InvoiceFacts;
+  /** A payer complains; nothing of the payment is refunded until it is resolved. */
+  "dispute.opened": DisputeFacts;
+  /** The time to answer is nearly over. */
+  "dispute.deadline": DisputeFacts;
+  "dispute.resolved": DisputeFacts;
   "notification.delivered": { deliveryId: string; eventId: string; attempts: number };
   "notification.mail.sent": { mailId: string; template: string; attempts: number };
   /** `code` is the mail server's last reply. */
@@ -320,6 +325,27 @@ export const authorizationStatuses = [
   "replaced",
 ] as const;
 export type AuthorizationStatus = (typeof authorizationStatuses)[number];
+
+export interface DisputeFacts {
+  disputeId: string;
+  paypalDisputeId: string;
+  paymentId: string | null;
+  subscriptionId: string | null;
+  /** PayPal's word, e.g. MERCHANDISE_OR_SERVICE_NOT_RECEIVED. */
+  reason: string;
+  /** Decimal string in the currency's own precision. */
+  amount: string;
+  currency: string;
+  /** Until when the organisation has to answer, or it loses; null when it is not its turn. */
+  respondBy: string | null;
+  outcome: DisputeOutcome | null;
+}
+
+export const disputeStates = ["open", "resolved"] as const;
+export type DisputeState = (typeof disputeStates)[number];
+/** lost: the amount went back to the payer; paid_by_paypal: PayPal compensated the payer; withdrawn: by the payer. */
+export const disputeOutcomes = ["won", "lost", "paid_by_paypal", "withdrawn", "other"] as const;
+export type DisputeOutcome = (typeof disputeOutcomes)[number];
 
 /** production: money moves. */
 export const paypalEnvironments = ["sandbox", "production"] as const;

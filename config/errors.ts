@@ -152,6 +152,8 @@ export const errors = {
   gatewayUnavailable: retryable(503, "PAYMENT_GATEWAY_UNAVAILABLE"),
   /** Nothing was sent: it would have been one request too many. */
   gatewayThrottled: retryable(503, "PAYMENT_GATEWAY_THROTTLED"),
+  disputeNotFound: refused(404, "DISPUTE_NOT_FOUND"),
+  disputeRefused: refused(422, "DISPUTE_REFUSED"),
   paypalAccountNotFound: refused(404, "PAYPAL_ACCOUNT_NOT_FOUND"),
   paypalEventForged: refused(403, "PAYPAL_EVENT_FORGED"),
   paypalEventNotFound: refused(404, "PAYPAL_EVENT_NOT_FOUND"),

@@ -14,6 +14,7 @@ import { Authorization } from "./Authorization.ts";
 import { Blob } from "./Blob.ts";
 import { Capture } from "./Capture.ts";
 import { Challenge } from "./Challenge.ts";
+import { Dispute } from "./Dispute.ts";
 import { durableTables } from "./durable/tables.ts";
 import { FactorAttempts } from "./FactorAttempts.ts";
 import { FraudAssessment } from "./FraudAssessment.ts";
@@ -127,6 +128,7 @@ const own = {
     PaymentAttempt,
     PaypalAccount,
     ReceivedEvent,
+    Dispute,
     Authorization,
     Capture,
     Refund,

@@ -620,6 +620,18 @@ alter table "payment"."captures" add constraint "captures_amount_positive" check
 alter table "payment"."captures" add constraint "captures_completed_has_id" check (status <> 'completed' or (paypal_id is not null and captured_at is not null));
 alter table "payment"."captures" add constraint "captures_status_check" check ("status" in ('requested', 'pending', 'completed', 'declined', 'failed'));
 
+create table "payment"."disputes" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "account_id" uuid null, "paypal_id" varchar(255) not null, "payment_id" uuid null, "subscription_id" uuid null, "capture_id" varchar(255) not null, "state" text not null default 'open', "outcome" text null, "reason" text not null, "paypal_status" text not null, "stage" text not null, "channel" text not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "lost_minor" bigint null, "fee_minor" bigint null, "due_at" timestamptz null, "reminders" int not null default 0, "held_at" timestamptz null, "accepted_at" timestamptz null, "answered_at" timestamptz null, "next_check_at" timestamptz null, "opened_at" timestamptz not null, "changed_at" timestamptz not null, "resolved_at" timestamptz null, "noticed_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("id"));
+create index "disputes_tenant_id_opened_at_id_index" on "payment"."disputes" ("tenant_id", "opened_at", "id");
+create index "disputes_tenant_id_capture_id_index" on "payment"."disputes" ("tenant_id", "capture_id");
+create index "disputes_payment_id_index" on "payment"."disputes" ("payment_id");
+create index "disputes_due" on "payment"."disputes" ("next_check_at") where next_check_at is not null;
+create index "disputes_deadlines" on "payment"."disputes" ("due_at") where due_at is not null;
+alter table "payment"."disputes" add constraint "disputes_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
+alter table "payment"."disputes" add constraint "disputes_amount_positive" check (amount_minor > 0);
+alter table "payment"."disputes" add constraint "disputes_about_something" check (payment_id is not null or subscription_id is not null);
+alter table "payment"."disputes" add constraint "disputes_state_check" check ("state" in ('open', 'resolved'));
+alter table "payment"."disputes" add constraint "disputes_outcome_check" check ("outcome" in ('won', 'lost', 'paid_by_paypal', 'withdrawn', 'other'));
+
 create table "payment"."fraud_assessments" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "object_id" uuid not null, "rule_set_version" int not null, "facts" jsonb not null, "decision" text not null, "score" int not null, "reasons" jsonb not null, "shadow" jsonb null, "differs" boolean not null default false, "amount_minor" bigint not null, "currency" varchar(3) not null, "email_key" text null, "ip_key" text null, "card_key" text null, "user_key" text null, "review_state" text null, "review_until" timestamptz null, "reviewed_by" text null, "review_note" text null, "reviewed_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("id"));
 create index "fraud_assessments_tenant_id_created_at_id_index" on "payment"."fraud_assessments" ("tenant_id", "created_at", "id");
 create index "fraud_assessments_differ" on "payment"."fraud_assessments" ("tenant_id", "created_at", "id") where differs;
@@ -846,6 +858,8 @@ alter table "payment"."authorizations" enable row level security;
 create policy "tenant_isolation" on "payment"."authorizations" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."captures" enable row level security;
 create policy "tenant_isolation" on "payment"."captures" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."disputes" enable row level security;
+create policy "tenant_isolation" on "payment"."disputes" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."fraud_assessments" enable row level security;
 create policy "tenant_isolation" on "payment"."fraud_assessments" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."fraud_list_entries" enable row level security;

@@ -79,6 +79,7 @@ const things = {
   mail: randomUUID(),
   paypalAccount: randomUUID(),
   paypalEvent: randomUUID(),
+  dispute: randomUUID(),
   user: "",
   role: "their-own",
   account: "",
@@ -268,6 +269,26 @@ async function fill(): Promise<void> {
     received_at: at,
     finished_at: at,
   });
+  await insert("payment.disputes", {
+    id: things.dispute,
+    tenant_id: ours,
+    paypal_id: "PP-SPEC",
+    payment_id: things.payment,
+    capture_id: "SPEC",
+    state: "resolved",
+    outcome: "won",
+    reason: "OTHER",
+    paypal_status: "RESOLVED",
+    stage: "CHARGEBACK",
+    channel: "INTERNAL",
+    amount_minor: 500,
+    currency: "EUR",
+    reminders: 0,
+    opened_at: at,
+    changed_at: at,
+    resolved_at: at,
+    created_at: at,
+  });
   for (const schema of schemas)
     await insert(`${schema}.dead_letters`, {
       id: things.letter,
@@ -293,6 +314,7 @@ function idFor(action: string): string {
   const found = (
     [
       [/^payment\.webhooks\.|\/paypal\/events\/:id/, things.paypalEvent],
+      [/^payment\.disputes\.|\/disputes\/:id/, things.dispute],
       [/^payment\.accounts\.|\/paypal\/accounts\/:id/, things.paypalAccount],
       [/\.replay$/, things.letter],
       [/^sync\.jobs\.|\/sync\/jobs\/:id/, things.job],

@@ -7,6 +7,7 @@ import type { Em } from "../../../mixins/database.ts";
 import { once } from "../../../mixins/events.ts";
 import { openAttempt } from "../attempts.ts";
 import { claimRow, lockPayment } from "../claim.ts";
+import { openDisputeOf } from "../disputes/disputes.ts";
 import { formatAmount } from "../money.ts";
 import { readPayment } from "../payments.ts";
 import type { Till } from "../till.ts";
@@ -25,7 +26,7 @@ export interface NewRefund extends RefundWish {
  * Gives back a payment, or a part of it. What is left is reckoned under the payment's lock, and row and attempt are committed before PayPal hears
  * of it: of any number of refunds at once none goes beyond what was captured. A repeat under the same key gives the same refund.
  * @returns the refund: completed, pending (an e-check), or requested when PayPal's answer is not known yet
- * @throws PAYMENT_NOT_FOUND, PAYMENT_STATE_CONFLICT, REFUND_AMOUNT_EXCEEDED, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED with nothing changed;
+ * @throws PAYMENT_NOT_FOUND, PAYMENT_STATE_CONFLICT, PAYMENT_DISPUTED, REFUND_AMOUNT_EXCEEDED, VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED with nothing changed;
  *   REFUND_REFUSED with PayPal's issue
  */
 export async function createRefund(till: Till, principal: Principal, input: NewRefund, key?: string): Promise<RefundRow> {
@@ -52,6 +53,11 @@ async function begin(em: Em, { tenantId, userId }: Pick<Principal, "tenantId" | 
   const payment = await lockPayment(em, input.id);
   if (payment?.tenantId !== tenantId) throw errors.paymentNotFound("There is no such payment.", { id: input.id });
   const capture = await captureToRefund(em, payment, input.captureId);
+  const dispute = await openDisputeOf(em, tenantId, capture.paypalId!);
+  if (dispute)
+    throw errors.paymentDisputed("The payer disputes this payment: answer the dispute, or accept it, which gives the money back.", {
+      disputeId: dispute.id,
+    });
   const amount = amountToRefund(input, await remaining(em, capture));
   const refund = em.create(Refund, {
     id: uuidv7(),

@@ -1,3 +1,4 @@
+import { handleDispute } from "../disputes/webhook.ts";
 import { handleRefund } from "../refunds/webhook.ts";
 import type { Handle } from "./event.ts";
 import { handlePlan, handleProduct, handleSale, handleSubscription } from "../subscriptions/webhook.ts";
@@ -14,6 +15,7 @@ const handlers: Record<string, Handle> = {
   "PAYMENT.CAPTURE.REFUNDED": handleRefund,
   "PAYMENT.CAPTURE.REVERSED": handleRefund,
   "PAYMENT.REFUND.": handleRefund,
+  "CUSTOMER.DISPUTE.": handleDispute,
 };
 
 /** The handler with the longest beginning; undefined for types that nobody here knows. */

@@ -1,0 +1,71 @@
+import { LockMode } from "@mikro-orm/postgresql";
+import { errors, type Fault } from "../../../config/errors.ts";
+import { Dispute, type DisputeRow } from "../../../entities/Dispute.ts";
+import type { Outcome } from "../gateway/gateway.ts";
+import type { Till } from "../till.ts";
+import { readDisputeRow } from "./disputes.ts";
+import { disputesGateway, type Evidence } from "./gateway.ts";
+import { lookAtDispute } from "./look.ts";
+
+/** PayPal's kinds of evidence that can be given without a document. */
+export const evidenceTypes = ["PROOF_OF_FULFILLMENT", "PROOF_OF_REFUND", "OTHER"] as const;
+
+const disputedOf = ({ tenantId, accountId, paymentId, subscriptionId }: DisputeRow) => ({
+  tenantId,
+  accountId: accountId ?? null,
+  paymentId: paymentId ?? null,
+  subscriptionId: subscriptionId ?? null,
+});
+
+/**
+ * Gives in: PayPal gives the disputed amount back to the payer. That it was asked for is written down before PayPal hears of it.
+ * @param note for the payer
+ * @throws DISPUTE_NOT_FOUND, CONFLICT once it is resolved, DISPUTE_REFUSED with PayPal's issue, PAYMENT_GATEWAY_UNAVAILABLE when its answer was
+ * lost: the dispute then shows what became of it
+ */
+export async function acceptClaim(till: Till, tenantId: string, id: string, note: string): Promise<DisputeRow> {
+  const known = await readDisputeRow(till.db, tenantId, id);
+  await write(till, known, (dispute) => {
+    if (dispute.state !== "open") throw errors.conflict("This dispute is resolved.", { id });
+    dispute.acceptedAt ??= new Date();
+  });
+  const answer = await (await gatewayOf(till, known)).accept(known.paypalId, note);
+  if (answer.outcome === "refused") await write(till, known, (dispute) => (dispute.acceptedAt = null));
+  return await outcomeOf(till, known, answer);
+}
+
+/**
+ * Answers a claim with evidence.
+ * @throws VALIDATION_FAILED naming what is missing; else as `acceptClaim`
+ */
+export async function provideEvidence(till: Till, tenantId: string, id: string, evidence: Evidence): Promise<DisputeRow> {
+  const known = await readDisputeRow(till.db, tenantId, id);
+  const faults: Fault[] = [];
+  if (evidence.type === "PROOF_OF_FULFILLMENT" && !evidence.tracking)
+    faults.push({ pointer: "/tracking", detail: "is required for PROOF_OF_FULFILLMENT" });
+  if (evidence.type === "PROOF_OF_REFUND" && !evidence.refundId)
+    faults.push({ pointer: "/paypalRefundId", detail: "is required for PROOF_OF_REFUND" });
+  if (evidence.type === "OTHER" && !evidence.note) faults.push({ pointer: "/note", detail: "is required for OTHER" });
+  if (faults.length) throw errors.invalid(faults);
+  if (known.state !== "open") throw errors.conflict("This dispute is resolved.", { id });
+  const answer = await (await gatewayOf(till, known)).provideEvidence(known.paypalId, evidence);
+  if (answer.outcome === "ok") await write(till, known, (dispute) => (dispute.answeredAt = new Date()));
+  return await outcomeOf(till, known, answer);
+}
+
+const gatewayOf = async (till: Till, { tenantId, accountId, paymentId }: DisputeRow) =>
+  disputesGateway((await till.paypal(tenantId, paymentId ? (accountId ?? null) : undefined)).connection);
+
+const write = (till: Till, { id, tenantId }: DisputeRow, change: (dispute: DisputeRow) => void) =>
+  till.db.tenant(tenantId, async (em) => change(await em.findOneOrFail(Dispute, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE })));
+
+async function outcomeOf(till: Till, known: DisputeRow, answer: Outcome<true>): Promise<DisputeRow> {
+  if (answer.outcome === "refused")
+    throw errors.disputeRefused(`PayPal refused it: ${answer.detail}`, { id: known.id, issue: answer.issue });
+  await lookAtDispute(till, disputedOf(known), known.paypalId);
+  const dispute = await readDisputeRow(till.db, known.tenantId, known.id);
+  // A lost answer that a look can't explain stays a lost answer.
+  if (answer.outcome === "unknown" && dispute.paypalStatus === known.paypalStatus)
+    throw errors.gatewayUnavailable(`PayPal has not confirmed it: ${answer.reason}.`, { id: known.id });
+  return dispute;
+}

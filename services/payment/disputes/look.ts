@@ -1,0 +1,48 @@
+import { row, type Em } from "../../../mixins/database.ts";
+import type { Outcome } from "../gateway/gateway.ts";
+import type { Till } from "../till.ts";
+import { captureIdOf, customIdOf, paymentIdOf, readCustom } from "../webhooks/resource.ts";
+import { disputesGateway, type DisputeView } from "./gateway.ts";
+import { recordDispute, type Disputed } from "./record.ts";
+
+/** What a dispute is about, by what PayPal shows of the disputed transaction; null when that is nothing of the organisation's. */
+export async function disputedBy(em: Em, tenantId: string, resource: Record<string, unknown>): Promise<Disputed | null> {
+  const customId = customIdOf(resource);
+  const custom = customId === null ? null : readCustom(customId);
+  if (custom && custom.tenantId !== tenantId) return null;
+  const captureId = captureIdOf(resource, "dispute");
+  const payment = await row<{ id: string; account: string | null }>(
+    em,
+    `select p.id, p.account_id as account from payment.payments p
+     where p.tenant_id = ? and (p.id = ?::uuid or p.id = ?::uuid or p.id = (select c.payment_id from payment.captures c where c.tenant_id = p.tenant_id and c.paypal_id = ?))
+     limit 1`,
+    [tenantId, custom?.id ?? null, paymentIdOf(resource), captureId],
+  );
+  if (payment) return { tenantId, accountId: payment.account, paymentId: payment.id, subscriptionId: null };
+  const subscription = await row<{ id: string }>(
+    em,
+    `select s.id from payment.subscriptions s
+     where s.tenant_id = ? and (s.id = ?::uuid or s.id = (select m.subscription_id from payment.subscription_payments m where m.tenant_id = s.tenant_id and m.sale_id = ?)) limit 1`,
+    [tenantId, custom?.id ?? null, captureId],
+  );
+  return subscription ? { tenantId, accountId: null, paymentId: null, subscriptionId: subscription.id } : null;
+}
+
+/** Subscriptions are with whichever account the organisation has now. */
+const accountOf = ({ paymentId, accountId }: Disputed) => (paymentId ? accountId : undefined);
+
+/**
+ * Reads a dispute at PayPal and writes down what it says.
+ * @returns PayPal's answer, and whether the books wait for what becomes of a lost amount
+ */
+export async function lookAtDispute(
+  { db, paypal }: Pick<Till, "db" | "paypal">,
+  disputed: Disputed,
+  paypalId: string,
+): Promise<{ answer: Outcome<DisputeView>; waits: boolean }> {
+  const { connection } = await paypal(disputed.tenantId, accountOf(disputed));
+  const answer = await disputesGateway(connection).get(paypalId);
+  if (answer.outcome !== "ok") return { answer, waits: false };
+  const { waits } = await db.tenant(disputed.tenantId, (em) => recordDispute(em, disputed, answer.value));
+  return { answer, waits };
+}

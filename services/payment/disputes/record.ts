@@ -1,0 +1,156 @@
+import { LockMode } from "@mikro-orm/postgresql";
+import type { DisputeFacts, DisputeOutcome } from "../../../config/contracts.ts";
+import { Dispute, type DisputeRow } from "../../../entities/Dispute.ts";
+import { row, type Em } from "../../../mixins/database.ts";
+import { appendEvent } from "../../../mixins/events.ts";
+import { postDisputeHold, postDisputeLoss, postDisputeRelease } from "../ledger/post.ts";
+import { formatAmount, type Currency } from "../money.ts";
+import type { DisputeView } from "./gateway.ts";
+
+/** What was paid, and with which account. */
+export interface Disputed {
+  tenantId: string;
+  accountId: string | null;
+  paymentId: string | null;
+  subscriptionId: string | null;
+}
+
+/** Between two looks at an open dispute that nothing is heard of. */
+const lookMs = 6 * 3_600_000;
+/** How long to wait for PayPal to tell how the amount of a lost dispute went: as a refund of ours, or taken back. */
+const patienceMs = 2 * 60_000;
+
+const outcomes: Record<string, DisputeOutcome> = {
+  RESOLVED_SELLER_FAVOUR: "won",
+  RESOLVED_BUYER_FAVOUR: "lost",
+  RESOLVED_WITH_PAYOUT: "paid_by_paypal",
+  CANCELED_BY_BUYER: "withdrawn",
+  ACCEPTED: "lost",
+  DENIED: "won",
+};
+
+/**
+ * Writes down what PayPal says of a dispute: its row, the books and the event, in the caller's transaction. A repeat changes nothing, and what is
+ * older than what is known neither.
+ * @returns the row, and whether the books wait for what becomes of a lost amount
+ */
+export async function recordDispute(
+  em: Em,
+  of: Disputed,
+  view: DisputeView,
+  now = new Date(),
+): Promise<{ dispute: DisputeRow; waits: boolean }> {
+  await row(em, "select pg_advisory_xact_lock(hashtextextended(?, 0))", [`dispute ${of.tenantId} ${view.id}`]);
+  const known = await em.findOne(Dispute, { tenantId: of.tenantId, paypalId: view.id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (known && known.changedAt > view.changedAt) return { dispute: known, waits: false };
+  const dispute = known ?? begin(em, of, view);
+  const wasOpen = known?.state === "open";
+  const isOver = view.status === "RESOLVED";
+  Object.assign(dispute, {
+    state: isOver ? "resolved" : "open",
+    outcome: isOver ? (outcomes[view.outcome ?? ""] ?? "other") : null,
+    reason: view.reason,
+    paypalStatus: view.status,
+    stage: view.stage,
+    channel: view.channel,
+    lostMinor: view.refunded?.currency === dispute.currency ? view.refunded.amountMinor : null,
+    feeMinor: view.feeMinor,
+    changedAt: view.changedAt,
+    resolvedAt: isOver ? view.changedAt : null,
+    noticedAt: isOver ? (dispute.noticedAt ?? now) : null,
+    nextCheckAt: isOver ? null : new Date(now.getTime() + lookMs),
+  });
+  if (dispute.dueAt?.getTime() !== view.dueAt?.getTime()) Object.assign(dispute, { dueAt: view.dueAt, reminders: 0 });
+  await em.flush();
+  if (!isOver && view.stage !== "INQUIRY") await hold(em, dispute);
+  const waits = isOver && !(await settleBooks(em, dispute, now));
+  if (waits) dispute.nextCheckAt = new Date(now.getTime() + patienceMs);
+  if (!known) await tellDispute(em, dispute, "dispute.opened");
+  if (isOver && (!known || wasOpen)) await tellDispute(em, dispute, "dispute.resolved");
+  return { dispute, waits };
+}
+
+function begin(em: Em, { tenantId, accountId, paymentId, subscriptionId }: Disputed, view: DisputeView): DisputeRow {
+  const dispute = em.create(Dispute, {
+    ...{ tenantId, accountId, paymentId, subscriptionId },
+    ...{
+      paypalId: view.id,
+      captureId: view.captureId,
+      reason: view.reason,
+      paypalStatus: view.status,
+      stage: view.stage,
+      channel: view.channel,
+    },
+    ...view.amount,
+    openedAt: view.openedAt,
+    changedAt: view.changedAt,
+    createdAt: new Date(),
+  });
+  em.persist(dispute);
+  return dispute;
+}
+
+const factOf = (dispute: DisputeRow, at: Date, amountMinor = dispute.amountMinor) => ({
+  tenantId: dispute.tenantId,
+  paymentId: dispute.paymentId ?? null,
+  subscriptionId: dispute.subscriptionId ?? null,
+  objectId: dispute.paypalId,
+  captureId: dispute.captureId,
+  at,
+  amount: { amountMinor, currency: dispute.currency as Currency },
+});
+
+async function hold(em: Em, dispute: DisputeRow): Promise<void> {
+  await postDisputeHold(em, factOf(dispute, dispute.openedAt));
+  dispute.heldAt ??= dispute.openedAt;
+}
+
+/** Books the end of a dispute. @returns false while it can't be told how the amount went */
+async function settleBooks(em: Em, dispute: DisputeRow, now: Date): Promise<boolean> {
+  const at = dispute.resolvedAt!;
+  if (dispute.outcome !== "lost") {
+    if (dispute.heldAt) await postDisputeRelease(em, factOf(dispute, at));
+    return true;
+  }
+  const way = await wayOf(em, dispute);
+  if (way === null && now.getTime() - dispute.noticedAt!.getTime() < patienceMs) return false;
+  if (way === "refund") {
+    // The refund is in the books by itself.
+    if (dispute.heldAt) await postDisputeRelease(em, factOf(dispute, at));
+    return true;
+  }
+  await postDisputeLoss(em, { ...factOf(dispute, at, dispute.lostMinor ?? dispute.amountMinor), fee: dispute.feeMinor ?? null });
+  return true;
+}
+
+/** How a lost amount went back: as a refund, when the claim was accepted, or taken back by PayPal; null while nothing is known of either. */
+async function wayOf(em: Em, { tenantId, captureId, openedAt, acceptedAt }: DisputeRow): Promise<"refund" | "reversal" | null> {
+  const found = await row<{ kind: "refund" | "reversal" }>(
+    em,
+    `select r.kind from payment.refunds r join payment.captures c on c.id = r.capture_id
+     where r.tenant_id = ? and c.paypal_id = ? and r.status in ('pending', 'completed') and coalesce(r.completed_at, r.created_at) >= ?::timestamptz - interval '1 minute'
+     order by r.kind = 'reversal' desc limit 1`,
+    [tenantId, captureId, openedAt],
+  );
+  return found?.kind ?? (acceptedAt ? "refund" : null);
+}
+
+/** Appends the event; organisations hear of it by their webhooks. */
+export async function tellDispute(
+  em: Em,
+  dispute: DisputeRow,
+  type: "dispute.opened" | "dispute.deadline" | "dispute.resolved",
+): Promise<void> {
+  const data: DisputeFacts = {
+    disputeId: dispute.id,
+    paypalDisputeId: dispute.paypalId,
+    paymentId: dispute.paymentId ?? null,
+    subscriptionId: dispute.subscriptionId ?? null,
+    reason: dispute.reason,
+    amount: formatAmount(dispute.amountMinor, dispute.currency as Currency),
+    currency: dispute.currency,
+    respondBy: dispute.dueAt?.toISOString() ?? null,
+    outcome: dispute.outcome ?? null,
+  };
+  await appendEvent(em, "payment", { tenantId: dispute.tenantId, type, stream: `dispute:${dispute.id}`, data, actor: "service:payment" });
+}

@@ -107,6 +107,7 @@ function statusOf(world: World, capture: Capture): string {
 export function captureBody(world: World, capture: Capture) {
   const { id, amount, reason, breakdown, customId, invoiceId, orderId, authorizationId } = capture;
   const self = `${world.origin}/v2/payments/captures/${id}`;
+  const isCard = orderId !== null && world.orders.find(orderId)?.source?.kind === "card";
   const links = [
     { href: self, rel: "self", method: "GET" },
     { href: `${self}/refund`, rel: "refund", method: "POST" },
@@ -120,6 +121,10 @@ export function captureBody(world: World, capture: Capture) {
     ...(reason && { status_details: { reason } }),
     final_capture: capture.isFinal,
     seller_protection: { status: "ELIGIBLE", dispute_categories: ["ITEM_NOT_RECEIVED", "UNAUTHORIZED_TRANSACTION"] },
+    ...(isCard && {
+      processor_response:
+        capture.status === "DECLINED" ? { response_code: "5120" } : { avs_code: "A", cvv_code: "M", response_code: "0000" },
+    }),
     ...(breakdown && { seller_receivable_breakdown: breakdown }),
     ...(customId && { custom_id: customId }),
     ...(invoiceId && { invoice_id: invoiceId }),

@@ -5,13 +5,15 @@ import { escalate, openDispute, outcomes, resolveDispute } from "./disputes.ts";
 import { disputeBody } from "./disputeview.ts";
 import { payInvoice } from "./invoicemoves.ts";
 import { invoiceBody } from "./invoices.ts";
-import { approveOrder, getOrder } from "./orders.ts";
+import { approveOrder, authenticateOrder, getOrder, type Order } from "./orders.ts";
 import { orderBody } from "./orderview.ts";
 import { decideRefund, placeRefund, refundBody, reverseCapture } from "./refunds.ts";
 import { type Reply, unreadable } from "./replies.ts";
 import { type Call, open, type Route } from "./routes.ts";
 import { approveSubscription, cancel } from "./subscriptionmoves.ts";
 import { subscriptionBody } from "./subscriptions.ts";
+import { type Authentication, authenticationOf } from "./threeds.ts";
+import { approveSetup, setupBody } from "./vault.ts";
 import type { World } from "./world.ts";
 
 const done = (body: object): Reply => ({ status: 200, body });
@@ -32,6 +34,13 @@ export function controlRoutes(world: World): Route[] {
   const refundDecision = (completes: boolean) => (call: Call) => done(refundBody(world, decideRefund(world, call.id, completes)));
   const authorizationDecision = (completes: boolean) => (call: Call) =>
     done(authorizationBody(world, decideAuthorization(world, call.id, completes)));
+  const success = authenticationOf("success");
+  const agree = (order: Order, authentication: Authentication) => {
+    const isAsked = order.source?.kind === "card" && order.status === "PAYER_ACTION_REQUIRED";
+    if (isAsked) authenticateOrder(world, order, authentication);
+    else approveOrder(world, order);
+    return done(orderBody(world, order));
+  };
   return [
     open("POST /simulator/clock", (call) => advance(world, call)),
     open("POST /simulator/decisions", ({ body }) => {
@@ -42,7 +51,13 @@ export function controlRoutes(world: World): Route[] {
       world.accounts.configure(id, body);
       return done(world.accounts.of(id));
     }),
-    open("POST /simulator/orders/:id/approve", ({ id }) => done(orderBody(world, approveOrder(world, id) ?? getOrder(world, id, null)))),
+    open("POST /simulator/orders/:id/approve", ({ id }) => agree(getOrder(world, id, null), success)),
+    open("POST /simulator/orders/:id/authenticate", ({ id, body }) => agree(getOrder(world, id, null), authenticationOf(body["result"]))),
+    open("POST /simulator/setup-tokens/:id/approve", ({ id }) => {
+      const token = world.setups.get(id, null);
+      approveSetup(token);
+      return done(setupBody(world, token));
+    }),
     open("POST /simulator/subscriptions/:id/approve", ({ id }) => {
       const subscription = world.subscriptions.get(id, null);
       approveSubscription(world, subscription);

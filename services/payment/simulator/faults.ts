@@ -20,6 +20,8 @@ export const operations = [
   ...(["invoices.number", "invoices.search", "invoices.create", "invoices.list", "invoices.get", "invoices.update"] as const),
   ...(["invoices.delete", "invoices.send", "invoices.remind", "invoices.cancel", "invoices.pay", "invoices.unpay"] as const),
   ...(["invoices.refund", "invoices.unrefund"] as const),
+  ...(["setup-tokens.create", "setup-tokens.get", "payment-tokens.create", "payment-tokens.list"] as const),
+  ...(["payment-tokens.get", "payment-tokens.delete"] as const),
   ...(["products.create", "products.list", "products.get", "products.patch"] as const),
   ...(["plans.create", "plans.list", "plans.get", "plans.patch", "plans.activate", "plans.deactivate", "plans.prices"] as const),
   ...(["subscriptions.create", "subscriptions.list", "subscriptions.get", "subscriptions.patch", "subscriptions.activate"] as const),

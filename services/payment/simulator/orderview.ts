@@ -1,8 +1,9 @@
 import { authorizationBody } from "./authorizations.ts";
 import { captureBody } from "./captures.ts";
-import type { Order } from "./orders.ts";
+import { isOpen, type Order } from "./orders.ts";
 import { refundBody } from "./refunds.ts";
 import type { Reply } from "./replies.ts";
+import { sourceBody } from "./sources.ts";
 import type { World } from "./world.ts";
 
 interface Link {
@@ -11,12 +12,17 @@ interface Link {
   method: string;
 }
 
+/** Where the payer agrees, or answers their bank's question. The link is called differently when a payment source was given. */
+const payerPage = (world: World, { id, source }: Order) =>
+  source?.kind === "card"
+    ? `${world.origin}/webapps/helios?action=verify&flow=3ds&cart_id=${id}`
+    : `${world.origin}/checkoutnow?token=${id}`;
+
 function linksOf(world: World, order: Order): Link[] {
   const self = `${world.origin}/v2/checkout/orders/${order.id}`;
   const links: Link[] = [{ href: self, rel: "self", method: "GET" }];
-  const isOpen = order.status === "CREATED" || order.status === "PAYER_ACTION_REQUIRED";
-  if (isOpen) links.push({ href: `${world.origin}/checkoutnow?token=${order.id}`, rel: order.approvalRel, method: "GET" });
-  if (isOpen || order.status === "APPROVED") {
+  if (isOpen(order)) links.push({ href: payerPage(world, order), rel: order.source ? "payer-action" : "approve", method: "GET" });
+  if (isOpen(order) || order.status === "APPROVED") {
     const action = order.intent === "CAPTURE" ? "capture" : "authorize";
     links.push({ href: self, rel: "update", method: "PATCH" }, { href: `${self}/${action}`, rel: action, method: "POST" });
   }
@@ -41,6 +47,7 @@ function paymentsOf(world: World, order: Order, reference: string) {
 export function orderBody(world: World, order: Order) {
   const { id, intent, status, payer, createdAt, updatedAt } = order;
   const account = world.accounts.of(order.merchant);
+  const source = sourceBody(world, order);
   return {
     id,
     intent,
@@ -53,18 +60,8 @@ export function orderBody(world: World, order: Order) {
         ...(payments && { payments }),
       };
     }),
-    ...(payer && {
-      payer,
-      payment_source: {
-        paypal: {
-          account_id: payer.payer_id,
-          email_address: payer.email_address,
-          account_status: "VERIFIED",
-          name: payer.name,
-          address: payer.address,
-        },
-      },
-    }),
+    ...(payer && { payer }),
+    ...(source && { payment_source: source }),
     create_time: world.clock.stamp(createdAt),
     update_time: world.clock.stamp(updatedAt),
     links: linksOf(world, order),

@@ -1,19 +1,50 @@
-import { approvalPage, invoicePage, sendBack, sendSubscriberBack, subscriptionPage } from "./approval.ts";
+import {
+  approvalPage,
+  challengePage,
+  invoicePage,
+  sendBack,
+  sendSaverBack,
+  sendSubscriberBack,
+  setupPage,
+  subscriptionPage,
+} from "./approval.ts";
 import { payInvoice } from "./invoicemoves.ts";
 import { type Invoice, invoiceBody, invoiceStatus } from "./invoices.ts";
-import { approveOrder } from "./orders.ts";
+import { approveOrder, authenticateOrder } from "./orders.ts";
 import type { Reply } from "./replies.ts";
 import { type Call, open, type Route } from "./routes.ts";
 import { approveSubscription } from "./subscriptionmoves.ts";
 import { planOf } from "./subscriptions.ts";
+import { authenticationOf } from "./threeds.ts";
+import { approveSetup } from "./vault.ts";
 import type { World } from "./world.ts";
 
 function decide(world: World, { query, request }: Call): Reply {
   const order = world.orders.find(query.get("token") ?? "");
   if (!order) return approvalPage(order);
   const agreed = new URLSearchParams(request.text).get("action") === "approve";
-  if (agreed) approveOrder(world, order.id);
+  if (agreed) approveOrder(world, order);
   return sendBack(order, agreed);
+}
+
+const challenged = (world: World, { query }: Call) => world.orders.find(query.get("cart_id") ?? "");
+
+function answerBank(world: World, call: Call): Reply {
+  const order = challenged(world, call);
+  const action = new URLSearchParams(call.request.text).get("action");
+  if (order?.status !== "PAYER_ACTION_REQUIRED") return challengePage(order);
+  if (action !== "cancel") authenticateOrder(world, order, authenticationOf(action));
+  return sendBack(order, action !== "cancel");
+}
+
+const setupBy = (world: World, { query }: Call) => world.setups.find(query.get("approval_session_id") ?? "");
+
+function decideSetup(world: World, call: Call): Reply {
+  const token = setupBy(world, call);
+  if (!token) return setupPage(token);
+  const agreed = new URLSearchParams(call.request.text).get("action") === "approve";
+  if (agreed) approveSetup(token);
+  return sendSaverBack(token, agreed);
 }
 
 const subscriptionBy = (world: World, { query }: Call) => {
@@ -46,6 +77,10 @@ function showInvoice(world: World, id: string): Reply {
 export const pageRoutes = (world: World): Route[] => [
   open("GET /checkoutnow", ({ query }) => approvalPage(world.orders.find(query.get("token") ?? ""))),
   open("POST /checkoutnow", (call) => decide(world, call)),
+  open("GET /webapps/helios", (call) => challengePage(challenged(world, call))),
+  open("POST /webapps/helios", (call) => answerBank(world, call)),
+  open("GET /agreements/approve", (call) => setupPage(setupBy(world, call))),
+  open("POST /agreements/approve", (call) => decideSetup(world, call)),
   open("GET /invoice/p/:id", ({ id }) => showInvoice(world, id)),
   open("POST /invoice/p/:id", ({ id }) => {
     const invoice = world.invoices.find(id);

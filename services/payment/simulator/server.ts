@@ -2,6 +2,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AccountSettings } from "./accounts.ts";
 import { authorizationRoutes } from "./authorizationmoves.ts";
 import { captureRoutes } from "./captures.ts";
+import { orderRoutes } from "./checkout.ts";
 import { controlRoutes } from "./controls.ts";
 import type { Decision } from "./decisions.ts";
 import { Delivery, usualTries } from "./delivery.ts";
@@ -11,7 +12,6 @@ import { type Fault, Faults, type Operation, readFault } from "./faults.ts";
 import { answer, listen, type Request } from "./http.ts";
 import { invoiceRoutes } from "./invoiceroutes.ts";
 import { type Credentials, MerchantDoor } from "./merchant.ts";
-import { approveOrder, orderRoutes } from "./orders.ts";
 import { pageRoutes } from "./pages.ts";
 import { planRoutes } from "./plans.ts";
 import { productRoutes } from "./products.ts";
@@ -22,8 +22,8 @@ import { attempt, callOf, match, open, type Route } from "./routes.ts";
 import { saleRoutes } from "./sales.ts";
 import { searchRoutes } from "./search.ts";
 import { certificateChain, trustRoot } from "./signature.ts";
-import { approveSubscription } from "./subscriptionmoves.ts";
 import { subscriptionRoutes } from "./subscriptionroutes.ts";
+import { vaultRoutes } from "./vaultroutes.ts";
 import { readWebhookFault, type WebhookFault } from "./weather.ts";
 import { webhookRoutes } from "./webhooks.ts";
 import { World } from "./world.ts";
@@ -64,7 +64,7 @@ export interface Simulator {
   captures(): number;
   /** Every token given out so far stops working, though it has not expired. */
   revokeTokens(): void;
-  /** The payer agrees to an order or a subscription. @returns false when there is no such thing. */
+  /** The payer agrees to an order (a card: answers the bank rightly), a subscription or a setup token. @returns false when there is no such thing. */
   approve(id: string): boolean;
   close(): Promise<void>;
 }
@@ -95,6 +95,7 @@ export async function startPayPalSimulator(options: SimulatorOptions = {}): Prom
     ...searchRoutes(world),
     ...webhookRoutes(events.webhooks, origin),
     ...events.routes(),
+    ...vaultRoutes(world),
     ...pageRoutes(world),
     ...controlRoutes(world),
     open("GET /v1/notifications/certs/:name", () => pem(certificateChain())),
@@ -146,9 +147,15 @@ export async function startPayPalSimulator(options: SimulatorOptions = {}): Prom
     captures: () => world.captures.size,
     revokeTokens: () => door.revokeTokens(),
     approve: (id) => {
-      const subscription = world.subscriptions.find(id);
-      if (subscription) approveSubscription(world, subscription);
-      return subscription !== undefined || approveOrder(world, id) !== undefined;
+      const kind = world.orders.find(id)
+        ? "orders"
+        : world.subscriptions.find(id)
+          ? "subscriptions"
+          : world.setups.find(id)
+            ? "setup-tokens"
+            : null;
+      if (kind) tell(`${kind}/${id}/approve`);
+      return kind !== null;
     },
     close: async () => {
       delivery.stop();

@@ -8,6 +8,7 @@ import {
   PaymentsController,
   SubscriptionsController,
   TransactionSearchController,
+  VaultController,
 } from "@paypal/paypal-server-sdk";
 import { fetchGrant, tokenSource } from "../gateway/token.ts";
 import { PayPalTransport } from "../gateway/transport.ts";
@@ -21,6 +22,7 @@ export function openShop(simulator: Simulator, clientId: string = randomUUID()) 
   const payments = new PaymentsController(transport);
   const subscriptions = new SubscriptionsController(transport);
   const reports = new TransactionSearchController(transport);
+  const vault = new VaultController(transport);
   const prefer = "return=representation";
 
   async function ask<T = Document>(line: string, body?: unknown, headers: Record<string, string> = {}) {
@@ -51,7 +53,7 @@ export function openShop(simulator: Simulator, clientId: string = randomUUID()) 
     const { result } = await orders.authorizeOrder({ id, prefer });
     return result.purchaseUnits![0]!.payments!.authorizations![0]!.id!;
   }
-  return { clientId, transport, orders, payments, subscriptions, reports, prefer, ask, approved, captured, authorized };
+  return { clientId, transport, orders, payments, subscriptions, reports, vault, prefer, ask, approved, captured, authorized };
 }
 
 export interface Document {

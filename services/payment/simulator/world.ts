@@ -11,6 +11,7 @@ import type { Product } from "./products.ts";
 import type { Refund } from "./refunds.ts";
 import { Shelf } from "./shelf.ts";
 import type { Subscription } from "./subscriptions.ts";
+import type { SetupToken, Token } from "./vault.ts";
 
 /** Tells a merchant's webhooks. `version` is that of the resource's API, "2.0" unless told otherwise. */
 export type Emit = (merchant: string, eventType: string, resourceType: string, resource: object, version?: string) => void;
@@ -32,6 +33,8 @@ export class World {
   readonly plans = new Shelf<Plan>("plan_id");
   readonly subscriptions = new Shelf<Subscription>("subscription_id");
   readonly invoices = new Shelf<Invoice>("invoice_id");
+  readonly setups = new Shelf<SetupToken>("setup_token_id");
+  readonly tokens = new Shelf<Token>("payment_token_id");
   /** Which order a merchant's invoice id was used by: "client id, invoice id" → order id. */
   readonly invoiceIds = new Map<string, string>();
   /** Where the simulator listens, known once it does. */

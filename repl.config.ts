@@ -7,6 +7,7 @@ import { operatorMiddleware } from "./mixins/operator.middleware.ts";
 import audit from "./services/auth/audit.repl.ts";
 import auth from "./services/auth/auth.repl.ts";
 import mfa from "./services/auth/mfa.repl.ts";
+import fraud from "./services/payment/fraud.repl.ts";
 import ledger from "./services/payment/ledger.repl.ts";
 import notification from "./services/notification/notification.repl.ts";
 import paypal from "./services/payment/paypal.repl.ts";
@@ -23,7 +24,20 @@ const options: BrokerOptions = {
   middlewares: [...(base.middlewares ?? []), operatorMiddleware(env.CLUSTER_SECRET)],
   replOptions: {
     delimiter: "legendo $",
-    customCommands: [...audit, ...auth, ...durable, ...ledger, ...mfa, ...notification, ...paypal, ...queue, ...roles, ...sync, ...vault],
+    customCommands: [
+      ...audit,
+      ...auth,
+      ...durable,
+      ...fraud,
+      ...ledger,
+      ...mfa,
+      ...notification,
+      ...paypal,
+      ...queue,
+      ...roles,
+      ...sync,
+      ...vault,
+    ],
   } as never,
 };
 

@@ -117,6 +117,28 @@ describe("assessments", () => {
     }
   });
 
+  it("knows who has paid before, by a payment or a subscription, and takes a declined one for none", async () => {
+    const [one, other] = [randomUUID(), randomUUID()];
+    const payer = { email: "ada@example.com" };
+    const isNew = async (tenantId: string) => (await assess(till, subject(tenantId, { payer }))).facts.payer.isNew;
+    const id = randomUUID();
+    const judged = await assess(till, subject(one, { payer }));
+    await till.db.tenant(one, async (em) => {
+      keepAssessment(em, judged, { kind: "subscription", id });
+      await em.flush();
+    });
+    const pays = (status: string) =>
+      till.database.admin.query(
+        `insert into payment.subscription_payments (tenant_id, subscription_id, sale_id, status, amount_minor, currency, paid_at)
+         values ($1, $2, $3, $4, 100, 'EUR', now())`,
+        [one, id, randomUUID(), status],
+      );
+    await pays("declined");
+    expect(await isNew(one)).toBe(true);
+    await pays("completed");
+    expect([await isNew(one), await isNew(other)]).toEqual([false, true]);
+  });
+
   it("judges by the organisation's active rules, lets those in shadow judge beside them, and shows where they differ", async () => {
     const [one, other] = [randomUUID(), randomUUID()];
     expect(await use(one, byEmail)).toBe(1);

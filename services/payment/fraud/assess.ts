@@ -84,13 +84,14 @@ function keysOf(secret: string, tenantId: string, userId: string | null, { email
   return keys;
 }
 
-/** Whether one of the newest payments with this address was paid. */
+/** Whether one of the newest payments or subscriptions with this address was paid. */
 async function hasPaid(em: Em, tenantId: string, email: string): Promise<boolean> {
   const found = await row(
     em,
     `select 1 from (
-       select object_id from payment.fraud_assessments where tenant_id = ? and email_key = ? order by created_at desc limit 500
-     ) a join payment.payments p on p.id = a.object_id where p.executed_at is not null limit 1`,
+       select object_id as id from payment.fraud_assessments where tenant_id = ? and email_key = ? order by created_at desc limit 500
+     ) a where exists (select 1 from payment.payments p where p.id = a.id and p.executed_at is not null)
+        or exists (select 1 from payment.subscription_payments s where s.subscription_id = a.id and s.status not in ('pending', 'declined')) limit 1`,
     [tenantId, email],
   );
   return found !== undefined;

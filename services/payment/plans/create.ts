@@ -8,6 +8,7 @@ import { catalogGateway, type NewProduct, type productTypes } from "../gateway/c
 import type { PlanView } from "../gateway/billing.ts";
 import type { Outcome } from "../gateway/gateway.ts";
 import { billingIdLifetimeMs, subscriptionsGateway, type NewBillingPlan, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
+import { waitMs } from "../record.ts";
 import { alone } from "../subscriptions/alone.ts";
 import { announce, closeAttempt } from "../subscriptions/attempts.ts";
 import { refusal } from "../subscriptions/issues.ts";
@@ -89,7 +90,7 @@ export async function submitPlan(till: Till, id: string, claim: string): Promise
   if (plan.product) {
     const product = plan.product as NewProduct;
     const catalog = catalogGateway(connection);
-    const attempt = await announce(till.db, plan, "product", product, billingIdLifetimeMs);
+    const attempt = await announce(till.db, "plans", plan, "product", product, billingIdLifetimeMs);
     const asked = await catalog.createProduct(product, attempt.requestId!);
     // Asked once more after PayPal had forgotten the request id.
     const answer =
@@ -114,7 +115,7 @@ async function submitAlone(till: Till, gateway: SubscriptionsGateway, plan: Plan
     active: plan.startsActive,
     terms: plan.terms as Terms,
   };
-  const attempt = await announce(till.db, plan, "plan", { productId: plan.productId }, billingIdLifetimeMs);
+  const attempt = await announce(till.db, "plans", plan, "plan", { productId: plan.productId }, billingIdLifetimeMs);
   // PayPal has forgotten the request id: a second plan would be made, were the first one there.
   const isForgotten = attempt.keyExpiresAt!.getTime() < Date.now();
   const answer = isForgotten ? await find(till, gateway, plan) : await gateway.createPlan(wanted, attempt.requestId!);
@@ -154,7 +155,7 @@ async function unmade(
     const message = `PayPal has not confirmed the plan yet: ${answer.reason}.`;
     Object.assign(locked, { failureType: "PLAN_UNCONFIRMED", failureMessage: message });
     locked.checks++;
-    locked.nextCheckAt = new Date(Date.now() + Math.min(15_000 * 2 ** Math.min(locked.checks, 10), 1_800_000));
+    locked.nextCheckAt = new Date(Date.now() + waitMs(locked.checks));
   });
   if (answer.outcome === "refused") throw refusal(answer, "plan", { planId: plan.id });
   return written;

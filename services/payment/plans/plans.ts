@@ -7,6 +7,7 @@ import { decodeCursor, encodeCursor, pageOf } from "../../../mixins/page.ts";
 import { alone } from "../subscriptions/alone.ts";
 import type { Till } from "../till.ts";
 import { submitPlan } from "./create.ts";
+import { takeUpPlan } from "./moves.ts";
 import { missingPlan } from "./refresh.ts";
 import type { Terms } from "./terms.ts";
 
@@ -86,19 +87,20 @@ export async function listPlans(
 }
 
 /**
- * Asks again for plans that PayPal has not confirmed.
+ * Asks again for plans that PayPal has not confirmed, and finds out what became of what was asked for the others.
  * @throws the first failure, after all were asked for
  */
 export async function sweepPlans(till: Till, limit: number, signal?: AbortSignal): Promise<number> {
   const now = new Date();
   const free = { $or: [{ claimedUntil: null }, { claimedUntil: { $lt: now } }] };
   const due = await till.db.system((em) =>
-    em.find(Plan, { nextCheckAt: { $lte: now }, ...free }, { orderBy: { nextCheckAt: "asc" }, limit, fields: ["id"] }),
+    em.find(Plan, { nextCheckAt: { $lte: now }, ...free }, { orderBy: { nextCheckAt: "asc" }, limit, fields: ["id", "paypalPlanId"] }),
   );
   const failures: unknown[] = [];
-  for (const { id } of due) {
+  for (const { id, paypalPlanId } of due) {
     if (signal?.aborted) break;
-    await alone(till.db, "plans", id, 0, (claim) => submitPlan(till, id, claim)).catch((error: unknown) => {
+    const takeUp = (claim: string) => (paypalPlanId ? takeUpPlan(till, id, claim) : submitPlan(till, id, claim));
+    await alone<unknown>(till.db, "plans", id, 0, takeUp).catch((error: unknown) => {
       // A refusal stands in the row.
       if (((error as { code?: number }).code ?? 500) >= 500) failures.push(error);
     });

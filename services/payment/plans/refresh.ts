@@ -6,6 +6,7 @@ import type { PlanView, PriceView } from "../gateway/billing.ts";
 import { subscriptionsGateway } from "../gateway/subscriptions.ts";
 import type { Outcome } from "../gateway/gateway.ts";
 import { formatAmount } from "../money.ts";
+import { waitMs } from "../record.ts";
 import { alone } from "../subscriptions/alone.ts";
 import type { Till } from "../till.ts";
 import { statusOf } from "./state.ts";
@@ -63,7 +64,9 @@ export async function lookAtPlan(till: Till, plan: PlanRow, claim: string): Prom
   const gateway = subscriptionsGateway((await till.paypal(plan.tenantId)).connection);
   const answer = await gateway.getPlan(plan.paypalPlanId ?? "");
   const written = await writingPlan(till.db, plan.id, claim, (_em, locked) => {
-    if (answer.outcome === "ok") mirrorPlan(locked, answer.value);
+    if (answer.outcome === "ok") return mirrorPlan(locked, answer.value);
+    locked.checks++;
+    if (locked.nextCheckAt) locked.nextCheckAt = new Date(Date.now() + waitMs(locked.checks));
   });
   return { answer, plan: written };
 }

@@ -2,6 +2,7 @@ import { errors } from "../../../config/errors.ts";
 import { SubscriptionAttempt, type BillingOperation, type SubscriptionAttemptRow } from "../../../entities/SubscriptionAttempt.ts";
 import type { Database, Em } from "../../../mixins/database.ts";
 import { end } from "../attempts.ts";
+import { claimMs } from "../claim.ts";
 import type { Outcome } from "../gateway/gateway.ts";
 
 /** A plan or a subscription. */
@@ -58,14 +59,26 @@ export async function openAttempt(
 
 const sorted = (request: object) => JSON.stringify(Object.entries(request).sort(([one], [other]) => (one < other ? -1 : 1)));
 
-/** Commits that something is about to be asked. */
+/** Should whoever asks die before the answer is written down, the sweeper looks once the claim has lapsed. */
+const lookAfterMs = claimMs + 30_000;
+
+/** Commits that something is about to be asked, and that it is looked for if no answer is written down. */
 export const announce = (
   db: Database,
+  table: "plans" | "subscriptions",
   subject: Subject,
   operation: BillingOperation,
   request: object,
   lifetimeMs: number | null,
-): Promise<SubscriptionAttemptRow> => db.system((em) => openAttempt(em, subject, operation, request, lifetimeMs));
+): Promise<SubscriptionAttemptRow> =>
+  db.system(async (em) => {
+    await em.execute(
+      `update payment.${table} set next_check_at = least(next_check_at, now() + ? * interval '1 millisecond') where id = ?`,
+      [lookAfterMs, subject.id],
+      "run",
+    );
+    return openAttempt(em, subject, operation, request, lifetimeMs);
+  });
 
 /** Writes down how it ended. */
 export async function closeAttempt(em: Em, id: string, answer: Outcome<unknown>): Promise<void> {

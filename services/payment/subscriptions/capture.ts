@@ -78,7 +78,7 @@ async function send(
   subscription: SubscriptionRow,
   request: CaptureRequest,
 ): Promise<Outcome<true>> {
-  const attempt = await announce(till.db, subscription, "capture", request, billingIdLifetimeMs);
+  const attempt = await announce(till.db, "subscriptions", subscription, "capture", request, billingIdLifetimeMs);
   const amount = { amountMinor: BigInt(request.amountMinor), currency: subscription.currency as Currency };
   const answer = await gateway.captureOutstanding(subscription.paypalSubscriptionId!, amount, request.note, attempt.requestId!);
   await till.db.system((em) => closeAttempt(em, attempt.id, answer));

@@ -49,7 +49,7 @@ export function changePlan(till: Till, id: string, { planId, quantity }: PlanCha
     const wanted = quantity ?? subscription.quantity;
     const plan = await target(till, subscription, planId, wanted);
     const to = { planId: plan.paypalPlanId!, quantity: quantityFor(plan, wanted) };
-    const attempt = await announce(till.db, subscription, "change", to, null);
+    const attempt = await announce(till.db, "subscriptions", subscription, "change", to, null);
     const answer = await gateway.change(subscription.paypalSubscriptionId!, { ...to, ...returnUrls(till, id) });
     const written = await writing(till.db, id, null, async (em, locked) => {
       await closeAttempt(em, attempt.id, answer);

@@ -11,6 +11,7 @@ import { payerFaults, type Payer } from "../fraud/payer.ts";
 import { withheld } from "../fraud/withhold.ts";
 import { billingIdLifetimeMs, type NewBillingSubscription, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
 import { cycleAmount, regularOf, type Terms } from "../plans/terms.ts";
+import { waitMs } from "../record.ts";
 import type { Failure } from "../state.ts";
 import type { Till } from "../till.ts";
 import { alone } from "./alone.ts";
@@ -160,7 +161,7 @@ export async function submit(
     if (answer.outcome === "ok") return writeMirror(em, locked, answer.value, new Date());
     if (answer.outcome === "refused") return fail(em, locked, { type: answer.issue, message: answer.detail });
     locked.checks++;
-    locked.nextCheckAt = new Date(Date.now() + Math.min(15_000 * 2 ** Math.min(locked.checks, 10), 1_800_000));
+    locked.nextCheckAt = new Date(Date.now() + waitMs(locked.checks));
   });
   if (answer.outcome === "refused") throw refusal(answer, "subscription", { subscriptionId: id });
   return written!;

@@ -3,6 +3,7 @@ import { Subscription, type SubscriptionRow } from "../../../entities/Subscripti
 import type { SubscriptionView } from "../gateway/billing.ts";
 import { subscriptionsGateway, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
 import type { Outcome } from "../gateway/gateway.ts";
+import { waitMs as backoffMs } from "../record.ts";
 import type { Till } from "../till.ts";
 import { alone } from "./alone.ts";
 import { recordSale } from "./sales.ts";
@@ -37,8 +38,10 @@ export async function look(
   const answer = await gateway.get(paypalId);
   if (answer.outcome !== "ok") return { answer, subscription: await again(till, subscription.id, claim) };
   const view = answer.value;
-  const paidAt = view.lastPayment?.at;
-  const isNew = paidAt !== undefined && paidAt.getTime() !== subscription.lastPaymentAt?.getTime();
+  const isNew = [
+    [view.lastPayment?.at, subscription.lastPaymentAt],
+    [view.lastFailure?.at, subscription.lastFailureAt],
+  ].some(([shown, known]) => shown && shown.getTime() !== known?.getTime());
   const written = await writing(till.db, subscription.id, claim, (em, locked) => writeMirror(em, locked, view, now));
   if (!written) throw missing(subscription.id);
   if (!payments && !isNew) return { answer, subscription: written };
@@ -49,7 +52,7 @@ export async function look(
 async function again(till: Till, id: string, claim: string): Promise<SubscriptionRow> {
   const written = await writing(till.db, id, claim, (_em, locked) => {
     locked.checks++;
-    if (locked.nextCheckAt) locked.nextCheckAt = new Date(Date.now() + Math.min(15_000 * 2 ** Math.min(locked.checks, 10), 1_800_000));
+    if (locked.nextCheckAt) locked.nextCheckAt = new Date(Date.now() + backoffMs(locked.checks));
   });
   if (!written) throw missing(id);
   return written;
@@ -65,7 +68,7 @@ async function readPayments(
 ): Promise<SubscriptionRow> {
   const { id, createdAt, lastPaymentAt } = subscription;
   const from = new Date((lastPaymentAt ?? createdAt).getTime() - day);
-  const to = new Date(Math.max(now.getTime(), view.lastPayment?.at.getTime() ?? 0) + day);
+  const to = new Date(Math.max(now.getTime(), view.lastPayment?.at.getTime() ?? 0, view.lastFailure?.at.getTime() ?? 0) + day);
   const listed = await gateway.payments(view.id, from, to);
   if (listed.outcome !== "ok") return subscription;
   const sales = listed.value.toSorted((one, other) => one.at.getTime() - other.at.getTime());

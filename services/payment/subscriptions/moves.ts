@@ -71,7 +71,7 @@ async function ask(
 ): Promise<{ answer: Outcome<true>; after: Look }> {
   const { id } = subscription;
   const paypalId = subscription.paypalSubscriptionId ?? "";
-  const attempt = await announce(till.db, subscription, name, { reason }, null);
+  const attempt = await announce(till.db, "subscriptions", subscription, name, { reason }, null);
   const answer = await gateway[name](paypalId, reason);
   await till.db.system((em) => closeAttempt(em, attempt.id, answer));
   const after = await look(till, gateway, subscription, claim);

@@ -7,10 +7,11 @@ import { addEntry } from "../fraud/entries.ts";
 import { createPlan, type NewPlan } from "../plans/create.ts";
 import { changePrices, setActive } from "../plans/moves.ts";
 import { sweepPlans } from "../plans/plans.ts";
+import { eventsToldTo } from "../../../test/paypalevents.ts";
 import type { Simulator } from "../simulator/server.ts";
 import { handlerOf } from "../webhooks/handlers.ts";
 import type { PayPalEvent } from "../webhooks/event.ts";
-import { customIdOf, readCustom } from "../webhooks/resource.ts";
+import { announce } from "./attempts.ts";
 import { captureOutstanding } from "./capture.ts";
 import { changePlan } from "./change.ts";
 import { createSubscription } from "./create.ts";
@@ -18,6 +19,7 @@ import { entitled } from "./entitlement.ts";
 import { gatewayOf, refresh } from "./look.ts";
 import { move } from "./moves.ts";
 import { mrr } from "./mrr.ts";
+import { ownerOfBilled } from "./owner.ts";
 import { sweepSubscriptions } from "./sweep.ts";
 
 const hour = 3_600_000;
@@ -70,26 +72,7 @@ describe("subscriptions", () => {
       id,
     );
 
-  /** What the simulator has told since it began, as the inbox hands it to the handlers. */
-  const told = async (): Promise<PayPalEvent[]> => {
-    const { connection } = await till.paypal(randomUUID());
-    const listed = await connection.send(
-      { method: "GET", path: "/v1/notifications/webhooks-events?page_size=300" },
-      (body) => body as { events: object[] },
-    );
-    if (listed.outcome !== "ok") throw new Error(JSON.stringify(listed));
-    return (listed.value.events as Record<string, unknown>[]).map((event) => {
-      const resource = event["resource"] as Record<string, unknown>;
-      return {
-        id: String(event["id"]),
-        tenantId: readCustom(customIdOf(resource) ?? "")?.tenantId ?? "",
-        type: String(event["event_type"]),
-        resourceType: String(event["resource_type"]),
-        resource,
-        createdAt: new Date(String(event["create_time"])),
-      };
-    });
-  };
+  const told = () => eventsToldTo(till);
   const hear = (event: PayPalEvent) => handlerOf(event.type)!(till, event);
 
   it("live through trial, renewals, failed payments, suspension, payment of what is outstanding, resumption and cancellation", async () => {
@@ -219,6 +202,14 @@ describe("subscriptions", () => {
     expect(sums).toMatchObject({ capture: String(1000 * captured.length), refund: "550" });
     expect((await paymentsOf(theirs.id)).every(({ amount }) => amount === "1000")).toBe(true);
 
+    expect(await till.db.system((em) => ownerOfBilled(em, refunds[0]!.resource))).toEqual({
+      tenantId: one.tenantId,
+      key: `subscription:${mine.paypalSubscriptionId}`,
+    });
+    expect(await till.db.system((em) => ownerOfBilled(em, { id: plans[1]!.paypalPlanId }))).toEqual({
+      tenantId: other.tenantId,
+      key: `plan:${plans[1]!.paypalPlanId}`,
+    });
     const forged = {
       ...all.find(({ type, tenantId }) => type === "PAYMENT.SALE.COMPLETED" && tenantId === one.tenantId)!,
       tenantId: other.tenantId,
@@ -297,6 +288,22 @@ describe("subscriptions", () => {
     expect(await read(id)).toMatchObject({ status: "suspended" });
   });
 
+  it("are cancelled by the sweeper when whoever asked was killed before the answer, soon, whatever the next look was planned for", async () => {
+    const who = principal();
+    const { id } = await subscribe(who, (await createPlan(till, who, aPlan())).id);
+    const { tenantId } = await read(id);
+    await announce(till.db, "subscriptions", { id, tenantId }, "cancel", { reason: "spec" }, null);
+    const [{ soon } = { soon: false }] = await rows<{ soon: boolean }>(
+      "select next_check_at < now() + interval '3 minutes' as soon from payment.subscriptions where id = $1",
+      id,
+    );
+    expect(soon).toBe(true);
+    await due(id);
+    await sweepSubscriptions(till, 100);
+    expect(await read(id)).toMatchObject({ status: "cancelled" });
+    expect((await attemptsOf(id)).at(-1)).toMatchObject({ operation: "cancel", outcome: "ok", sends: 2 });
+  });
+
   it("are asked for again under the same id when PayPal's answer was lost, so that there is one, also when a webhook was first", async () => {
     const who = principal();
     const plan = await createPlan(till, who, aPlan());
@@ -369,6 +376,24 @@ describe("subscriptions", () => {
     await expect(changePrices(till, plan, [{ cycle: 1, price: "12.00" }])).rejects.toMatchObject({ type: "PLAN_STATE_CONFLICT" });
     simulator.inject({ operation: "plans.activate", kind: "reset" });
     expect(await setActive(till, plan.id, true)).toMatchObject({ status: "active" });
+
+    // Killed between the question and the answer: the sweeper finds out, and asks for nothing that nobody waits for.
+    for (const wish of [{ move: "activate" }, { move: "deactivate" }]) {
+      await rows(
+        "insert into payment.subscription_attempts (tenant_id, subject_id, operation, number, request) values ($1, $2, $3, 9, $4)",
+        ...[who.tenantId, plan.id, wish.move, wish],
+      );
+    }
+    await rows("update payment.plans set next_check_at = now() where id = $1", plan.id);
+    await sweepPlans(till, 100);
+    const left = await rows(
+      "select operation, outcome, issue from payment.subscription_attempts where subject_id = $1 and number = 9 order by 1",
+      plan.id,
+    );
+    expect(left).toEqual([
+      { operation: "activate", outcome: "ok", issue: null },
+      { operation: "deactivate", outcome: "refused", issue: "NOT_CONFIRMED" },
+    ]);
 
     const { id } = await subscribe(who, plan.id);
     const begun = await read(id);

@@ -1,4 +1,5 @@
 import { row, type Em } from "../../../mixins/database.ts";
+import { ownerOfBilled } from "../subscriptions/owner.ts";
 import { captureIdOf, customIdOf, groupOf, orderIdOf, paymentIdOf, readCustom } from "./resource.ts";
 
 /** What an event is about, as far as it can be told when it comes. */
@@ -34,5 +35,6 @@ export async function subjectOf(em: Em, { eventId, resourceType, resource }: Tol
           [paymentId, orderId, captureId],
         );
   if (payment) return { tenantId: payment.tenant_id, key: group ?? `payment:${payment.id}` };
-  return { tenantId: undefined, key: group ?? `event:${eventId}` };
+  const billed = await ownerOfBilled(em, resource);
+  return { tenantId: billed?.tenantId, key: group ?? billed?.key ?? `event:${eventId}` };
 }

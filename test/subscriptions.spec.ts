@@ -1,0 +1,110 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import type { Permission } from "../config/contracts.ts";
+import { serviceClaim } from "../mixins/claim.ts";
+import { startPayPalSimulator, type Simulator } from "../services/payment/simulator/server.ts";
+import { testDatabase, type TestDatabase } from "./database.ts";
+import { testNode, type TestNode } from "./node.ts";
+
+interface Shown {
+  id: string;
+  status: string;
+  approvalUrl: string;
+  nextBillingAt: string;
+  change: { approvalUrl: string } | null;
+}
+
+describe("plans and subscriptions over HTTP", () => {
+  let database: TestDatabase;
+  let simulator: Simulator;
+  let node: TestNode;
+  let edge: string;
+  const [acme, other] = [randomUUID(), randomUUID()];
+  beforeAll(async () => {
+    database = await testDatabase();
+    simulator = await startPayPalSimulator();
+    Object.assign(process.env, { PAYPAL_URL: simulator.url, PAYPAL_CLIENT_ID: "client", PAYPAL_CLIENT_SECRET: "secret" });
+    node = await testNode(["payment", "auth", "api"], database);
+    edge = (node.broker.getLocalService("api") as unknown as { address: string }).address;
+  });
+  afterAll(async () => {
+    await node?.stop();
+    await simulator?.close();
+    await database?.drop();
+  });
+
+  const writing: Permission[] = ["payment:read", "payment:write"];
+  async function ask<T = Shown>(line: string, body?: object, of = acme, may = writing, key?: string) {
+    const [method, path] = line.split(" ");
+    const token = await serviceClaim(process.env["CLUSTER_SECRET"] ?? "", "test", of, may);
+    const response = await fetch(`${edge}/api/v1${path}`, {
+      method: method!,
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json", ...(key && { "Idempotency-Key": key }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const answer = (await response.json()) as { data: T; code?: string; errors?: { pointer: string }[] };
+    return { status: response.status, ...answer };
+  }
+  const monthly = { name: "Pro <b>", currency: "EUR", cycles: [{ tenure: "regular", unit: "month", price: "12.50" }] };
+  /** What the payer's browser does at PayPal's page, and on the way back at the edge of this suite. */
+  async function atPayPal(approvalUrl: string, action: "approve" | "cancel") {
+    const sent = await fetch(approvalUrl, { method: "POST", body: new URLSearchParams({ action }), redirect: "manual" });
+    const back = new URL(sent.headers.get("location")!);
+    return await (await fetch(edge + back.pathname + back.search)).text();
+  }
+
+  it("take a payer from a plan over PayPal's page to an entitlement, another plan, and the end", async () => {
+    const plan = (await ask("POST /plans", monthly, acme, writing, "plan")).data;
+    expect((await ask("POST /plans", monthly, acme, writing, "plan")).data.id).toBe(plan.id);
+    const yearly = { ...monthly, name: "Year", productOf: plan.id, cycles: [{ tenure: "regular", unit: "year", price: "99.00" }] };
+    const { data: next } = await ask("POST /plans", yearly);
+    const wish = { planId: plan.id, customer: "4711", returnUrl: "https://shop.example/done?a=1", cancelUrl: "https://shop.example/back" };
+    const made = await ask("POST /subscriptions", wish, acme, writing, "one");
+    expect(made).toMatchObject({ status: 201, data: { status: "approval_pending", amount: "12.50", simulated: true } });
+    const { id, approvalUrl } = made.data;
+    expect((await ask("POST /subscriptions", wish, acme, writing, "one")).data.id).toBe(id);
+
+    expect(await atPayPal(approvalUrl, "cancel")).toContain(`https://shop.example/back?subscriptionId=${id}&#38;status=approval_pending`);
+    expect(await atPayPal(approvalUrl, "approve")).toContain(`https://shop.example/done?a=1&#38;subscriptionId=${id}&#38;status=active`);
+    expect((await fetch(`${edge}/api/v1/subscriptions/${id}/return?subscription_id=I-GUESSED`)).status).toBe(404);
+    expect((await ask("GET /entitlements?customer=4711")).data).toMatchObject({ entitled: true, why: "paid", subscriptionId: id });
+    expect((await ask<object[]>(`GET /subscriptions/${id}/payments`)).data).toMatchObject([
+      { status: "completed", amount: "12.50", currency: "EUR" },
+    ]);
+
+    const changing = (await ask(`POST /subscriptions/${id}/change`, { planId: next.id })).data;
+    expect(changing).toMatchObject({ planId: plan.id, change: { planId: next.id } });
+    await atPayPal(changing.change!.approvalUrl, "approve");
+    expect((await ask(`GET /subscriptions/${id}`)).data).toMatchObject({
+      planId: next.id,
+      amount: "99.00",
+      interval: { unit: "year", count: 1 },
+      change: null,
+    });
+
+    expect((await ask(`POST /subscriptions/${id}/suspend`, { reason: "holiday" })).data.status).toBe("suspended");
+    expect(await ask(`POST /subscriptions/${id}/suspend`, {})).toMatchObject({ status: 409, code: "SUBSCRIPTION_STATE_CONFLICT" });
+    expect((await ask(`POST /subscriptions/${id}/resume`, {})).data.status).toBe("active");
+    expect(await ask(`POST /subscriptions/${id}/capture`, { note: "x" })).toMatchObject({ status: 422, code: "OUTSTANDING_EXCEEDED" });
+    expect((await ask(`POST /subscriptions/${id}/cancel`, {})).data.status).toBe("cancelled");
+    expect((await ask("GET /entitlements?customer=4711")).data).toMatchObject({ entitled: true, why: "paid", status: "cancelled" });
+    expect((await ask<Shown[]>("GET /subscriptions?status=cancelled")).data.map((one) => one.id)).toEqual([id]);
+  });
+
+  it("name every fault of a plan", async () => {
+    const bad = { ...monthly, currency: "XXX", setupFee: "1,50", cycles: [{ tenure: "trial", unit: "day" }] };
+    const answer = await ask("POST /plans", bad);
+    expect(answer).toMatchObject({ status: 422, code: "VALIDATION_FAILED" });
+    expect(answer.errors!.map(({ pointer }) => pointer)).toEqual(["/currency", "/cycles", "/setupFee"]);
+  });
+
+  it("are known to their own organisation, and to those who may, alone", async () => {
+    const { data: plan } = await ask("POST /plans", monthly);
+    const { data } = await ask("POST /subscriptions", { planId: plan.id, customer: "4712" });
+    expect((await ask(`GET /subscriptions/${data.id}`, undefined, other)).status).toBe(404);
+    expect((await ask(`POST /subscriptions/${data.id}/cancel`, {}, other)).status).toBe(404);
+    expect((await ask("GET /entitlements?customer=4712", undefined, other)).data).toMatchObject({ entitled: false, why: "none" });
+    expect((await ask<Shown[]>("GET /plans", undefined, other)).data).toEqual([]);
+    expect((await ask(`POST /plans/${plan.id}/deactivate`, {}, acme, ["payment:read"])).status).toBe(403);
+  });
+});

@@ -58,13 +58,16 @@ function billCycle(world: World, subscription: Subscription): void {
   const done = (subscription.completed.get(cycle.sequence) ?? 0) + 1;
   subscription.completed.set(cycle.sequence, done);
   const isOver = totalCycles(plan, subscription, cycle.sequence) === done;
-  const next = oneIntervalAfter(due, cycle.frequency, subscription.startsAt);
+  const next = oneIntervalAfter(due, cycle.frequency, subscription.anchorAt);
   if (isOver && cycle.tenure_type === "REGULAR") {
     subscription.nextBillingAt = null;
     subscription.endsAt = next;
     world.clock.at(next, () => expire(world, subscription));
   } else {
-    if (isOver) subscription.sequence++;
+    if (isOver) {
+      subscription.sequence++;
+      subscription.anchorAt = next;
+    }
     subscription.nextBillingAt = next;
     schedule(world, subscription);
   }
@@ -130,7 +133,7 @@ export function startBilling(world: World, subscription: Subscription): void {
     return;
   }
   subscription.startsAt = Math.max(subscription.startsAt, now);
-  subscription.nextBillingAt = subscription.startsAt;
+  subscription.nextBillingAt = subscription.anchorAt = subscription.startsAt;
   moveTo(world, subscription, "ACTIVE");
   if (!isPaid) fail(world, subscription, fee, fee);
   if (subscription.startsAt <= now) billCycle(world, subscription);
@@ -146,6 +149,6 @@ export function resumeBilling(world: World, subscription: Subscription): void {
   const plan = planOf(world, subscription);
   const { frequency } = plan.billing_cycles.find(({ sequence }) => sequence === subscription.sequence)!;
   while (subscription.nextBillingAt !== null && subscription.nextBillingAt <= world.clock.now())
-    subscription.nextBillingAt = oneIntervalAfter(subscription.nextBillingAt, frequency, subscription.startsAt);
+    subscription.nextBillingAt = oneIntervalAfter(subscription.nextBillingAt, frequency, subscription.anchorAt);
   if (subscription.nextBillingAt !== null) schedule(world, subscription);
 }

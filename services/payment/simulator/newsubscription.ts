@@ -74,7 +74,7 @@ export function newSubscription(world: World, merchant: string, body: Record<str
   return {
     ...demandFit(plan, wish),
     ...{ id: `I-${paypalId(12)}`, merchant, approvalToken: `BA-${paypalId()}`, planId: plan.id },
-    ...{ status: "APPROVAL_PENDING", note: undefined, isOverThreshold: false, startsAt, customId: wish.custom_id },
+    ...{ status: "APPROVAL_PENDING", note: undefined, isOverThreshold: false, startsAt, anchorAt: startsAt, customId: wish.custom_id },
     ...{ subscriber: wish.subscriber ?? {}, userAction: user_action, returnUrl: return_url, cancelUrl: cancel_url },
     ...{ completed: new Map<number, number>(), sequence: 1, nextBillingAt: null, retryAt: null, endsAt: null },
     ...{ outstanding: 0n, failures: 0, lastPayment: null, lastFailure: null, revision: null },

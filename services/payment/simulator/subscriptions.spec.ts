@@ -109,6 +109,17 @@ describe("subscriptions at the PayPal simulator", () => {
     expect((await shop.subscriptions.listBillingPlans({ productId })).result.plans!.map((one) => one.id)).toContain(id);
   });
 
+  it("keeps the day on which its regular cycle began after a trial of days", async () => {
+    const days = { frequency: { intervalUnit: IntervalUnit.Day, intervalCount: 10 } };
+    const id = await subscribe(await newPlan({ billingCycles: [trial(days), cycle("10.00", { sequence: 2 })] }));
+    const first = new Date((await get(id)).billingInfo!.nextBillingTime!);
+    simulator.advance(10 * day + 60_000);
+    const second = new Date((await get(id)).billingInfo!.nextBillingTime!);
+    const lastDay = new Date(Date.UTC(second.getUTCFullYear(), second.getUTCMonth() + 1, 0)).getUTCDate();
+    expect((second.getUTCMonth() - first.getUTCMonth() + 12) % 12).toBe(1);
+    expect(second.getUTCDate()).toBe(Math.min(first.getUTCDate(), lastDay));
+  });
+
   it("renews when its time comes, and tells it as a v1 sale", async () => {
     const id = await subscribe(await newPlan());
     expect(await get(id)).toMatchObject({

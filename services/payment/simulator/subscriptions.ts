@@ -24,6 +24,8 @@ export interface Subscription {
   /** Whether too many payments failed, so that the merchant can't set it going again. */
   isOverThreshold: boolean;
   startsAt: number;
+  /** When the present cycle was due first: months keep its day. */
+  anchorAt: number;
   quantity: bigint | null;
   shipping: Amount | undefined;
   customId: string | undefined;

@@ -11,14 +11,14 @@ export interface TestTill extends Till {
   stop(): Promise<void>;
 }
 
-/** A till with a database and a simulator of its own: every organisation pays into the same account. Its breaker never opens unless told. */
+/** A till with a database and a simulator of its own: every organisation pays into the same account. Its breaker never opens unless told, and Redis may be slow. */
 export async function testTill(
   simulatorOptions: SimulatorOptions = {},
   options: Pick<PayPalOptions, "timeoutMs" | "breaker"> = {},
 ): Promise<TestTill> {
   const database = await testDatabase();
   const simulator = await startPayPalSimulator(simulatorOptions);
-  const redis = openRedis(process.env["REDIS_URL"] ?? "", `test-${randomUUID()}`);
+  const redis = openRedis(process.env["REDIS_URL"] ?? "", `test-${randomUUID()}`, { commandTimeout: 30_000 });
   await redis.connect();
   const connection = paypalConnection({
     ...{ clientId: "client", clientSecret: "secret", url: simulator.url, timeoutMs: 1_000 },

@@ -7,7 +7,7 @@ import { countInRedis, mostCounted, velocityOf, type CountedBy } from "./velocit
 describe("counters of attempts", () => {
   let redis: Redis;
   beforeAll(async () => {
-    redis = openRedis(process.env["REDIS_URL"] ?? "", `test-${randomUUID()}`);
+    redis = openRedis(process.env["REDIS_URL"] ?? "", `test-${randomUUID()}`, { commandTimeout: 30_000 });
     await redis.connect();
   });
   afterAll(() => redis.disconnect());

@@ -56,6 +56,7 @@ export const Invoice = defineEntity({
   indexes: [
     { properties: ["tenantId", "createdAt", "id"] },
     { properties: ["tenantId", "status", "createdAt"] },
+    { name: "invoices_issue_date", properties: ["tenantId", "issueDate"], where: "issue_date is not null" },
     { name: "invoices_credit_notes", properties: ["correctsId"], where: "corrects_id is not null" },
     {
       name: "invoices_of_payment",

@@ -661,6 +661,7 @@ alter table "payment"."fraud_rule_sets" add constraint "fraud_rule_sets_state_ch
 create table "payment"."invoices" ("id" uuid not null, "tenant_id" uuid not null, "user_id" uuid null, "kind" text not null, "status" text not null default 'draft', "series" text null, "sequence" int null, "number" text null, "currency" varchar(3) not null, "amount" numeric(20,2) not null, "net_minor" bigint not null, "tax_minor" bigint not null, "gross_minor" bigint not null, "credited_minor" bigint not null default '0', "content" jsonb not null, "payment_id" uuid null, "refund_id" text null, "corrects_id" uuid null, "issue_date" date null, "due_date" date null, "version" int not null default 0, "created_at" timestamptz not null default now(), "issued_at" timestamptz null, "paid_at" timestamptz null, primary key ("id"));
 create index "invoices_tenant_id_created_at_id_index" on "payment"."invoices" ("tenant_id", "created_at", "id");
 create index "invoices_tenant_id_status_created_at_index" on "payment"."invoices" ("tenant_id", "status", "created_at");
+create index "invoices_issue_date" on "payment"."invoices" ("tenant_id", "issue_date") where issue_date is not null;
 create index "invoices_credit_notes" on "payment"."invoices" ("corrects_id") where corrects_id is not null;
 create unique index "invoices_of_payment" on "payment"."invoices" ("tenant_id", "payment_id") where payment_id is not null and status <> 'void';
 alter table "payment"."invoices" add constraint "invoices_tenant_id_series_sequence_unique" unique ("tenant_id", "series", "sequence");

@@ -2,7 +2,7 @@ import type { ServiceBroker } from "moleculer";
 import Type, { type Static, type TSchema } from "typebox";
 import { strict, uuid } from "../../config/action.ts";
 import { auditFilter } from "../../config/audit.ts";
-import { financeFilter, recurringFilter } from "../../config/reports.ts";
+import { financeFilter, recurringFilter, taxFilter } from "../../config/reports.ts";
 import { SchemaValidator } from "../../mixins/validator.ts";
 import { archive, archiveParams } from "./archive.ts";
 import { download } from "./download.ts";
@@ -13,7 +13,7 @@ import type { Gateway } from "./gateway.ts";
 import { oidc, providerPaths } from "./oidc.ts";
 import { openapi } from "./openapi.ts";
 import { paypalWebhook } from "./paypal.ts";
-import { csvAudit, csvFinance, csvRecurring, csvReport } from "./report.ts";
+import { csvAudit, csvFinance, csvRecurring, csvReport, csvTax } from "./report.ts";
 import { publicKeys } from "./peers.ts";
 import { base, type JsonObjectSchema, type Route } from "./routes.ts";
 
@@ -107,6 +107,16 @@ export function ownRoutes(broker: ServiceBroker, gateway: () => Gateway): Route[
         mediaType: "text/csv",
       },
       (_parts, req, res, filter) => csvFinance(broker, req, res, filter),
+    ),
+    route(
+      `${base}/reports/tax.csv`,
+      {
+        permission: "payment:read",
+        description: "The tax report as CSV, earliest first.",
+        params: strict(taxFilter),
+        mediaType: "text/csv",
+      },
+      (_parts, req, res, filter) => csvTax(broker, req, res, filter),
     ),
     route(
       `${base}/reports/mrr.csv`,

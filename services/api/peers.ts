@@ -48,6 +48,12 @@ export type FinanceFilter = Omit<ActionMap["payment.reports.finance"]["params"],
 export const financeOf = (broker: ServiceBroker, claim: string, filter: FinanceFilter, cursor?: string) =>
   call(broker, "payment.reports.finance", { ...filter, limit: 1_000, ...(cursor && { cursor }) }, { meta: { claim } });
 
+export type TaxFilter = Omit<ActionMap["payment.reports.tax"]["params"], "limit" | "cursor">;
+
+/** A page of the caller's organisation's tax report. @throws VALIDATION_FAILED */
+export const taxOf = (broker: ServiceBroker, claim: string, filter: TaxFilter, cursor?: string) =>
+  call(broker, "payment.reports.tax", { ...filter, limit: 1_000, ...(cursor && { cursor }) }, { meta: { claim } });
+
 /** The caller's organisation's report of recurring revenue. @throws VALIDATION_FAILED */
 export const recurringOf = (broker: ServiceBroker, claim: string, filter: ActionMap["payment.reports.recurring"]["params"]) =>
   call(broker, "payment.reports.recurring", filter, { meta: { claim } });

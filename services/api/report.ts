@@ -1,7 +1,7 @@
 import type { ServiceBroker } from "moleculer";
 import { sendCsv } from "./csv.ts";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
-import { auditOf, financeOf, recurringOf, reportOf, type AuditFilter, type FinanceFilter } from "./peers.ts";
+import { auditOf, financeOf, recurringOf, reportOf, taxOf, type AuditFilter, type FinanceFilter, type TaxFilter } from "./peers.ts";
 
 /** A job's report as CSV. @throws JOB_NOT_FOUND before anything is sent */
 export const csvReport = (broker: ServiceBroker, req: EdgeRequest, res: EdgeResponse, id: string): Promise<void> =>
@@ -53,6 +53,7 @@ const financeColumns = [
   "refunds",
   "chargebacks",
   "fees",
+  "tax",
   "net",
   "captures",
   "refundCount",
@@ -65,6 +66,17 @@ export const csvFinance = (broker: ServiceBroker, req: EdgeRequest, res: EdgeRes
     header: [...financeColumns],
     page: (cursor) => financeOf(broker, req.claim!, filter, cursor),
     fields: (row) => financeColumns.map((column) => String(row[column] ?? "")),
+  });
+
+const taxColumns = ["from", "currency", "country", "code", "percent", "taxable", "tax", "documents"] as const;
+
+/** The organisation's tax report as CSV, earliest first. @throws VALIDATION_FAILED before anything is sent */
+export const csvTax = (broker: ServiceBroker, req: EdgeRequest, res: EdgeResponse, filter: TaxFilter): Promise<void> =>
+  sendCsv(req, res, {
+    name: "tax.csv",
+    header: [...taxColumns],
+    page: (cursor) => taxOf(broker, req.claim!, filter, cursor),
+    fields: (row) => taxColumns.map((column) => String(row[column])),
   });
 
 const recurringColumns = ["month", "at", "currency", "mrr", "subscriptions"] as const;

@@ -1,12 +1,13 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, type Page } from "../../config/action.ts";
 import { env } from "../../config/env.ts";
-import { financeFilter, recurringFilter } from "../../config/reports.ts";
+import { financeFilter, recurringFilter, taxFilter } from "../../config/reports.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { financeReport, type FinanceRow } from "./reports/finance.ts";
 import { recurringReport, type RecurringRow } from "./reports/recurring.ts";
 import { project, rebuild } from "./reports/project.ts";
+import { taxReport, type TaxRow } from "./reports/tax.ts";
 import { Sweeper } from "./sweeper.ts";
 
 type Reports = Host<WithDatabase & { projector: Sweeper }>;
@@ -15,19 +16,32 @@ const action = actionOf<Reports>();
 /** Between two rounds of the projection; a report asked for meanwhile brings it up to date itself. */
 const projectMs = 15_000;
 
+const reportPage = {
+  ...pageParams,
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100, description: "Rows per page." })),
+};
+
 export const actions = {
   finance: action({
-    description: "Reports revenue, refunds, chargebacks, fees and net by day or month, currency and method. Currencies are never added up.",
+    description:
+      "Reports revenue, refunds, chargebacks, fees, tax and net by day or month, currency and method. Currencies are never added up.",
     permission: "payment:read",
     rest: "GET /reports/finance",
     idempotent: true,
-    params: strict({
-      ...pageParams,
-      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100, description: "Rows per page." })),
-      ...financeFilter,
-    }),
+    params: strict({ ...reportPage, ...financeFilter }),
     async handler(ctx): Promise<Page<FinanceRow>> {
       return await financeReport(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params);
+    },
+  }),
+
+  tax: action({
+    description: "Reports what invoices charged of each tax, less credit notes, by day or month, currency, country and rate.",
+    permission: "payment:read",
+    rest: "GET /reports/tax",
+    idempotent: true,
+    params: strict({ ...reportPage, ...taxFilter }),
+    async handler(ctx): Promise<Page<TaxRow>> {
+      return await taxReport(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params);
     },
   }),
 

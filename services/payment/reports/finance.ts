@@ -21,7 +21,9 @@ export interface FinanceRow {
   chargebacks: string;
   /** Kept by PayPal, less what it gave back. */
   fees: string;
-  /** Revenue less refunds, chargebacks and fees. */
+  /** What is owed of it: on invoices issued in that time, less credit notes. Null where methods are apart, which invoices know nothing of. */
+  tax: string | null;
+  /** Revenue less refunds, chargebacks and fees; tax is still in it. */
   net: string;
   captures: number;
   refundCount: number;
@@ -44,6 +46,7 @@ interface Sums {
   refunds: string;
   chargebacks: string;
   fees: string;
+  tax: string;
   captures: number;
   refundCount: number;
 }
@@ -65,11 +68,16 @@ function show({ first, currency, method, captures, refundCount, ...sums }: Sums)
     refunds: shown(minor.refunds),
     chargebacks: shown(minor.chargebacks),
     fees: shown(minor.fees),
+    tax: method === null ? shown(BigInt(sums.tax)) : null,
     net: shown(net),
     captures,
     refundCount,
   };
 }
+
+/** SQL of the first day of the row that a moment belongs to. Parameters: the step, the period's first day, the step. */
+export const periodSql = (moment: string) =>
+  `case ?::text when 'all' then ?::text else to_char(date_trunc(replace(?, 'all', 'day'), ${moment}), 'YYYY-MM-DD') end`;
 
 /**
  * The organisation's financial report, earliest first.
@@ -85,18 +93,24 @@ export async function financeReport(db: Database, clusterSecret: string, tenantI
     rows<Sums>(
       em,
       `select * from (
-         select case ?::text when 'all' then ?::text else to_char(date_trunc(replace(?, 'all', 'day'), bucket at time zone ?), 'YYYY-MM-DD') end as first,
-           currency, case when ?::boolean then method end as method,
-           sum(revenue)::text as revenue, sum(refunds)::text as refunds, sum(chargebacks)::text as chargebacks, sum(fees)::text as fees,
-           sum(captured)::int as captures, sum(refunded)::int as "refundCount"
-         from payment.report_buckets
-         where tenant_id = ? and bucket >= ?::timestamp at time zone ? and bucket < (?::timestamp + interval '1 day') at time zone ?
-         group by 1, 2, 3
+         select first, currency, method, sum(revenue)::text as revenue, sum(refunds)::text as refunds, sum(chargebacks)::text as chargebacks,
+           sum(fees)::text as fees, sum(tax)::text as tax, sum(captured)::int as captures, sum(refunded)::int as "refundCount"
+         from (
+           select ${periodSql("bucket at time zone ?")} as first, currency, case when ?::boolean then method end as method,
+             revenue, refunds, chargebacks, fees, 0 as tax, captured, refunded
+           from payment.report_buckets
+           where tenant_id = ? and bucket >= ?::timestamp at time zone ? and bucket < (?::timestamp + interval '1 day') at time zone ?
+           union all
+           select ${periodSql("issue_date::timestamp")}, currency, null, 0, 0, 0, 0, case kind when 'credit_note' then -tax_minor else tax_minor end, 0, 0
+           from payment.invoices
+           where tenant_id = ? and status <> 'draft' and issue_date >= ?::date and issue_date <= ?::date and not ?::boolean
+         ) m group by 1, 2, 3
        ) r
        where ?::text is null or (first, currency, coalesce(method, '')) > (?, ?, ?)
        order by first, currency, method limit ?`,
       [
         ...[step, from, step, timeZone, methods, tenantId, from, timeZone, to, timeZone],
+        ...[step, from, step, tenantId, from, to, methods],
         ...[after ? "after" : null, ...(after?.after ?? [null, null, null]), limit + 1],
       ],
     ),

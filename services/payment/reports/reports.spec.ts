@@ -7,8 +7,13 @@ import type { Database, Em } from "../../../mixins/database.ts";
 import { testDatabase, type TestDatabase } from "../../../test/database.ts";
 import { until } from "../../../test/edge.ts";
 import { testNode, type TestNode } from "../../../test/node.ts";
+import { creditInvoice } from "../invoices/credit.ts";
+import { draftInvoice } from "../invoices/drafts.ts";
+import { issueInvoice } from "../invoices/issue.ts";
 import { postCapture, postDisputeLoss, postRefund } from "../ledger/post.ts";
 import type { Currency } from "../money.ts";
+import { writeSeller } from "../seller/seller.ts";
+import { plantRates } from "../tax/seed.ts";
 
 let world: TestDatabase;
 let node: TestNode;
@@ -22,6 +27,7 @@ beforeAll(async () => {
   db = await world.open("payment");
   node = await testNode(["payment", "auth", "api"], world);
   edge = (node.broker.getLocalService("api") as unknown as { address: string }).address;
+  await plantRates(db);
   await fill();
 });
 afterAll(async () => {
@@ -88,11 +94,11 @@ const report = (params: ActionMap["payment.reports.finance"]["params"]) =>
 describe("the financial report", () => {
   it("has revenue, refunds, chargebacks, fees and net of each currency by itself", async () => {
     const { data, pagination } = await report({ ...october, step: "all" });
-    const row = { from: "2026-10-01", method: null, refunds: "0.00", chargebacks: "0.00", refundCount: 0, captures: 1 };
+    const row = { from: "2026-10-01", method: null, tax: "0.00", refunds: "0.00", chargebacks: "0.00", refundCount: 0, captures: 1 };
     expect(data).toEqual([
       { ...row, currency: "EUR", revenue: "33.33", fees: "1.30", net: "32.03" },
-      { ...row, currency: "HUF", revenue: "25000", fees: "900", net: "24100", refunds: "0", chargebacks: "0" },
-      { ...row, currency: "JPY", revenue: "10000", fees: "400", net: "9600", refunds: "0", chargebacks: "0" },
+      { ...row, currency: "HUF", revenue: "25000", fees: "900", net: "24100", refunds: "0", chargebacks: "0", tax: "0" },
+      { ...row, currency: "JPY", revenue: "10000", fees: "400", net: "9600", refunds: "0", chargebacks: "0", tax: "0" },
       {
         ...row,
         currency: "USD",
@@ -171,16 +177,16 @@ describe("the financial report", () => {
       status: 200,
       type: "text/csv; charset=utf-8; header=present",
       text: [
-        "from,currency,method,revenue,refunds,chargebacks,fees,net,captures,refundCount",
-        "2026-10-01,EUR,,33.33,0.00,0.00,1.30,32.03,1,0",
-        "2026-10-01,USD,,150.00,0.00,0.00,5.00,145.00,2,0",
-        "2026-11-01,HUF,,25000,0,0,900,24100,1,0",
-        "2026-11-01,JPY,,10000,0,0,400,9600,1,0",
-        "2026-11-01,USD,,0.00,20.00,100.00,15.00,-135.00,0,1",
+        "from,currency,method,revenue,refunds,chargebacks,fees,tax,net,captures,refundCount",
+        "2026-10-01,EUR,,33.33,0.00,0.00,1.30,0.00,32.03,1,0",
+        "2026-10-01,USD,,150.00,0.00,0.00,5.00,0.00,145.00,2,0",
+        "2026-11-01,HUF,,25000,0,0,900,0,24100,1,0",
+        "2026-11-01,JPY,,10000,0,0,400,0,9600,1,0",
+        "2026-11-01,USD,,0.00,20.00,100.00,15.00,0.00,-135.00,0,1",
         "",
       ].join("\r\n"),
     });
-    expect((await get(query, other)).text.split("\r\n").slice(1)).toEqual(["2026-10-01,USD,,777.00,0.00,0.00,0.00,777.00,1,0", ""]);
+    expect((await get(query, other)).text.split("\r\n").slice(1)).toEqual(["2026-10-01,USD,,777.00,0.00,0.00,0.00,0.00,777.00,1,0", ""]);
     expect((await get("finance.csv?from=2026-02-30", acme)).status).toBe(422);
   });
 
@@ -190,6 +196,45 @@ describe("the financial report", () => {
     await expect(ask("payment.reports.finance", { from: "2020-01-01", to: "2026-11-01" })).rejects.toMatchObject({
       data: { faults: [{ pointer: "/from" }] },
     });
+  });
+});
+
+describe("the tax report", () => {
+  it("has what invoices charged by country and rate less credit notes, in the financial report as well, and nothing of drafts or of another organisation", async () => {
+    const tenantId = randomUUID();
+    const seller = { name: "Söhne GmbH", street: "Weg 1", postcode: "10115", city: "Berlin", country: "DE", vatId: "DE136695976" };
+    await db.tenant(tenantId, (em) => writeSeller(em, tenantId, seller));
+    const draft = async (unitAmount: string, country = "DE") => {
+      const wish = {
+        currency: "EUR",
+        items: [{ name: "Plan", quantity: 3, unitAmount }],
+        customer: { country },
+        buyer: { name: "Käufer AG" },
+      };
+      return (await db.tenant(tenantId, (em) => draftInvoice(em, { tenantId, userId: null }, wish))).id;
+    };
+    const issued = async (...of: Parameters<typeof draft>) => {
+      const id = await draft(...of);
+      return await db.tenant(tenantId, (em) => issueInvoice(em, id, "user:test"));
+    };
+    const { id } = await issued("33.33");
+    await issued("100.00");
+    await draft("1.00");
+    await db.tenant(tenantId, (em) => creditInvoice(em, id, { amount: "11.90" }, "user:test"));
+    const today = new Date().toISOString().slice(0, 10);
+    const { data } = await ask("payment.reports.tax", { step: "day" }, tenantId);
+    expect(data).toEqual([
+      { from: today, currency: "EUR", country: "DE", code: "S", percent: "19", taxable: "389.99", tax: "74.10", documents: 3 },
+    ]);
+    const finance = await ask("payment.reports.finance", { step: "day" }, tenantId);
+    expect(finance.data).toMatchObject([{ from: today, currency: "EUR", revenue: "0.00", tax: "74.10", net: "0.00" }]);
+    expect((await ask("payment.reports.finance", { step: "day", methods: true }, tenantId)).data).toEqual([]);
+    expect((await ask("payment.reports.tax", {}, other)).data).toEqual([]);
+    const headers = { authorization: `Bearer ${await claimOf(tenantId)}` };
+    const response = await fetch(`${edge}/api/v1/reports/tax.csv?step=day`, { headers });
+    expect(await response.text()).toBe(
+      `from,currency,country,code,percent,taxable,tax,documents\r\n${today},EUR,DE,S,19,389.99,74.10,3\r\n`,
+    );
   });
 });
 

@@ -99,8 +99,8 @@ describe("what PayPal tells", () => {
       await isCaptured(id, tenantId);
       const about = `payment:${id}`;
       await until(
-        async () => (await ask("payment.webhooks.list", { about, state: "done" }, tenantId)).data.length === 2,
-        "both events",
+        async () => (await ask("payment.webhooks.list", { about, state: "done" }, tenantId)).data.length === 3,
+        "all three events",
         20_000,
       );
       const { data } = await ask("payment.webhooks.list", { about }, tenantId);

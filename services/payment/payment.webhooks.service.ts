@@ -7,6 +7,7 @@ import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { keepPlatformAccount } from "./accounts/platform.ts";
+import { keepMissingWebhooks } from "./accounts/webhook.ts";
 import { Sweeper } from "./sweeper.ts";
 import { tillMixin, type WithTill } from "./till.mixin.ts";
 import { accountOf, backfill, backfillAll, type Backfilled } from "./webhooks/backfill.ts";
@@ -16,7 +17,7 @@ import { listEvents, readEvent, replayEvent, type ShownEvent, type WholeEvent } 
 import { receive, type Doorkeepers } from "./webhooks/receive.ts";
 import { wakeWaiting } from "./webhooks/work.ts";
 
-type Webhooks = Host<WithTill & { doorkeepers: Doorkeepers; sweepers: Sweeper[]; told: string | null }>;
+type Webhooks = Host<WithTill & { doorkeepers: Doorkeepers; sweepers: Sweeper[]; told: string | null; keepTold(): Promise<void> }>;
 const action = actionOf<Webhooks>();
 
 const wakeMs = 1_000;
@@ -112,15 +113,16 @@ export default service<Webhooks>()({
   },
   started() {
     this.doorkeepers = { certificates: new Certificates(), forgeries: new Forgeries() };
-    const keepTold = () => (this as unknown as { keepTold(): Promise<void> }).keepTold();
-    void keepTold();
+    void this.keepTold();
     this.sweepers = [
       new Sweeper("events that wait", wakeMs, () => wakeWaiting(this.till), this.logger),
       new Sweeper(
         "PayPal's lists of events",
         lookMs,
         async (signal) => {
-          await keepTold();
+          // A simulator forgets its webhooks when it is started anew; PayPal does not.
+          if (this.told !== null || this.accounts.simulated) await this.keepTold();
+          await keepMissingWebhooks(this.till, this.accounts);
           await backfillAll(this.till, this.accounts, signal);
         },
         this.logger,

@@ -89,6 +89,12 @@ export class Accounts {
     return isPayPal(origin) ? paypalTrust(environment) : simulatorTrust(origin, () => this.#simulatorRoots(origin));
   }
 
+  /** Whether a simulator stands in for the sandbox. */
+  get simulated(): boolean {
+    const { url } = this.settings;
+    return url !== undefined && !isPayPal(url);
+  }
+
   /** This node looks again at once. */
   forget(tenantId: string): void {
     for (const name of [...this.#read.keys()]) if (name.startsWith(tenantId)) this.#read.delete(name);
@@ -121,11 +127,10 @@ export class Accounts {
   }
 
   #originOf(environment: PaypalEnvironment): string {
-    const { url } = this.settings;
-    if (url === undefined || isPayPal(url)) return originOf(environment);
+    if (!this.simulated) return originOf(environment);
     if (environment === "production")
       throw errors.invalid([{ pointer: "/environment", detail: "can't be production: this cluster works with a simulator of PayPal" }]);
-    return originOf(environment, url);
+    return originOf(environment, this.settings.url);
   }
 
   /** A simulator tells its own authority: whoever listens there can say what he likes anyhow. */

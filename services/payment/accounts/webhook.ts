@@ -2,6 +2,8 @@ import { LockMode } from "@mikro-orm/postgresql";
 import { PaypalAccount, type PaypalAccountRow } from "../../../entities/PaypalAccount.ts";
 import type { Database } from "../../../mixins/database.ts";
 import type { PayPalConnection } from "../gateway/connection.ts";
+import type { Till } from "../till.ts";
+import type { Accounts } from "./accounts.ts";
 
 /** The address that PayPal tells about an account's events. */
 export const webhookUrl = (publicUrl: string, accountId: string) => `${publicUrl}/api/v1/payments/webhooks/${accountId}`;
@@ -73,4 +75,16 @@ export async function keepWebhook(
     account.webhookId = registered.webhookId;
   });
   return null;
+}
+
+/** Tries again for accounts whose webhook PayPal did not take when they were connected. What still fails is said where they are shown. */
+export async function keepMissingWebhooks({ db, publicUrl }: Till, accounts: Accounts): Promise<void> {
+  const missing = await db.system((em) =>
+    em.find(
+      PaypalAccount,
+      { webhookId: null, retiredAt: null, sealedSecret: { $ne: null } },
+      { orderBy: { createdAt: "desc" }, limit: 20 },
+    ),
+  );
+  await Promise.allSettled(missing.map(async (account) => keepWebhook(db, (await accounts.reach(account)).connection, publicUrl, account)));
 }

@@ -1,8 +1,6 @@
-import type { PaypalAccountRow } from "../../../entities/PaypalAccount.ts";
-import { PaypalAccount } from "../../../entities/PaypalAccount.ts";
 import { platform } from "../../../config/contracts.ts";
 import { errors } from "../../../config/errors.ts";
-import { messageOf } from "../../../config/errors.ts";
+import { PaypalAccount, type PaypalAccountRow } from "../../../entities/PaypalAccount.ts";
 import { helpful } from "../../../mixins/redis.ts";
 import type { Accounts } from "../accounts/accounts.ts";
 import type { PayPalConnection } from "../gateway/connection.ts";
@@ -17,6 +15,8 @@ const mostPages = 200;
 const overlapMs = 15 * 60_000;
 /** Between two looks at the list of one account. */
 const everyMs = 15 * 60_000;
+/** Accounts of one round. */
+const atOnce = 20;
 
 export interface Backfilled {
   /** In PayPal's list. */
@@ -83,22 +83,24 @@ export async function accountOf({ db }: Till, tenantId: string, id: string | und
   return account;
 }
 
-/** Looks for every account, now and then, whether something never arrived. @throws the first failure, after all were looked at */
+/** Looks for accounts, those first that were not looked at for longest, whether something never arrived. @throws the first failure, after all were looked at */
 export async function backfillAll(till: Till, accounts: Accounts, signal: AbortSignal, now = new Date()): Promise<void> {
   const due = await till.db.system((em) =>
-    em.find(PaypalAccount, {
-      webhookId: { $ne: null },
-      $and: [
-        { $or: [{ sealedSecret: { $ne: null } }, { id: platform }] },
-        { $or: [{ listedUntil: null }, { listedUntil: { $lt: new Date(now.getTime() - everyMs) } }] },
-      ],
-    }),
+    em.find(
+      PaypalAccount,
+      {
+        webhookId: { $ne: null },
+        $and: [
+          { $or: [{ sealedSecret: { $ne: null } }, { id: platform }] },
+          { $or: [{ listedUntil: null }, { listedUntil: { $lt: new Date(now.getTime() - everyMs) } }] },
+        ],
+      },
+      { orderBy: { listedUntil: "asc nulls first" }, limit: atOnce },
+    ),
   );
-  const failures: unknown[] = [];
-  await Promise.all(
-    due.map((account) => backfillOne(till, accounts, account, now, signal).catch((error: unknown) => failures.push(error))),
-  );
-  if (failures.length) throw new Error(messageOf(failures[0]));
+  const done = await Promise.allSettled(due.map((account) => backfillOne(till, accounts, account, now, signal)));
+  const failed = done.find(({ status }) => status === "rejected");
+  if (failed) throw (failed as PromiseRejectedResult).reason;
 }
 
 async function backfillOne(till: Till, accounts: Accounts, account: PaypalAccountRow, now: Date, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
+import { list, record, text } from "../gateway/answer.ts";
+
 type Json = Record<string, unknown>;
 
-const record = (value: unknown): Json => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {});
-const first = (value: unknown): Json => record(Array.isArray(value) ? value[0] : undefined);
-const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
+const first = (value: unknown): Json => record(list(value)[0]);
 
 const uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
 const ours = new RegExp(`^(${uuid}):(${uuid})$`);

@@ -31,6 +31,9 @@ export const Payment = defineEntity({
     refundedMinor: p.bigint("bigint").default(0),
     status: p.enum(paymentStatuses).default("created"),
     description: p.text().nullable(),
+    /** What it is for, and the tax in it: services/payment/tax/sale.ts; null when nobody said. */
+    sale: p.json<object>().nullable(),
+    taxMinor: p.bigint("bigint").nullable(),
     approvalUrl: p.text().nullable(),
     /** Where the payer goes afterwards; the service's own page when null. */
     returnUrl: p.text().nullable(),

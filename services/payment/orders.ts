@@ -13,9 +13,11 @@ import { amountFaults, formatAmount, parseAmount, type Currency } from "./money.
 import { tell } from "./tell.ts";
 import { settle } from "./settle.ts";
 import { openCreation, submit } from "./submit.ts";
+import { sell, type SaleWish } from "./tax/sale.ts";
+import { store } from "./tax/stored.ts";
 import type { Till } from "./till.ts";
 
-export interface NewPayment {
+export interface NewPayment extends SaleWish {
   /** Decimal string, e.g. "12.50". */
   amount: string;
   currency: string;
@@ -43,7 +45,7 @@ function faultsOf(input: NewPayment): Fault[] {
  * Creates a payment and PayPal's order for it. Row, attempt and event are committed before PayPal hears of it; when its answer is
  * lost the payment stays `created` and the sweeper asks again. A repeat under the same key gives the same payment. The rules against fraud come first:
  * what they let wait for a person stays `review`, and PayPal is not asked.
- * @throws VALIDATION_FAILED, IDEMPOTENCY_KEY_REUSED, PAYMENT_BLOCKED, PAYMENT_REFUSED (with PayPal's issue; the payment then is `failed`)
+ * @throws VALIDATION_FAILED, SELLER_INCOMPLETE (items before the seller's country is known), IDEMPOTENCY_KEY_REUSED, PAYMENT_BLOCKED, PAYMENT_REFUSED (with PayPal's issue; the payment then is `failed`)
  */
 export async function createPayment(till: Till, principal: Principal, input: NewPayment, key?: string): Promise<PaymentRow> {
   const faults = faultsOf(input);
@@ -58,6 +60,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
   const begun = await till.db.tenant(tenantId, async (em) => {
     let fresh: { payment: PaymentRow; claim: string; attempt: Awaited<ReturnType<typeof openCreation>> } | undefined;
     const { id } = await once(em, "payment", { tenantId, action: "payment.create", key, params: input }, async () => {
+      const sale = await sell(em, tenantId, input);
       const payment = em.create(Payment, {
         id: paymentId,
         tenantId,
@@ -68,6 +71,8 @@ export async function createPayment(till: Till, principal: Principal, input: New
         currency,
         status: "created",
         description: input.description ?? null,
+        sale: sale && store(sale),
+        taxMinor: sale?.breakdown.taxMinor ?? null,
         returnUrl: input.returnUrl ?? null,
         cancelUrl: input.cancelUrl ?? null,
         simulated: paypal.connection.simulated,

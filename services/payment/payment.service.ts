@@ -10,6 +10,7 @@ import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { visible } from "../../mixins/policy/admitted.ts";
 import { payerField } from "./fraud/payer.ts";
+import { invoiceSubscriptions } from "./invoices/automatic.ts";
 import { landingPage } from "./landing.ts";
 import { createPayment, sweep } from "./orders.ts";
 import {
@@ -23,6 +24,7 @@ import {
 } from "./payments.ts";
 import { settle } from "./settle.ts";
 import { Sweeper } from "./sweeper.ts";
+import { saleParams } from "./tax/schema.ts";
 import { tillMixin, type WithTill } from "./till.mixin.ts";
 import { handlerOf } from "./webhooks/handlers.ts";
 import { webhookActor } from "./webhooks/work.ts";
@@ -56,12 +58,16 @@ export const actions = {
     idempotencyKey: true,
     timeout: settleMs,
     params: strict({
-      amount: Type.String({ maxLength: 40, description: 'Decimal string in the currency\'s own precision, e.g. "12.50".' }),
+      amount: Type.String({
+        maxLength: 40,
+        description: 'Decimal string in the currency\'s own precision, e.g. "12.50"; with items, what they come to with tax.',
+      }),
       currency: Type.String({ maxLength: 16, description: "ISO 4217 code of a currency that PayPal takes, upper case." }),
       description: Type.Optional(Type.String({ minLength: 1, maxLength: 127, description: "What is paid for; the payer sees it." })),
       returnUrl: Type.Optional(url("Where the payer goes after approving; paymentId and status are added to its query.")),
       cancelUrl: Type.Optional(url("Where the payer goes after cancelling; returnUrl when left out.")),
       payer: payerField,
+      ...saleParams,
     }),
     async handler(ctx): Promise<ShownPayment> {
       return showPayment(await createPayment(this.till, caller(ctx), ctx.params, ctx.meta.idempotencyKey));
@@ -152,7 +158,7 @@ export default service<Payments>()({
   },
   async started() {
     this.sweeper = new Sweeper("payments", sweepMs, (signal) => sweep(this.till, 20, signal), this.logger);
-    await this.jobs.work({ actors: [webhookActor(this.till, handlerOf)] });
+    await this.jobs.work({ actors: [webhookActor(this.till, handlerOf)], subscriptions: invoiceSubscriptions(this.logger) });
   },
   async stopped() {
     await this.sweeper?.stop();

@@ -1,13 +1,16 @@
 import Type from "typebox";
-import { actionOf, caller, pageParams, strict, type Page } from "../../config/action.ts";
+import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
 import { env } from "../../config/env.ts";
+import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
 import { describeAct } from "../../mixins/act.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
+import { attributesOfPayment, readPayment } from "./payments.ts";
 import { percentPattern } from "./tax/rate.ts";
 import { addRate, listRates, rateHistory, type ShownRate } from "./tax/rates.ts";
 import { quote } from "./tax/quote.ts";
 import { basketParams, category, country, region } from "./tax/schema.ts";
+import { saleOf } from "./tax/sale.ts";
 import { plantRates } from "./tax/seed.ts";
 import { showBreakdown, type ShownBreakdown } from "./tax/shown.ts";
 import { checkVatId, type CheckedVatId } from "./tax/vatid.ts";
@@ -28,6 +31,20 @@ export const actions = {
     async handler(ctx): Promise<ShownBreakdown> {
       const { tenantId } = caller(ctx);
       return showBreakdown(await this.db.tenant(tenantId, (em) => quote(em, tenantId, ctx.params)));
+    },
+  }),
+
+  ofPayment: action({
+    description:
+      "Shows what a payment is for, as it was reckoned when the payment was made: lines, tax, rates, evidence of the place; null when nobody said.",
+    permission: "payment:read",
+    concerns: { kind: "payment", id: "id" },
+    rest: "GET /payments/:id/breakdown",
+    idempotent: true,
+    params: strict({ id: uuid("The payment's id.") }),
+    async handler(ctx): Promise<ShownBreakdown | null> {
+      const sale = saleOf(await readPayment(this.db, caller(ctx).tenantId, ctx.params.id));
+      return sale && showBreakdown(sale.breakdown);
     },
   }),
 
@@ -91,6 +108,11 @@ export default service<Taxes>()({
   name: "payment.tax",
   mixins: [ormMixin("payment")],
   actions,
+  methods: {
+    async attributesOf(_kind: "payment", tenantId: string, id: string): Promise<Things["payment"] | undefined> {
+      return await this.db.tenant(tenantId, (em) => attributesOfPayment(em, id));
+    },
+  },
   async started() {
     const planted = await plantRates(this.db);
     if (planted) this.logger.info(`${planted} tax rates of the platform were added.`);

@@ -16,6 +16,8 @@ export interface ShownPayment {
   /** Decimal string in the currency's own precision. */
   amount: string;
   currency: string;
+  /** Of the amount, where the payment says what it is for. */
+  tax: string | null;
   description: string | null;
   /** Where the payer approves; null until PayPal has confirmed the order and once the payment is over. */
   approvalUrl: string | null;
@@ -37,6 +39,7 @@ export const showPayment = (payment: PaymentRow): ShownPayment => ({
   status: payment.status,
   amount: formatAmount(payment.amountMinor, payment.currency as Currency),
   currency: payment.currency,
+  tax: payment.taxMinor == null ? null : formatAmount(payment.taxMinor, payment.currency as Currency),
   description: payment.description ?? null,
   approvalUrl: payment.status === "pending" ? (payment.approvalUrl ?? null) : null,
   paypalPaymentId: payment.paypalPaymentId ?? null,

@@ -6,27 +6,30 @@ import { lockPayment } from "./claim.ts";
 import type { NewOrder } from "./gateway/gateway.ts";
 import type { Currency } from "./money.ts";
 import { record } from "./record.ts";
+import { orderBreakdown } from "./tax/paypal.ts";
+import { saleOf } from "./tax/sale.ts";
+import { store } from "./tax/stored.ts";
 import type { PayPal, Till } from "./till.ts";
 
 const orderOf = (payment: PaymentRow, publicUrl: string): NewOrder => {
   const back = `${publicUrl}/api/v1/payments/${payment.id}/return`;
   const { id: paymentId, tenantId, amountMinor, description = null } = payment;
+  const sale = saleOf(payment);
   return {
     paymentId,
     tenantId,
     amountMinor,
     currency: payment.currency as Currency,
     description,
+    breakdown: sale && orderBreakdown(sale.breakdown),
     returnUrl: back,
     cancelUrl: `${back}?cancelled=true`,
   };
 };
 
-const hashed = (order: NewOrder) => ({ ...order, amountMinor: String(order.amountMinor) });
-
 /** Opens the attempt to create the order. The payment's row must be locked, or new. */
 export const openCreation = (em: Em, payment: PaymentRow, { publicUrl }: Till, { orders }: PayPal) =>
-  openAttempt(em, ofPayment(payment), "create", hashed(orderOf(payment, publicUrl)), orders.requestIdLifetimeMs);
+  openAttempt(em, ofPayment(payment), "create", store(orderOf(payment, publicUrl)), orders.requestIdLifetimeMs);
 
 /**
  * Asks PayPal for the order of a claimed payment. As long as the answer is lost the same request id is sent again; once PayPal has

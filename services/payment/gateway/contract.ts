@@ -16,6 +16,7 @@ export const someOrder = (of: Partial<NewOrder> = {}): NewOrder => ({
   amountMinor: 1250n,
   currency: "EUR",
   description: "Annual plan",
+  breakdown: null,
   returnUrl: "https://shop.example/return",
   cancelUrl: "https://shop.example/cancel",
   ...of,

@@ -1,4 +1,5 @@
 import type { Currency, Money } from "../money.ts";
+import type { OrderBreakdown } from "../tax/paypal.ts";
 
 /** What came back, unmapped, to be kept as evidence. */
 export interface Evidence {
@@ -24,6 +25,8 @@ export interface NewOrder {
   currency: Currency;
   /** At most 127 characters. */
   description: string | null;
+  /** What the amount is made up of; null when that is nobody's business. */
+  breakdown: OrderBreakdown | null;
   returnUrl: string;
   cancelUrl: string;
 }

@@ -4,7 +4,8 @@ import {
   PaypalExperienceUserAction,
   PaypalWalletContextShippingPreference,
 } from "@paypal/paypal-server-sdk";
-import { formatAmount } from "../money.ts";
+import { formatAmount, type Currency } from "../money.ts";
+import type { OrderBreakdown } from "../tax/paypal.ts";
 import { readOrder } from "./answer.ts";
 import type { PayPalConnection } from "./connection.ts";
 import type { Gateway, NewOrder } from "./gateway.ts";
@@ -34,7 +35,12 @@ const orderRequest = (order: NewOrder) => ({
   intent: CheckoutPaymentIntent.Capture,
   purchaseUnits: [
     {
-      amount: { currencyCode: order.currency, value: formatAmount(order.amountMinor, order.currency) },
+      amount: {
+        currencyCode: order.currency,
+        value: formatAmount(order.amountMinor, order.currency),
+        ...(order.breakdown && totalsOf(order.breakdown, order.currency)),
+      },
+      ...(order.breakdown && { items: itemsOf(order.breakdown, order.currency) }),
       customId: `${order.tenantId}:${order.paymentId}`,
       invoiceId: order.paymentId,
       ...(order.description !== null && { description: order.description }),
@@ -51,3 +57,24 @@ const orderRequest = (order: NewOrder) => ({
     },
   },
 });
+
+/** An amount as PayPal writes it. */
+const inPayPals = (minor: bigint, currencyCode: Currency) => ({ currencyCode, value: formatAmount(minor, currencyCode) });
+
+const totalsOf = ({ itemTotalMinor, taxTotalMinor, shippingMinor, discountMinor }: OrderBreakdown, currency: Currency) => ({
+  breakdown: {
+    itemTotal: inPayPals(itemTotalMinor, currency),
+    taxTotal: inPayPals(taxTotalMinor, currency),
+    shipping: inPayPals(shippingMinor, currency),
+    discount: inPayPals(discountMinor, currency),
+  },
+});
+
+const itemsOf = ({ items }: OrderBreakdown, currency: Currency) =>
+  items.map(({ name, sku, quantity, unitMinor, taxMinor }) => ({
+    name,
+    quantity: String(quantity),
+    unitAmount: inPayPals(unitMinor, currency),
+    ...(sku !== null && { sku }),
+    ...(taxMinor !== null && { tax: inPayPals(taxMinor, currency) }),
+  }));

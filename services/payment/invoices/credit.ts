@@ -57,7 +57,14 @@ export async function creditInvoice(em: Em, id: string, { amount, note, refundId
     corrects: { number: invoice.number!, issueDate: invoice.issueDate! },
   };
   const creditNote = em.create(Invoice, {
-    ...{ id: uuidv7(), tenantId: invoice.tenantId, userId: invoice.userId ?? null, kind: "credit_note", status: "issued" },
+    ...{
+      id: uuidv7(),
+      tenantId: invoice.tenantId,
+      userId: invoice.userId ?? null,
+      kind: "credit_note",
+      status: "issued",
+      creditedMinor: 0n,
+    },
     ...(await nextNumber(em, invoice.tenantId, seller.creditSeries)),
     ...amountsOf(breakdown),
     content: store(credited),

@@ -3,30 +3,23 @@ import { v7 as uuidv7 } from "uuid";
 import type { Principal } from "../../../config/contracts.ts";
 import { errors } from "../../../config/errors.ts";
 import { Invoice, type InvoiceRow } from "../../../entities/Invoice.ts";
+import type { PaymentRow } from "../../../entities/Payment.ts";
 import type { Em } from "../../../mixins/database.ts";
 import { lockPayment } from "../claim.ts";
 import { formatAmount, type Currency } from "../money.ts";
-import type { Basket } from "../tax/basket.ts";
 import type { Breakdown } from "../tax/breakdown.ts";
 import { quote } from "../tax/quote.ts";
+import { saleOf, type Sale, type SaleWish } from "../tax/sale.ts";
 import { store } from "../tax/stored.ts";
+import type { Buyer } from "./buyer.ts";
 import type { BuyerParty, Content } from "./content.ts";
 import { assertTakes } from "./state.ts";
 
-/** What the caller says of the buyer; country and VAT id are the customer's. */
-export interface Buyer {
-  name: string;
-  street?: string;
-  postcode?: string;
-  city?: string;
-  email?: string;
-  reference?: string;
-}
-
-export interface NewInvoice extends Basket {
-  buyer: Buyer;
+export interface NewInvoice extends SaleWish {
+  /** With items. */
+  currency?: string;
   note?: string;
-  /** The payment that it is for: of the same amount. */
+  /** The payment that it is for: what that was for when no items are named, else of the same total. */
   paymentId?: string;
 }
 
@@ -74,7 +67,7 @@ export async function draftInvoice(
 ): Promise<InvoiceRow> {
   const payment = wish.paymentId === undefined ? null : await paymentOf(em, wish.paymentId, null);
   const invoice = em.create(Invoice, {
-    ...{ id: uuidv7(), tenantId, userId, kind: "invoice", paymentId: payment?.id ?? null, createdAt: new Date() },
+    ...{ id: uuidv7(), tenantId, userId, kind: "invoice", paymentId: payment?.id ?? null, creditedMinor: 0n, createdAt: new Date() },
     ...(await fill(em, tenantId, wish, payment)),
   });
   em.persist(invoice);
@@ -96,14 +89,8 @@ export async function removeDraft(em: Em, id: string): Promise<void> {
   em.remove(invoice);
 }
 
-interface Paid {
-  id: string;
-  amountMinor: bigint;
-  currency: string;
-}
-
 /** The payment, locked so that nobody makes another invoice of it meanwhile. @param own the invoice that may have it already */
-async function paymentOf(em: Em, id: string, own: string | null): Promise<Paid> {
+async function paymentOf(em: Em, id: string, own: string | null): Promise<PaymentRow> {
   const payment = await lockPayment(em, id);
   if (!payment) throw errors.invalid([{ pointer: "/paymentId", detail: "must be one of the organisation's payments" }]);
   const other = await em.findOne(Invoice, { paymentId: id, status: { $ne: "void" }, id: { $ne: own ?? id } }, { fields: ["id"] });
@@ -111,14 +98,42 @@ async function paymentOf(em: Em, id: string, own: string | null): Promise<Paid> 
   return payment;
 }
 
-async function fill(em: Em, tenantId: string, wish: NewInvoice, payment: Paid | null) {
-  const breakdown = await quote(em, tenantId, wish);
+async function fill(em: Em, tenantId: string, wish: NewInvoice, payment: PaymentRow | null) {
+  const { breakdown, country, buyer } = wish.items ? await itemised(em, tenantId, wish, payment) : paidFor(wish, payment);
+  const named = wish.buyer ?? buyer;
+  if (!named) throw errors.invalid([{ pointer: "/buyer", detail: "is required: the payment does not say who bought" }]);
+  const content: Content = {
+    ...{ seller: null, buyer: buyerParty(named, breakdown, country), breakdown, note: wish.note ?? null, prepaidMinor: 0n, corrects: null },
+  };
+  return { ...amountsOf(breakdown), content: store(content) };
+}
+
+/** @throws VALIDATION_FAILED naming what items need */
+async function itemised(
+  em: Em,
+  tenantId: string,
+  { items, customer, currency, ...wish }: NewInvoice,
+  payment: PaymentRow | null,
+): Promise<Sale> {
+  const required = Object.entries({ customer, currency, buyer: wish.buyer }).filter(([, said]) => said === undefined);
+  if (!items || !customer || !currency || required.length)
+    throw errors.invalid(required.map(([name]) => ({ pointer: `/${name}`, detail: "is required with items" })));
+  const breakdown = await quote(em, tenantId, { ...wish, items, customer, currency });
   if (payment && (payment.amountMinor !== breakdown.grossMinor || payment.currency !== breakdown.currency)) {
     const paid = `${formatAmount(payment.amountMinor, payment.currency as Currency)} ${payment.currency}`;
     const made = `${formatAmount(breakdown.grossMinor, breakdown.currency)} ${breakdown.currency}`;
     throw errors.invalid([{ pointer: "/paymentId", detail: `must be a payment of what the items come to, ${made}; it is of ${paid}` }]);
   }
-  const buyer = buyerParty(wish.buyer, breakdown, wish.customer.country);
-  const content: Content = { seller: null, buyer, breakdown, note: wish.note ?? null, prepaidMinor: 0n, corrects: null };
-  return { ...amountsOf(breakdown), content: store(content) };
+  return { breakdown, country: customer.country, buyer: wish.buyer ?? null };
+}
+
+/** What the payment was for, as it was reckoned then. */
+function paidFor(wish: NewInvoice, payment: PaymentRow | null): Sale {
+  const sale = payment && saleOf(payment);
+  if (!sale) throw errors.invalid([{ pointer: "/items", detail: "is required, or a paymentId of a payment that says what it is for" }]);
+  const said = (["customer", "currency", "shipping", "discount", "prices", "rounding", "date"] as const).filter(
+    (name) => wish[name] !== undefined,
+  );
+  if (said.length) throw errors.invalid(said.map((name) => ({ pointer: `/${name}`, detail: "means nothing without items" })));
+  return sale;
 }

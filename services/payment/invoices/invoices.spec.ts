@@ -221,8 +221,8 @@ describe("invoices", () => {
     const pay = async (amountMinor: number, captured: boolean) => {
       const id = randomUUID();
       await world.admin.query(
-        `insert into payment.payments (id, tenant_id, amount, amount_minor, currency, status, capture_id, executed_at)
-         values ($1, $2, $3, $4, 'EUR', $5, $6, $7)`,
+        `insert into payment.payments (id, tenant_id, amount, amount_minor, captured_minor, currency, status, capture_id, executed_at)
+         values ($1, $2, $3, $4::bigint, case when $5 = 'captured' then $4::bigint else 0 end, 'EUR', $5, $6, $7)`,
         [id, of, amountMinor / 100, amountMinor, captured ? "captured" : "pending", captured ? id : null, captured ? new Date() : null],
       );
       return id;

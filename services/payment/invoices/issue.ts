@@ -45,7 +45,7 @@ export async function issueInvoice(em: Em, id: string, actor: string): Promise<I
       },
     );
   const payment = invoice.paymentId ? await em.findOne(Payment, { id: invoice.paymentId }) : null;
-  const paidAt = payment?.executedAt ?? null;
+  const paidAt = payment && payment.capturedMinor >= payment.amountMinor ? (payment.executedAt ?? null) : null;
   const given = await nextNumber(em, invoice.tenantId, seller.invoiceSeries);
   const now = new Date();
   em.assign(invoice, {

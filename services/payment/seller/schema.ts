@@ -1,12 +1,9 @@
 import Type, { type Static } from "typebox";
 import { strict } from "../../../config/action.ts";
+import { line } from "../line.ts";
 import { priceKinds } from "../tax/charge.ts";
 import { roundingModes, roundingScopes } from "../tax/rounding.ts";
 import { country } from "../tax/schema.ts";
-
-/** One line as people write it. */
-export const line = (description: string, maxLength = 120) =>
-  Type.String({ minLength: 1, maxLength, pattern: "^[^\\u0000-\\u001F\\u007F]+$", description });
 
 const series = (description: string) => Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9/-]{0,11}$", description });
 

@@ -1,5 +1,6 @@
 import Type from "typebox";
 import { strict } from "../../../config/action.ts";
+import { buyerSchema } from "../invoices/buyer.ts";
 import { priceKinds } from "./charge.ts";
 import { countryPattern, regionPattern } from "./countries.ts";
 import { roundingModes, roundingScopes } from "./rounding.ts";
@@ -51,4 +52,12 @@ export const basketParams = {
   ),
   customer: customerSchema,
   date: Type.Optional(Type.String({ format: "date", description: "Day of the supply, whose rates hold; today when left out." })),
+};
+
+/** The same where it may be left out: of a payment that is for nothing in particular, of an invoice of a payment that has it. */
+export const saleParams = {
+  ...basketParams,
+  items: Type.Optional(basketParams.items),
+  customer: Type.Optional(basketParams.customer),
+  buyer: Type.Optional(buyerSchema),
 };

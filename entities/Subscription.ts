@@ -10,6 +10,8 @@ export const Subscription = defineEntity({
   properties: {
     id: p.uuid().primary().defaultRaw("gen_random_uuid()"),
     tenantId: p.uuid(),
+    /** The PayPal account that it is in, as its plan is; null for the platform's. */
+    accountId: p.uuid().nullable(),
     /** Who made it. */
     userId: p.uuid().nullable(),
     /** The tenant's own name of whoever is subscribed. */
@@ -74,6 +76,7 @@ export const Subscription = defineEntity({
     { properties: ["tenantId", "createdAt", "id"] },
     { properties: ["tenantId", "status", "createdAt"] },
     { properties: ["tenantId", "customer"] },
+    { name: "subscriptions_account", properties: ["accountId"], where: "account_id is not null and ended_at is null" },
     { name: "subscriptions_due", properties: ["nextCheckAt"], where: "next_check_at is not null" },
   ],
   policies: tenantPolicy(),

@@ -122,14 +122,18 @@ export async function disconnectAccount(
   const known = await till.db.tenant(tenantId, (em) => locked(em, tenantId, id));
   await till.db.tenant(tenantId, async (em) => {
     const account = await locked(em, tenantId, id, LockMode.PESSIMISTIC_WRITE);
-    const moving = await row<{ count: number }>(
+    const moving = await row<{ payments: number; subscriptions: number }>(
       em,
-      `select count(*)::int as count from payment.payments where account_id = ? and next_check_at is not null`,
-      [id],
+      `select (select count(*) from payment.payments where account_id = ? and next_check_at is not null)::int as payments,
+              (select count(*) from payment.subscriptions where account_id = ? and activated_at is not null and ended_at is null)::int as subscriptions`,
+      [id, id],
     );
-    const count = moving?.count ?? 0;
-    if (count && !force)
-      throw errors.conflict(`${count} payments made with this account are under way; nobody could settle them.`, { id, count });
+    const { payments = 0, subscriptions = 0 } = moving ?? {};
+    const count = payments + subscriptions;
+    if (count && !force) {
+      const what = `${payments} payments made with this account are under way, and ${subscriptions} subscriptions run`;
+      throw errors.conflict(`${what}; nobody could settle them.`, { id, count, subscriptions });
+    }
     account.masterKeyId = account.sealedSecret = account.webhookId = null;
     account.retiredAt ??= new Date();
     account.version++;

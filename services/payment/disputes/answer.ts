@@ -53,9 +53,6 @@ export async function provideEvidence(till: Till, tenantId: string, id: string, 
   return await outcomeOf(till, known, answer);
 }
 
-const gatewayOf = async (till: Till, { tenantId, accountId, paymentId }: DisputeRow) =>
-  disputesGateway((await till.paypal(tenantId, paymentId ? (accountId ?? null) : undefined)).connection);
-
 const write = (till: Till, { id, tenantId }: DisputeRow, change: (dispute: DisputeRow) => void) =>
   till.db.tenant(tenantId, async (em) => change(await em.findOneOrFail(Dispute, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE })));
 
@@ -69,3 +66,6 @@ async function outcomeOf(till: Till, known: DisputeRow, answer: Outcome<true>): 
     throw errors.gatewayUnavailable(`PayPal has not confirmed it: ${answer.reason}.`, { id: known.id });
   return dispute;
 }
+
+const gatewayOf = async (till: Till, { tenantId, accountId }: DisputeRow) =>
+  disputesGateway((await till.paypal(tenantId, accountId ?? null)).connection);

@@ -19,17 +19,14 @@ export async function disputedBy(em: Em, tenantId: string, resource: Record<stri
     [tenantId, custom?.id ?? null, paymentIdOf(resource), captureId],
   );
   if (payment) return { tenantId, accountId: payment.account, paymentId: payment.id, subscriptionId: null };
-  const subscription = await row<{ id: string }>(
+  const subscription = await row<{ id: string; account: string | null }>(
     em,
-    `select s.id from payment.subscriptions s
+    `select s.id, s.account_id as account from payment.subscriptions s
      where s.tenant_id = ? and (s.id = ?::uuid or s.id = (select m.subscription_id from payment.subscription_payments m where m.tenant_id = s.tenant_id and m.sale_id = ?)) limit 1`,
     [tenantId, custom?.id ?? null, captureId],
   );
-  return subscription ? { tenantId, accountId: null, paymentId: null, subscriptionId: subscription.id } : null;
+  return subscription ? { tenantId, accountId: subscription.account, paymentId: null, subscriptionId: subscription.id } : null;
 }
-
-/** Subscriptions are with whichever account the organisation has now. */
-const accountOf = ({ paymentId, accountId }: Disputed) => (paymentId ? accountId : undefined);
 
 /**
  * Reads a dispute at PayPal and writes down what it says.
@@ -40,7 +37,7 @@ export async function lookAtDispute(
   disputed: Disputed,
   paypalId: string,
 ): Promise<{ answer: Outcome<DisputeView>; waits: boolean }> {
-  const { connection } = await paypal(disputed.tenantId, accountOf(disputed));
+  const { connection } = await paypal(disputed.tenantId, disputed.accountId);
   const answer = await disputesGateway(connection).get(paypalId);
   if (answer.outcome !== "ok") return { answer, waits: false };
   const { waits } = await db.tenant(disputed.tenantId, (em) => recordDispute(em, disputed, answer.value));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { readMoney, readPlan, readSale, readSaleRefund, readSubscription, readTransactions } from "./billing.ts";
+import { readSum, readPlan, readSale, readSaleRefund, readSubscription, readTransactions } from "./billing.ts";
 
 /** In the form of PayPal's documented answers. */
 const subscription = {
@@ -68,7 +68,7 @@ describe("what PayPal says of subscriptions", () => {
     [{ total: "-0.49", currency: "USD" }, 49n],
     [{ total: "7.47", currency: "EUR", details: { subtotal: "7.47" } }, 747n],
   ])("takes %j for an amount", (written, minor) => {
-    expect(readMoney(written)?.amountMinor).toBe(minor);
+    expect(readSum(written)?.amountMinor).toBe(minor);
   });
 
   it.each([
@@ -78,7 +78,7 @@ describe("what PayPal says of subscriptions", () => {
     {},
     null,
   ])("takes %j for none", (written) => {
-    expect(readMoney(written)).toBeNull();
+    expect(readSum(written)).toBeNull();
   });
 
   it("is a list of payments only when every line can be read", () => {

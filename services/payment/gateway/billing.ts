@@ -1,4 +1,4 @@
-import { amountFaults, isCurrency, parseAmount, type Money } from "../money.ts";
+import { readAmount, type Money } from "../money.ts";
 import { list, record, text } from "./answer.ts";
 
 /** A plan as PayPal shows it. Source: Subscriptions v1, read from raw bodies. */
@@ -74,16 +74,16 @@ const time = (value: unknown): Date | null => {
 const count = (value: unknown): number | null => (value !== null && value !== "" && Number.isInteger(Number(value)) ? Number(value) : null);
 
 /** An amount without its sign, by v2's names (value, currency_code) or v1's (total, currency); null when it is none. PayPal may write "100.00" for yen. */
-export function readMoney(value: unknown): Money | null {
-  const money = record(value);
-  const currency = text(money.currency_code) ?? text(money.currency);
-  const written = text(money.value) ?? text(money.total);
-  if (!currency || !isCurrency(currency) || written === null) return null;
-  const plain = written
-    .replace(/^-/, "")
-    .replace(/(\.\d*?)0+$/, "$1")
-    .replace(/\.$/, "");
-  return amountFaults(plain, currency).length ? null : { amountMinor: parseAmount(plain, currency), currency };
+export function readSum(value: unknown): Money | null {
+  const sum = record(value);
+  const written = text(sum.value) ?? text(sum.total);
+  const plain =
+    written &&
+    written
+      .replace(/^-/, "")
+      .replace(/(\.\d*?)0+$/, "$1")
+      .replace(/\.$/, "");
+  return readAmount(plain, text(sum.currency_code) ?? text(sum.currency));
 }
 
 export function readPlan(body: unknown): PlanView | null {
@@ -102,13 +102,11 @@ function readPrice(value: unknown): PriceView[] {
   if (sequence === null) return [];
   const tiers = list(scheme.tiers).flatMap((one) => {
     const tier = record(one);
-    const amount = readMoney(tier.amount);
+    const amount = readSum(tier.amount);
     const from = count(tier.starting_quantity);
     return amount && from !== null ? [{ from, to: count(tier.ending_quantity), amount }] : [];
   });
-  return [
-    { sequence, version: count(scheme.version) ?? 1, fixed: readMoney(scheme.fixed_price), model: text(scheme.pricing_model), tiers },
-  ];
+  return [{ sequence, version: count(scheme.version) ?? 1, fixed: readSum(scheme.fixed_price), model: text(scheme.pricing_model), tiers }];
 }
 
 export const readPlans = (body: unknown): PlanView[] | null =>
@@ -134,7 +132,7 @@ export function readSubscription(body: unknown): SubscriptionView | null {
   if (!id || !status) return null;
   const billing = record(subscription.billing_info);
   const payment = record(billing.last_payment);
-  const amount = readMoney(payment.amount);
+  const amount = readSum(payment.amount);
   const at = time(payment.time);
   const failure = record(billing.last_failed_payment);
   const failedAt = time(failure.time);
@@ -150,7 +148,7 @@ export function readSubscription(body: unknown): SubscriptionView | null {
     changedAt: time(subscription.status_update_time),
     nextBillingAt: time(billing.next_billing_time),
     finalPaymentAt: time(billing.final_payment_time),
-    outstanding: readMoney(billing.outstanding_balance),
+    outstanding: readSum(billing.outstanding_balance),
     failedPayments: count(billing.failed_payments_count) ?? 0,
     lastPayment: amount && at ? { amount, at } : null,
     lastFailure: failedAt && { at: failedAt, reason: text(failure.reason_code), retryAt: time(failure.next_payment_retry_time) },
@@ -178,9 +176,9 @@ function readCycle(value: unknown): CycleView[] {
 export function readTransaction(value: unknown): SaleView | null {
   const transaction = record(value);
   const amounts = record(transaction.amount_with_breakdown);
-  const [id, gross, at] = [text(transaction.id), readMoney(amounts.gross_amount), time(transaction.time)];
+  const [id, gross, at] = [text(transaction.id), readSum(amounts.gross_amount), time(transaction.time)];
   if (!id || !gross || !at) return null;
-  return { id, status: text(transaction.status) ?? "COMPLETED", gross, fee: readMoney(amounts.fee_amount), at };
+  return { id, status: text(transaction.status) ?? "COMPLETED", gross, fee: readSum(amounts.fee_amount), at };
 }
 
 /** Null unless every line can be read: a list with holes would hide payments. */
@@ -201,11 +199,11 @@ export interface SaleNews {
 
 export function readSale(resource: unknown): SaleNews | null {
   const sale = record(resource);
-  const [id, gross, at] = [text(sale.id), readMoney(sale.amount), time(sale.create_time)];
+  const [id, gross, at] = [text(sale.id), readSum(sale.amount), time(sale.create_time)];
   if (!id || !gross || !at) return null;
   const status = (text(sale.state) ?? "completed").toUpperCase();
   return {
-    sale: { id, status, gross, fee: readMoney(sale.transaction_fee), at },
+    sale: { id, status, gross, fee: readSum(sale.transaction_fee), at },
     subscriptionId: text(sale.billing_agreement_id),
     custom: text(sale.custom) ?? text(sale.custom_id),
   };
@@ -229,7 +227,7 @@ export function readSaleRefund(resource: unknown): SaleRefund | null {
   const id = text(refund.id);
   // A reversal is told with the sale itself as its resource at times.
   const saleId = text(refund.sale_id) ?? text(parent?.href)?.split("/").at(-1) ?? id;
-  const amount = readMoney(refund.amount);
+  const amount = readSum(refund.amount);
   const at = time(refund.update_time) ?? time(refund.create_time);
-  return id && saleId && amount && at ? { id, saleId, amount, fee: readMoney(refund.refund_from_transaction_fee), at } : null;
+  return id && saleId && amount && at ? { id, saleId, amount, fee: readSum(refund.refund_from_transaction_fee), at } : null;
 }

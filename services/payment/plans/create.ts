@@ -11,6 +11,7 @@ import { billingIdLifetimeMs, subscriptionsGateway, type NewBillingPlan, type Su
 import { waitMs } from "../record.ts";
 import { alone } from "../subscriptions/alone.ts";
 import { announce, closeAttempt } from "../subscriptions/attempts.ts";
+import { connectionOf } from "../subscriptions/look.ts";
 import { refusal } from "../subscriptions/issues.ts";
 import type { Till } from "../till.ts";
 import { mirrorPlan, missingPlan, writingPlan } from "./refresh.ts";
@@ -44,7 +45,8 @@ export async function createPlan(till: Till, { tenantId }: Principal, input: New
   const joined = productOf ? await till.db.tenant(tenantId, (em) => em.findOne(Plan, { id: productOf, tenantId })) : null;
   if (productOf && !joined) faults.push({ pointer: "/productOf", detail: "must be a plan; there is none of this id" });
   if (faults.length) throw errors.invalid(faults);
-  const { simulated } = (await till.paypal(tenantId)).connection;
+  // A product is in one account, and so is every plan of it.
+  const paypal = await till.paypal(tenantId, joined ? (joined.accountId ?? null) : undefined);
   const { id } = await till.db.tenant(tenantId, (em) =>
     once(em, "payment", { tenantId, action: "payment.plans.create", key, params: input }, async () => {
       const id = uuidv7();
@@ -66,7 +68,8 @@ export async function createPlan(till: Till, { tenantId }: Principal, input: New
         terms,
         startsActive: about.active,
         graceDays: about.graceDays,
-        simulated,
+        simulated: paypal.connection.simulated,
+        accountId: paypal.accountId,
         createdAt: new Date(),
         nextCheckAt: new Date(Date.now() + 15_000),
       });
@@ -85,7 +88,7 @@ export async function createPlan(till: Till, { tenantId }: Principal, input: New
 export async function submitPlan(till: Till, id: string, claim: string): Promise<PlanRow> {
   const plan = await till.db.system((em) => em.findOneOrFail(Plan, { id }));
   if (plan.status !== "creating") return plan;
-  const { connection } = await till.paypal(plan.tenantId);
+  const connection = await connectionOf(till, plan);
   const gateway = subscriptionsGateway(connection);
   if (plan.product) {
     const product = plan.product as NewProduct;

@@ -2,10 +2,11 @@ import { errors } from "../../../config/errors.ts";
 import { Plan, type PlanRow } from "../../../entities/Plan.ts";
 import { describeAct } from "../../../mixins/act.ts";
 import type { Outcome } from "../gateway/gateway.ts";
-import { subscriptionsGateway, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
+import type { SubscriptionsGateway } from "../gateway/subscriptions.ts";
 import { alone } from "../subscriptions/alone.ts";
 import { announce, closeAttempt, openAttempts, resolveAttempt } from "../subscriptions/attempts.ts";
 import { refusal, unconfirmed } from "../subscriptions/issues.ts";
+import { gatewayOf } from "../subscriptions/look.ts";
 import type { Till } from "../till.ts";
 import { isSamePrice, withPrices, type NewPrice } from "./prices.ts";
 import { lookAtPlan } from "./refresh.ts";
@@ -66,7 +67,7 @@ async function moving(till: Till, id: string, wish: Wish): Promise<PlanRow> {
     }
     insist(id, plan.status, move);
     const attempt = await announce(till.db, "plans", plan, move, wish, null);
-    const answer = await ask(subscriptionsGateway((await till.paypal(plan.tenantId)).connection), plan, wish);
+    const answer = await ask(await gatewayOf(till, plan), plan, wish);
     await till.db.system((em) => closeAttempt(em, attempt.id, answer));
     const after = await lookAtPlan(till, plan, claim);
     if (answer.outcome === "refused") throw refusal(answer, "plan", { planId: id });

@@ -3,11 +3,11 @@ import { errors } from "../../../config/errors.ts";
 import { Plan, type PlanRow } from "../../../entities/Plan.ts";
 import type { Database, Em } from "../../../mixins/database.ts";
 import type { PlanView, PriceView } from "../gateway/billing.ts";
-import { subscriptionsGateway } from "../gateway/subscriptions.ts";
 import type { Outcome } from "../gateway/gateway.ts";
 import { formatAmount } from "../money.ts";
 import { waitMs } from "../record.ts";
 import { alone } from "../subscriptions/alone.ts";
+import { gatewayOf } from "../subscriptions/look.ts";
 import type { Till } from "../till.ts";
 import { statusOf } from "./state.ts";
 import type { Cycle, Terms } from "./terms.ts";
@@ -61,8 +61,7 @@ function priced(cycle: Cycle, shown: PriceView | undefined): Cycle {
 
 /** Reads a claimed plan at PayPal and writes what it shows. */
 export async function lookAtPlan(till: Till, plan: PlanRow, claim: string): Promise<{ answer: Outcome<PlanView>; plan: PlanRow }> {
-  const gateway = subscriptionsGateway((await till.paypal(plan.tenantId)).connection);
-  const answer = await gateway.getPlan(plan.paypalPlanId ?? "");
+  const answer = await (await gatewayOf(till, plan)).getPlan(plan.paypalPlanId ?? "");
   const written = await writingPlan(till.db, plan.id, claim, (_em, locked) => {
     if (answer.outcome === "ok") return mirrorPlan(locked, answer.value);
     locked.checks++;

@@ -148,7 +148,7 @@ describe("a comparison of the books", () => {
     });
     const { id, paypalSubscriptionId } = await createSubscription(till, who, { planId: plan.id, customer: "c" });
     base.simulator.approve(paypalSubscriptionId!);
-    const gateway = await gatewayOf(till, tenantId);
+    const gateway = await gatewayOf(till, { tenantId });
     const paid = await gateway.payments(paypalSubscriptionId!, today, now);
     const [sale] = paid.outcome === "ok" ? paid.value : [];
     report.transactions = [

@@ -18,7 +18,7 @@ import { alone } from "./alone.ts";
 import { closeAttempt, openAttempt } from "./attempts.ts";
 import { planFaults, quantityFor, returnUrls } from "./change.ts";
 import { refusal } from "./issues.ts";
-import { gatewayOf, missing } from "./look.ts";
+import { connectionOf, gatewayOf, missing } from "./look.ts";
 import { tell, writeMirror, writing } from "./record.ts";
 
 export interface NewSubscription {
@@ -59,7 +59,7 @@ export async function createSubscription(till: Till, principal: Principal, input
   if (!plan) throw errors.planNotFound("There is no such plan.", { id: input.planId });
   const faults = faultsOf(input, plan);
   if (faults.length) throw errors.invalid(faults);
-  const { simulated } = (await till.paypal(tenantId)).connection;
+  const { simulated } = await connectionOf(till, plan);
   const terms = plan.terms as Terms;
   const quantity = input.quantity ?? 1;
   const regular = regularOf(terms);
@@ -74,6 +74,7 @@ export async function createSubscription(till: Till, principal: Principal, input
       const subscription = em.create(Subscription, {
         id: subscriptionId,
         tenantId,
+        accountId: plan.accountId ?? null,
         userId,
         customer: input.customer,
         email: input.email ?? null,
@@ -121,7 +122,7 @@ async function confirm(till: Till, id: string): Promise<SubscriptionRow> {
   const found = await alone(till.db, "subscriptions", id, 5_000, async (claim) => {
     const subscription = await read();
     if (subscription?.status !== "created") return subscription;
-    return submit(till, await gatewayOf(till, subscription.tenantId), subscription, claim);
+    return submit(till, await gatewayOf(till, subscription), subscription, claim);
   });
   const subscription = found.done ? found.value : await read();
   if (!subscription) throw missing(id);

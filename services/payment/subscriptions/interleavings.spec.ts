@@ -47,7 +47,7 @@ describe("whatever happens to a subscription, in whatever order", () => {
     const { id } = subscription;
     const paypalId = subscription.paypalSubscriptionId!;
     simulator.approve(paypalId);
-    const gateway = await gatewayOf(till, who.tenantId);
+    const gateway = await gatewayOf(till, who);
     /** What PayPal told of this organisation; refunds name nothing but their sale. */
     const events = async () => {
       const all = await eventsToldTo(till);

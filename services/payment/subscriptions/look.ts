@@ -1,5 +1,6 @@
 import { errors } from "../../../config/errors.ts";
 import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";
+import type { PayPalConnection } from "../gateway/connection.ts";
 import type { SubscriptionView } from "../gateway/billing.ts";
 import { subscriptionsGateway, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
 import type { Outcome } from "../gateway/gateway.ts";
@@ -11,8 +12,18 @@ import { writeMirror, writing } from "./record.ts";
 
 const day = 86_400_000;
 
-export const gatewayOf = async (till: Till, tenantId: string): Promise<SubscriptionsGateway> =>
-  subscriptionsGateway((await till.paypal(tenantId)).connection);
+/** What is in one of an organisation's PayPal accounts. */
+export interface Housed {
+  tenantId: string;
+  accountId?: string | null;
+}
+
+/** Of the account that a plan or a subscription is in. */
+export const connectionOf = async (till: Till, { tenantId, accountId }: Housed): Promise<PayPalConnection> =>
+  (await till.paypal(tenantId, accountId ?? null)).connection;
+
+export const gatewayOf = async (till: Till, of: Housed): Promise<SubscriptionsGateway> =>
+  subscriptionsGateway(await connectionOf(till, of));
 
 export const missing = (id: string) => errors.subscriptionNotFound("There is no such subscription.", { id });
 
@@ -86,7 +97,7 @@ export async function exclusively<T>(
 ): Promise<T> {
   const found = await alone(till.db, "subscriptions", id, 10_000, async (claim) => {
     const subscription = await till.db.system((em) => em.findOneOrFail(Subscription, { id }));
-    return await work(await gatewayOf(till, subscription.tenantId), subscription, claim);
+    return await work(await gatewayOf(till, subscription), subscription, claim);
   });
   if (!found.done) throw errors.conflict("The subscription is being worked on; try again in a while.", { subscriptionId: id });
   return found.value;
@@ -111,7 +122,7 @@ export async function refresh(
   const found = await alone(till.db, "subscriptions", id, waitMs, async (claim) => {
     const subscription = await read();
     if (!subscription.paypalSubscriptionId) return { answer: null, subscription };
-    return look(till, await gatewayOf(till, subscription.tenantId), subscription, claim, options);
+    return look(till, await gatewayOf(till, subscription), subscription, claim, options);
   });
   return found.done ? found.value : { answer: null, subscription: await read() };
 }

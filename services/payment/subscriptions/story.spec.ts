@@ -4,11 +4,13 @@ import type { Principal } from "../../../config/contracts.ts";
 import type { SubscriptionRow } from "../../../entities/Subscription.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { addEntry } from "../fraud/entries.ts";
+import { paypalConnection } from "../gateway/connection.ts";
 import { createPlan, type NewPlan } from "../plans/create.ts";
 import { changePrices, setActive } from "../plans/moves.ts";
 import { sweepPlans } from "../plans/plans.ts";
 import { eventsToldTo } from "../../../test/paypalevents.ts";
 import type { Simulator } from "../simulator/server.ts";
+import { paypalOf, type Till } from "../till.ts";
 import { handlerOf } from "../webhooks/handlers.ts";
 import type { PayPalEvent } from "../webhooks/event.ts";
 import { announce } from "./attempts.ts";
@@ -165,7 +167,7 @@ describe("subscriptions", () => {
     ];
     const [mine, theirs] = [await subscribe(one, plans[0]!.id), await subscribe(other, plans[1]!.id)];
     const nextOf = async ({ paypalSubscriptionId }: SubscriptionRow) => {
-      const shown = await (await gatewayOf(till, one.tenantId)).get(paypalSubscriptionId!);
+      const shown = await (await gatewayOf(till, one)).get(paypalSubscriptionId!);
       return shown.outcome === "ok" ? shown.value.nextBillingAt : null;
     };
     pass(await nextOf(mine));
@@ -425,6 +427,30 @@ describe("subscriptions", () => {
     const subscription: SubscriptionRow = await read(id);
     expect(subscription).toMatchObject({ status: "active", currency, cycleMinor: BigInt(minor), quantity });
     expect(await paymentsOf(id)).toEqual([{ status: "completed", amount: minor, refunded: "0" }]);
+  });
+
+  it("stay in the PayPal account that they were made in when the organisation connects another", async () => {
+    const who = principal();
+    const names: string[] = [randomUUID(), randomUUID()];
+    const connections = names.map((clientId) => paypalConnection({ clientId, clientSecret: "secret", url: simulator.url }));
+    let newest = 0;
+    const moved: Till = {
+      ...till,
+      paypal: (_tenantId, accountId) => {
+        const at = accountId === undefined ? newest : names.indexOf(accountId!);
+        return Promise.resolve(paypalOf(connections[at]!, names[at]));
+      },
+    };
+    const plan = await createPlan(moved, who, aPlan());
+    const { id, paypalSubscriptionId } = await createSubscription(moved, who, { planId: plan.id, customer: "4711" });
+    newest = 1;
+    simulator.approve(paypalSubscriptionId!);
+    expect((await refresh(moved, id)).subscription).toMatchObject({ status: "active", accountId: names[0] });
+    const [joined, other] = [await createPlan(moved, who, aPlan({ productOf: plan.id })), await createPlan(moved, who, aPlan())];
+    expect([joined.accountId, other.accountId]).toEqual([names[0], names[1]]);
+    expect(await createSubscription(moved, who, { planId: plan.id, customer: "4712" })).toMatchObject({ accountId: names[0] });
+    expect(await move(moved, id, "cancel", "spec")).toMatchObject({ status: "cancelled" });
+    for (const connection of connections) connection.close();
   });
 
   it("are blocked by the rules against fraud before PayPal hears of them", async () => {

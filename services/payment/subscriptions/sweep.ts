@@ -15,7 +15,7 @@ export const sweepSubscriptions = (till: Till, limit: number, signal?: AbortSign
 async function lookAt(till: Till, id: string): Promise<void> {
   await alone(till.db, "subscriptions", id, 0, async (claim) => {
     const subscription = await till.db.system((em) => em.findOneOrFail(Subscription, { id }));
-    const gateway = await gatewayOf(till, subscription.tenantId);
+    const gateway = await gatewayOf(till, subscription);
     // A refusal stands in the row; the sweeper has nobody to tell it.
     if (!subscription.paypalSubscriptionId) return void (await submit(till, gateway, subscription, claim).catch(ignoreRefusal));
     const seen = await look(till, gateway, subscription, claim);

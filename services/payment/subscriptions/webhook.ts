@@ -73,8 +73,9 @@ async function named(till: Till, { tenantId, resource }: PayPalEvent, paypalId: 
 }
 
 /** Takes PayPal's id for ours when PayPal itself says that it is. */
-async function adopt(till: Till, { id, tenantId }: SubscriptionRow, paypalId: string): Promise<SubscriptionRow | null> {
-  const shown = await (await gatewayOf(till, tenantId)).get(paypalId);
+async function adopt(till: Till, subscription: SubscriptionRow, paypalId: string): Promise<SubscriptionRow | null> {
+  const { id, tenantId } = subscription;
+  const shown = await (await gatewayOf(till, subscription)).get(paypalId);
   if (shown.outcome !== "ok" || shown.value.customId !== `${tenantId}:${id}`) return null;
   return await writing(till.db, id, null, (_em, locked) => {
     if (locked.status === "created") locked.paypalSubscriptionId ??= paypalId;
@@ -111,9 +112,8 @@ async function ofSale(till: Till, event: PayPalEvent, { sale, subscriptionId }: 
       { orderBy: { createdAt: "desc" }, limit: mostCandidates },
     ),
   );
-  const gateway = await gatewayOf(till, tenantId);
   for (const candidate of candidates) {
-    const listed = await gateway.payments(candidate.paypalSubscriptionId!, from, to);
+    const listed = await (await gatewayOf(till, candidate)).payments(candidate.paypalSubscriptionId!, from, to);
     if (listed.outcome === "ok" && listed.value.some(({ id }) => id === sale.id)) return candidate;
   }
   // It may be a payment of another system of the same account, or one that no list shows yet.

@@ -7,6 +7,7 @@ import { once } from "../../mixins/events.ts";
 import { claimRow } from "./claim.ts";
 import { assess, keepAssessment } from "./fraud/assess.ts";
 import { payerFaults, type Payer } from "./fraud/payer.ts";
+import { told } from "./fraud/told.ts";
 import { mustPass, passes } from "./fraud/withhold.ts";
 import { sweepDue } from "./due.ts";
 import { amountFaults, formatAmount, parseAmount, type Currency } from "./money.ts";
@@ -55,7 +56,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
   const paymentId = uuidv7();
   const amountMinor = parseAmount(input.amount, input.currency);
   const currency = input.currency as Currency;
-  const wished = { tenantId, userId, attempt: key === undefined ? paymentId : `payment ${key}`, amountMinor, currency, payer: input.payer };
+  const wished = { tenantId, userId, attempt: key === undefined ? paymentId : `payment ${key}`, amountMinor, currency, ...told(input) };
   const judged = await assess(till, wished);
   const begun = await till.db.tenant(tenantId, async (em) => {
     let fresh: { payment: PaymentRow; claim: string; attempt: Awaited<ReturnType<typeof openCreation>> } | undefined;

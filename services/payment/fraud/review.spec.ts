@@ -5,6 +5,9 @@ import { testTill, type TestTill } from "../../../test/till.ts";
 import { createPayment, sweep, type NewPayment } from "../orders.ts";
 import { readPayment } from "../payments.ts";
 import { settle } from "../settle.ts";
+import type { SellerWish } from "../seller/schema.ts";
+import { writeSeller } from "../seller/seller.ts";
+import { plantRates } from "../tax/seed.ts";
 import { assess } from "./assess.ts";
 import { listAssessments, readAssessment, type ReviewState } from "./assessments.ts";
 import { approveReview, expireReviews, rejectReview } from "./review.ts";
@@ -22,6 +25,10 @@ const rules: RuleSet = {
     { id: "very-much", description: "Very much.", when: { amount: { over: { EUR: "1000.00" } } }, effect: "score", points: 60 },
     { id: "often", description: "Often.", when: { velocity: { of: "email", minutes: 10080, countOver: 25 } }, effect: "review" },
   ],
+};
+
+const seller: SellerWish = {
+  ...{ name: "Söhne GmbH", street: "Hauptstraße 1", postcode: "10115", city: "Berlin", country: "DE", vatId: "DE136695976" },
 };
 
 describe("payments that are judged first", () => {
@@ -198,6 +205,22 @@ describe("payments that are judged first", () => {
     expect((await assessmentOf(who, id)).facts.velocity.email![60]).toEqual({ count: 1, sumMinor: "1250" });
     await expect(createPayment(till, who, { ...wish, amount: "13.00" }, "key")).rejects.toMatchObject({ type: "IDEMPOTENCY_KEY_REUSED" });
     expect(await stored()).toHaveLength(1);
+  });
+
+  it("looks at what the payment is for and where it is taxed, too", async () => {
+    const who = principal();
+    await plantRates(till.db);
+    await till.db.tenant(who.tenantId, (em) => writeSeller(em, who.tenantId, seller));
+    const items = [
+      { name: "Pens", quantity: 30, unitAmount: "1.00" },
+      { name: "Ink", quantity: 2, unitAmount: "5.00" },
+    ];
+    const sale = { items, prices: "inclusive" as const, customer: { country: "DE", ipCountry: "FR" }, amount: "40.00" };
+    const { id } = await createPayment(till, who, { ...wish, ...sale });
+    expect(await assessmentOf(who, id)).toMatchObject({
+      facts: { items: { lines: 2, quantity: 32 }, payer: { country: "DE", ipCountry: "FR", domain: "example.com" } },
+      reasons: [{ rule: "countries-differ" }],
+    });
   });
 
   it("names what is wrong with a payer before anything is counted or written, and takes no card number for a fingerprint", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import type { TransactionView } from "../gateway/search.ts";
 import type { Money } from "../money.ts";
-import { compareOne, duplicates, missingAtPayPal, type Booked, type Found, type Ours } from "./compare.ts";
+import { compareOne, duplicates, missingAtPayPal, oursFrom, type Booked, type Found, type Ours } from "./compare.ts";
 
 const at = new Date("2026-11-01T10:00:00Z");
 const money = (amountMinor: bigint, currency: Money["currency"] = "USD"): Money => ({ amountMinor, currency });
@@ -16,7 +16,7 @@ const entry = (kind: Booked["kind"], amountMinor: bigint, of: Partial<Booked> = 
   ...owner,
   ...of,
 });
-const known = (...booked: Booked[]): Ours => ({ booked, recorded: [], named: new Map() });
+const known = (...booked: Booked[]): Ours => oursFrom(booked, [], new Map());
 const paid = [entry("capture", 10_000n), entry("capture_fee", 320n)];
 const verdict = (found: Found | null) => found && found.kind;
 
@@ -65,7 +65,7 @@ describe("a transaction of PayPal's", () => {
   });
 
   it("differs in status where our row has not heard of its end, or of its failure", () => {
-    const row = (status: string) => ({ ...known(), recorded: [{ paypalId: "C1", ...owner, status }] });
+    const row = (status: string) => oursFrom([], [{ thing: "capture", paypalId: "C1", ...owner, status }], new Map());
     expect(compareOne(reported(), row("pending"))).toMatchObject({ kind: "status_differs", paymentId: "P1", ours: { status: "pending" } });
     expect(verdict(compareOne(reported({ status: "D" }), row("completed")))).toBe("status_differs");
     expect(compareOne(reported({ status: "P" }), row("pending"))).toBeNull();

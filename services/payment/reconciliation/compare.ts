@@ -22,6 +22,7 @@ export interface Owner {
 
 /** A row of a capture, a refund or a subscription's sale that has PayPal's id. */
 export interface Recorded extends Owner {
+  thing: Thing;
   paypalId: string;
   /** "completed" for what went through, whatever became of it since. */
   status: string;
@@ -29,11 +30,26 @@ export interface Recorded extends Owner {
 
 /** What is known here of the transactions of a window. */
 export interface Ours {
-  booked: Booked[];
-  recorded: Recorded[];
-  /** Payments and subscriptions of the organisation that transactions name, by the transaction's place. */
-  named: Map<TransactionView, Owner>;
+  /** Entries by the object that they are of, and by the capture that that began with. */
+  byObject: ReadonlyMap<string, readonly Booked[]>;
+  byCapture: ReadonlyMap<string, readonly Booked[]>;
+  /** By PayPal's id. */
+  recorded: ReadonlyMap<string, Recorded>;
+  /** Payments and subscriptions of the organisation that transactions name. */
+  named: ReadonlyMap<TransactionView, Owner>;
 }
+
+export function oursFrom(booked: readonly Booked[], recorded: readonly Recorded[], named: Ours["named"]): Ours {
+  return {
+    byObject: Map.groupBy(booked, ({ objectId }) => objectId),
+    byCapture: Map.groupBy(booked, ({ captureId }) => captureId),
+    recorded: new Map(recorded.map((row) => [row.paypalId, row])),
+    named,
+  };
+}
+
+/** What moves money at PayPal and can be looked at there. */
+export type Thing = "capture" | "refund" | "reversal";
 
 export interface Found extends Owner {
   kind: BreakKind;
@@ -47,17 +63,20 @@ export interface Found extends Owner {
   evidence: object | null;
   /** Why it needs nobody: money that moved for no sale. */
   explanation: string | null;
+  /** What a look at PayPal may tell more of, with what its report says of it. */
+  look: { thing: Thing; id: string; told: TransactionView | null } | null;
 }
 
+const things: readonly EntryKind[] = ["capture", "refund", "reversal"] satisfies Thing[];
 const size = (money: Money): Money => ({ ...money, amountMinor: money.amountMinor < 0n ? -money.amountMinor : money.amountMinor });
 const transfers = "Money moved between PayPal and the bank account, or from one balance to another.";
 
 /** One transaction of PayPal's against what is known of it; null when all agree. */
 export function compareOne(transaction: TransactionView, ours: Ours): Found | null {
   const meaning = meaningOf(transaction.code);
-  const of = (kinds: EntryKind[], id: string | null) => ours.booked.find((entry) => kinds.includes(entry.kind) && entry.objectId === id);
-  const begunWith = (kinds: EntryKind[], id: string | null) =>
-    ours.booked.find((entry) => kinds.includes(entry.kind) && entry.captureId === id);
+  const of = (kinds: readonly EntryKind[], id: string | null) => ours.byObject.get(id ?? "")?.find(({ kind }) => kinds.includes(kind));
+  const begunWith = (kinds: readonly EntryKind[], id: string | null) =>
+    ours.byCapture.get(id ?? "")?.find(({ kind }) => kinds.includes(kind));
   const { id, referenceId, status } = transaction;
 
   if (meaning === "transfer") return unknown(transaction, transfers);
@@ -69,6 +88,8 @@ export function compareOne(transaction: TransactionView, ours: Ours): Found | nu
       return amount?.currency === exchanged.currency && size(amount).amountMinor !== exchanged.amountMinor
         ? differs("amount_differs", transaction, exchanged, undefined, null)
         : null;
+    const sold = of(things, referenceId);
+    if (sold) return { ...missing(transaction, sold), look: { thing: sold.kind as Thing, id: sold.objectId, told: null } };
     return ours.named.has(transaction) ? lost(transaction, ours) : unknown(transaction, transfers);
   }
   if (meaning === "hold")
@@ -76,8 +97,8 @@ export function compareOne(transaction: TransactionView, ours: Ours): Found | nu
   if (meaning === "fee") return begunWith(["dispute_fee", "refund_fee", "reversal_fee"], referenceId) ? null : lost(transaction, ours);
   if (meaning === "other") return unknown(transaction, null);
 
-  const entry = of(["capture", "refund", "reversal"], id);
-  const row = ours.recorded.find(({ paypalId }) => paypalId === id);
+  const entry = of(things, id);
+  const row = ours.recorded.get(id);
   const moved = status !== "P" && status !== "D";
   if (!entry) {
     // A lost dispute has booked what this reversal carries out.
@@ -85,7 +106,7 @@ export function compareOne(transaction: TransactionView, ours: Ours): Found | nu
     if (!moved) return row?.status === "completed" ? differs("status_differs", transaction, entry, row, null) : null;
     return row && row.status !== "completed" ? differs("status_differs", transaction, entry, row, null) : lost(transaction, ours);
   }
-  const fee = of([`${entry.kind as "capture" | "refund" | "reversal"}_fee`], id);
+  const fee = of([`${entry.kind as Thing}_fee`], id);
   const kept: Money = { amountMinor: fee?.amountMinor ?? 0n, currency: entry.currency };
   if (!moved) return differs("status_differs", transaction, entry, row, kept);
   if (!transaction.amount) return differs("amount_differs", transaction, entry, row, kept);
@@ -119,16 +140,17 @@ export function duplicates(transactions: readonly TransactionView[]): Found[] {
 /** What the ledger has of a period and PayPal does not report. @param reported ids of PayPal's transactions of the period and somewhat around it */
 export function missingAtPayPal(booked: readonly Booked[], reported: ReadonlySet<string>): Found[] {
   return booked
-    .filter(({ kind, objectId }) => ["capture", "refund", "reversal"].includes(kind) && !reported.has(objectId))
+    .filter(({ kind, objectId }) => things.includes(kind) && !reported.has(objectId))
     .map(({ objectId, at, paymentId, subscriptionId, amountMinor, currency }) => ({
       ...({ kind: "missing_at_paypal", objectId, code: null, at, paymentId, subscriptionId, paypal: null } as const),
       ours: { amount: { amountMinor, currency }, fee: null, status: null },
-      evidence: null,
-      explanation: null,
+      ...{ evidence: null, explanation: null, look: null },
     }));
 }
 
-function base(kind: BreakKind, { id, code, at, amount, fee, status, raw }: TransactionView): Found {
+function base(kind: BreakKind, transaction: TransactionView): Found {
+  const { id, code, at, amount, fee, status, raw } = transaction;
+  const thing = meaningOf(code);
   return {
     kind,
     objectId: id,
@@ -140,6 +162,7 @@ function base(kind: BreakKind, { id, code, at, amount, fee, status, raw }: Trans
     ours: null,
     evidence: raw,
     explanation: null,
+    look: thing === "capture" || thing === "refund" || thing === "reversal" ? { thing, id, told: transaction } : null,
   };
 }
 

@@ -2,7 +2,7 @@ import { bulk, type Em } from "../../../mixins/database.ts";
 import type { TransactionView } from "../gateway/search.ts";
 import type { Currency } from "../money.ts";
 import type { Window } from "./collect.ts";
-import type { Booked, Ours, Owner, Recorded } from "./compare.ts";
+import { oursFrom, type Booked, type Ours, type Owner, type Recorded } from "./compare.ts";
 import { namedBy } from "./named.ts";
 
 const bookedColumns = `kind, object_id as "objectId", capture_id as "captureId", payment_id as "paymentId", subscription_id as "subscriptionId",
@@ -18,10 +18,10 @@ const booked = ({ amount, at, ...entry }: BookedRow): Booked => ({
 });
 
 /** Everything of which rows know PayPal's id, as one table: a sale of a subscription that was refunded since did go through. */
-const recorded = `(
-  select tenant_id, paypal_id, payment_id, null::uuid as subscription_id, status, amount_minor, currency, captured_at as at from payment.captures
-  union all select tenant_id, paypal_id, payment_id, null, status, amount_minor, currency, completed_at from payment.refunds
-  union all select tenant_id, sale_id, null, subscription_id, case when status in ('pending', 'declined') then status else 'completed' end, amount_minor, currency, paid_at
+const recordedRows = `(
+  select 'capture' as thing, tenant_id, paypal_id, payment_id, null::uuid as subscription_id, status, amount_minor, currency, captured_at as at from payment.captures
+  union all select kind, tenant_id, paypal_id, payment_id, null, status, amount_minor, currency, completed_at from payment.refunds
+  union all select 'capture', tenant_id, sale_id, null, subscription_id, case when status in ('pending', 'declined') then status else 'completed' end, amount_minor, currency, paid_at
   from payment.subscription_payments
 )`;
 
@@ -35,20 +35,21 @@ export async function oursOf(em: Em, tenantId: string | null, transactions: read
      union select ${bookedColumns} from payment.ledger_entries where capture_id = any($1) and ${whose}`,
     [ids, tenantId],
   );
-  const known = { booked: entries.map(booked), recorded: tenantId === null ? [] : await recordedAs(em, tenantId, ids) };
-  return { ...known, named: await namedBy(em, tenantId, transactions, ownersOf(known)) };
+  const known = entries.map(booked);
+  const recorded = tenantId === null ? [] : await recordedAs(em, tenantId, ids);
+  return oursFrom(known, recorded, await namedBy(em, tenantId, transactions, ownersOf(known, recorded)));
 }
 
 const recordedAs = (em: Em, tenantId: string, ids: string[]) =>
   bulk<Recorded>(
     em,
-    `select paypal_id as "paypalId", payment_id as "paymentId", subscription_id as "subscriptionId", status from ${recorded} r
+    `select thing, paypal_id as "paypalId", payment_id as "paymentId", subscription_id as "subscriptionId", status from ${recordedRows} r
      where tenant_id = $1 and paypal_id = any($2)`,
     [tenantId, ids],
   );
 
 /** Whose is what PayPal knows by an id. */
-function ownersOf({ booked: entries, recorded: rows }: Omit<Ours, "named">): Map<string, Owner> {
+function ownersOf(entries: readonly Booked[], rows: readonly Recorded[]): Map<string, Owner> {
   const owners = new Map<string, Owner>();
   for (const { paypalId, paymentId, subscriptionId } of rows) owners.set(paypalId, { paymentId, subscriptionId });
   for (const { objectId, captureId, paymentId, subscriptionId } of entries)
@@ -78,8 +79,8 @@ export interface Unbooked extends Recorded {
 export async function unbookedIn(em: Em, tenantId: string, { from, to }: Window): Promise<Unbooked[]> {
   const found = await bulk<Recorded & { at: string | Date; amount: string; currency: Currency }>(
     em,
-    `select r.paypal_id as "paypalId", r.payment_id as "paymentId", r.subscription_id as "subscriptionId", r.status, r.at, r.amount_minor::text as amount, r.currency
-     from ${recorded} r
+    `select r.thing, r.paypal_id as "paypalId", r.payment_id as "paymentId", r.subscription_id as "subscriptionId", r.status, r.at, r.amount_minor::text as amount, r.currency
+     from ${recordedRows} r
      where tenant_id = $3 and status = 'completed' and at >= $1 and at < $2 and not exists (
        select 1 from payment.ledger_entries e
        where e.tenant_id = r.tenant_id and e.kind in ('capture', 'refund', 'reversal') and e.object_id = r.paypal_id

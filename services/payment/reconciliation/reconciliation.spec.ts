@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
 import { platform, type Principal } from "../../../config/contracts.ts";
 import { Capture, type CaptureRow } from "../../../entities/Capture.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";
@@ -91,6 +92,20 @@ const breaks = async (tenantId: string) =>
 interface Balances {
   balances: { currency: string; total_balance: { value: string } }[];
 }
+
+/** What PayPal says that an account has, without currencies of which it has nothing. */
+const balancesAt = async (of: PayPalConnection): Promise<string[]> => {
+  const answer = await of.send({ method: "GET", path: "/v1/reporting/balances" }, (body) => body as Balances);
+  if (answer.outcome !== "ok") throw new Error(JSON.stringify(answer));
+  const all = answer.value.balances.map(({ currency, total_balance: { value } }) => `${currency} ${value}`);
+  return all.filter((line) => /[1-9]/.test(line)).sort();
+};
+/** What the ledger says of the same. */
+const bookedBalances = async (tenantId: string, of: Till = till): Promise<string[]> => {
+  const { balances } = await trialBalance(of.db, tenantId, now);
+  const booked = balances.filter(({ account, balance }) => account === "paypal:balance" && /[1-9]/.test(balance));
+  return booked.map(({ currency, balance }) => `${currency} ${balance}`).sort();
+};
 
 describe("a comparison of the books", () => {
   it("finds nothing where payments, ledger and PayPal agree, in currencies with and without decimals", async () => {
@@ -262,14 +277,6 @@ describe("a comparison with the simulator's report", () => {
     await own?.stop();
   });
 
-  /** What PayPal says that an account has, without currencies of which it has nothing. */
-  const balancesAt = async (of: PayPalConnection): Promise<string[]> => {
-    const answer = await of.send({ method: "GET", path: "/v1/reporting/balances" }, (body) => body as Balances);
-    if (answer.outcome !== "ok") throw new Error(JSON.stringify(answer));
-    const all = answer.value.balances.map(({ currency, total_balance: { value } }) => `${currency} ${value}`);
-    return all.filter((line) => /[1-9]/.test(line));
-  };
-
   it("agrees to the cent in four currencies, with fees, exchange and refunds, whoever made them, and reads an organisation's own account beside the shared one", async () => {
     const tenantId = randomUUID();
     const pay = async (of: Till, amount: string, currency: Currency) => {
@@ -302,12 +309,59 @@ describe("a comparison with the simulator's report", () => {
     // Four refunds that only PayPal knows, each with an exchange but that in dollars.
     expect(await compare()).toMatchObject({ status: "completed", transactions: 21, found: 10, healed: 10 });
     expect(await compare()).toMatchObject({ found: 0 });
-    const { balances } = await trialBalance(own.db, tenantId, now);
-    const booked = balances.filter(({ account, balance }) => account === "paypal:balance" && /[1-9]/.test(balance));
     const atPayPal = [...(await balancesAt(shared.connection)), ...(await balancesAt(theirs.connection))].sort();
-    expect(booked.map(({ currency, balance }) => `${currency} ${balance}`)).toEqual(atPayPal);
+    expect(await bookedBalances(tenantId, own)).toEqual(atPayPal);
     expect(atPayPal).toHaveLength(2);
     expect((await listEntries(own.db, secret, tenantId, { paymentId: paid })).data).toHaveLength(2);
+  });
+});
+
+describe("whatever happened at PayPal, and whatever nobody here heard of", () => {
+  it("a comparison brings the ledger to PayPal's own balances, and a second one finds nothing", async () => {
+    const step = fc.record({
+      kind: fc.constantFrom("pay", "pay", "refund", "reverse"),
+      /** Whether it was told here. */
+      heard: fc.boolean(),
+      currency: fc.constantFrom<Currency>("USD", "EUR", "JPY", "HUF"),
+      amount: fc.integer({ min: 200, max: 9_000 }),
+      which: fc.nat(9),
+      part: fc.integer({ min: 1, max: 100 }),
+    });
+    const steps = fc.array(step, { minLength: 2, maxLength: 7 });
+    await fc.assert(
+      fc.asyncProperty(steps, fc.boolean(), async (drawn, exchanges) => {
+        const [tenantId, clientId] = [randomUUID(), randomUUID()];
+        base.simulator.configure(clientId, { searchLagMs: -3 * day, returnsFees: true, ...(exchanges && { currency: "USD" }) });
+        const link = paypalConnection({ clientId, clientSecret: "secret", url: base.simulator.url, breaker: { volumeThreshold: 1_000 } });
+        const paypal = paypalOf(link);
+        const own: Till = { ...base, paypal: () => Promise.resolve(paypal) };
+        const paid: { id: string; currency: Currency; left: number }[] = [];
+        for (const { kind, heard, currency, amount, which, part } of drawn) {
+          if (kind === "pay") {
+            const payment = await createPayment(own, principal(tenantId), { amount: String(amount), currency });
+            base.simulator.approve(payment.paypalPaymentId!);
+            if (heard) await settle(own, payment.id, { payerActed: true });
+            else await paypal.orders.captureOrder(payment.paypalPaymentId!, randomUUID());
+            const order = await paypal.orders.getOrder(payment.paypalPaymentId!);
+            const [capture] = order.outcome === "ok" ? order.value.captures : [];
+            paid.push({ id: capture!.id, currency, left: amount });
+            continue;
+          }
+          const of = paid[which % (paid.length || 1)];
+          const value = of ? Math.ceil((of.left * part) / 100) : 0;
+          if (!of || value === 0) continue;
+          of.left -= value;
+          base.simulator.tell(`captures/${of.id}/${kind}`, { value: String(value) });
+        }
+        const compare = () => runNow(own, tenantId, period, "user:test", now);
+        const first = await compare();
+        expect(first.healed).toBe(first.found);
+        expect(await compare()).toMatchObject({ status: "completed", found: 0 });
+        expect(await bookedBalances(tenantId)).toEqual(await balancesAt(link));
+        link.close();
+      }),
+      { numRuns: 12 },
+    );
   });
 });
 

@@ -107,11 +107,10 @@ const once = (transactions: readonly TransactionView[]): TransactionView[] => [
 const ownerOf = ({ objectId }: Found, transactions: readonly TransactionView[], { named }: Ours) =>
   named.get(transactions.find(({ id }) => id === objectId)!) ?? {};
 
-function unbooked({ paypalId, paymentId, subscriptionId, status, at, amountMinor, currency }: Unbooked): Found {
+function unbooked({ thing, paypalId, paymentId, subscriptionId, status, at, amountMinor, currency }: Unbooked): Found {
   return {
     ...({ kind: "missing_in_ledger", objectId: paypalId, code: null, at, paymentId, subscriptionId, paypal: null } as const),
     ours: { amount: { amountMinor, currency }, fee: null, status },
-    evidence: null,
-    explanation: null,
+    ...{ evidence: null, explanation: null, look: { thing, id: paypalId, told: null } },
   };
 }

@@ -21,6 +21,7 @@ import type { actions as authSocial } from "../services/auth/auth.social.service
 import type { actions as authRoles } from "../services/auth/auth.roles.service.ts";
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
 import type { actions as paymentFraud } from "../services/payment/payment.fraud.service.ts";
+import type { actions as paymentAuthorizations } from "../services/payment/payment.authorizations.service.ts";
 import type { actions as paymentRefunds } from "../services/payment/payment.refunds.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as paymentAccounts } from "../services/payment/payment.accounts.service.ts";
@@ -76,6 +77,7 @@ export interface ActionMap
     ActionTypes<"payment.accounts", typeof paymentAccounts>,
     ActionTypes<"payment.disputes", typeof paymentDisputes>,
     ActionTypes<"payment.webhooks", typeof paymentWebhooks>,
+    ActionTypes<"payment.authorizations", typeof paymentAuthorizations>,
     ActionTypes<"payment.refunds", typeof paymentRefunds>,
     ActionTypes<"payment.ledger", typeof paymentLedger>,
     ActionTypes<"payment.reconciliation", typeof paymentReconciliation>,

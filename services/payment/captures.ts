@@ -10,18 +10,21 @@ import { after, captureTable, firstCapture } from "./moves.ts";
 import { mark, restate } from "./restate.ts";
 import { tellCapture } from "./tell.ts";
 
+/** A review takes hours, an e-check days. What belongs to an order is looked at with its payment. */
+const firstLookMs = 60_000;
+
 /**
  * Writes down what PayPal says of a capture: its row, what PayPal kept of it, the books, the payment's state and the event, in the caller's
  * transaction. The one place for it; a repeat changes nothing, and what is learnt later (a fee, the end of a hold) is added. The payment's
  * row must be locked.
  */
 export async function recordCapture(em: Em, payment: PaymentRow, view: CaptureView): Promise<void> {
-  const amount = amountOf(view, payment);
+  const known = await find(em, payment, view);
+  const amount = amountOf(view, known ?? payment);
   if (!amount) {
     const message = `PayPal captured ${view.amount} ${view.currency}, which is not what was asked for.`;
     return mark(payment, { type: "CAPTURE_AMOUNT_DIFFERS", message });
   }
-  const known = await find(em, payment, view);
   const status = known ? after(captureTable, known.status, view.status) : firstCapture(view.status);
   if (!known && !status) return;
   const capture = known ?? (await begin(em, payment, view));
@@ -36,7 +39,8 @@ export async function recordCapture(em: Em, payment: PaymentRow, view: CaptureVi
     capturedAt: capture.capturedAt ?? view.at ?? new Date(),
     ...kept(view, amount),
   });
-  if (capture.status !== "requested") capture.nextCheckAt = capture.givenUpAt = null;
+  if (capture.status === "pending" && payment.intent === "authorize") capture.nextCheckAt ??= new Date(Date.now() + firstLookMs);
+  else if (capture.status !== "requested") capture.nextCheckAt = capture.givenUpAt = null;
   if (capture.status === "completed") await book(em, payment, capture, amount);
   await restate(em, payment);
   // A capture of another amount than was asked for is in the books, but nobody shall take it for the payment.
@@ -73,9 +77,9 @@ async function begin(
 }
 
 /** What was captured; as asked for where PayPal leaves it out, null where it can't be read. */
-function amountOf({ amount, currency }: CaptureView, payment: PaymentRow): Money | null {
-  if (amount === null) return { amountMinor: payment.amountMinor, currency: payment.currency as Currency };
-  return readAmount(amount, currency ?? payment.currency);
+function amountOf({ amount, currency }: CaptureView, asked: Pick<PaymentRow, "amountMinor" | "currency">): Money | null {
+  if (amount === null) return { amountMinor: asked.amountMinor, currency: asked.currency as Currency };
+  return readAmount(amount, currency ?? asked.currency);
 }
 
 /** What PayPal has said of fee and balance; nothing where it has not, so that it stays as it is known. */

@@ -23,8 +23,11 @@ const moves: Record<PaymentStatus, readonly PaymentStatus[]> = {
 };
 export const canMove = (from: PaymentStatus, to: PaymentStatus) => moves[from].includes(to);
 
-/** Whether `settle` has nothing left to do. What is authorized goes on when somebody captures or voids it, what is in review when somebody approves it. */
-export const isOver = (status: PaymentStatus) => status !== "held" && !["created", "pending", "approved"].includes(status);
+/** What the sweeper looks at. What is authorized goes on when somebody captures or voids it, what is in review when somebody approves it. */
+export const isWatched = (status: PaymentStatus) => status === "held" || ["created", "pending", "approved"].includes(status);
+
+/** Whether `settle` has nothing left to do, not even a look. */
+export const isOver = (status: PaymentStatus) => !isWatched(status) && status !== "authorized" && status !== "partially_captured";
 
 /** State, what is said of it, the state then. PayPal's own words are in capitals; what a table does not name is refused. */
 type Table<State extends string> = Record<State, Readonly<Record<string, State>>>;

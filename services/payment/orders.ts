@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from "uuid";
-import type { Principal } from "../../config/contracts.ts";
+import type { PaymentIntent, Principal } from "../../config/contracts.ts";
 import { errors, type Fault } from "../../config/errors.ts";
 import { Payment, type PaymentRow } from "../../entities/Payment.ts";
 import { describeAct } from "../../mixins/act.ts";
@@ -12,6 +12,7 @@ import { mustPass, passes } from "./fraud/withhold.ts";
 import { sweepDue } from "./due.ts";
 import { amountFaults, formatAmount, parseAmount, type Currency } from "./money.ts";
 import { tell } from "./tell.ts";
+import { firstLookMs } from "./schedule.ts";
 import { settle } from "./settle.ts";
 import { openCreation, submit } from "./submit.ts";
 import { sell, type SaleWish } from "./tax/sale.ts";
@@ -22,6 +23,8 @@ export interface NewPayment extends SaleWish {
   /** Decimal string, e.g. "12.50". */
   amount: string;
   currency: string;
+  /** When the money is taken: at once unless said. */
+  intent?: PaymentIntent;
   description?: string;
   returnUrl?: string;
   cancelUrl?: string;
@@ -70,6 +73,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
         amountMinor,
         amount: formatAmount(amountMinor, currency),
         currency,
+        intent: input.intent ?? "capture",
         status: "created",
         description: input.description ?? null,
         sale: sale && store(sale),
@@ -78,7 +82,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
         cancelUrl: input.cancelUrl ?? null,
         simulated: paypal.connection.simulated,
         createdAt: new Date(),
-        nextCheckAt: new Date(Date.now() + 15_000),
+        nextCheckAt: new Date(Date.now() + firstLookMs),
       });
       em.persist(payment);
       keepAssessment(em, judged, { kind: "payment", id: paymentId });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
-import { paymentStatuses } from "../../config/contracts.ts";
+import { paymentIntents, paymentStatuses } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
 import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
@@ -63,6 +63,12 @@ export const actions = {
         description: 'Decimal string in the currency\'s own precision, e.g. "12.50"; with items, what they come to with tax.',
       }),
       currency: Type.String({ maxLength: 16, description: "ISO 4217 code of a currency that PayPal takes, upper case." }),
+      intent: Type.Optional(
+        Type.Enum(paymentIntents, {
+          description: "capture takes the money when the payer approves; authorize reserves it, to be captured within 29 days.",
+          default: "capture",
+        }),
+      ),
       description: Type.Optional(Type.String({ minLength: 1, maxLength: 127, description: "What is paid for; the payer sees it." })),
       returnUrl: Type.Optional(url("Where the payer goes after approving; paymentId and status are added to its query.")),
       cancelUrl: Type.Optional(url("Where the payer goes after cancelling; returnUrl when left out.")),

@@ -1,6 +1,6 @@
 import { raw } from "@mikro-orm/postgresql";
 import type { Page } from "../../config/action.ts";
-import type { PaymentStatus } from "../../config/contracts.ts";
+import type { PaymentIntent, PaymentStatus } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { Things } from "../../config/rules.ts";
 import { Payment, type PaymentRow } from "../../entities/Payment.ts";
@@ -18,6 +18,10 @@ export interface ShownPayment {
   currency: string;
   /** Of the amount, where the payment says what it is for. */
   tax: string | null;
+  intent: PaymentIntent;
+  /** What has been taken, and of that given back. */
+  captured: string;
+  refunded: string;
   description: string | null;
   /** Where the payer approves; null until PayPal has confirmed the order and once the payment is over. */
   approvalUrl: string | null;
@@ -40,6 +44,9 @@ export const showPayment = (payment: PaymentRow): ShownPayment => ({
   amount: formatAmount(payment.amountMinor, payment.currency as Currency),
   currency: payment.currency,
   tax: payment.taxMinor == null ? null : formatAmount(payment.taxMinor, payment.currency as Currency),
+  intent: payment.intent,
+  captured: formatAmount(payment.capturedMinor, payment.currency as Currency),
+  refunded: formatAmount(payment.refundedMinor, payment.currency as Currency),
   description: payment.description ?? null,
   approvalUrl: payment.status === "pending" ? (payment.approvalUrl ?? null) : null,
   paypalPaymentId: payment.paypalPaymentId ?? null,

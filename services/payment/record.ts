@@ -7,9 +7,10 @@ import { recordAuthorization } from "./authorizations/record.ts";
 import { recordCapture } from "./captures.ts";
 import { lockPayment, release } from "./claim.ts";
 import type { OrderView, Outcome } from "./gateway/gateway.ts";
-import { isOver } from "./moves.ts";
+import { isOver, isWatched } from "./moves.ts";
 import { recordRefund } from "./refunds/record.ts";
 import { mark, move } from "./restate.ts";
+import { firstLookMs, lookAgain, lost, thinking } from "./schedule.ts";
 import type { Failure } from "./state.ts";
 
 export interface Change {
@@ -24,9 +25,6 @@ export interface Change {
   /** Whether the work under this claim is done. */
   release?: boolean;
 }
-
-/** Looks at first after a quarter of a minute, then ever less often, at most every half hour. */
-export const waitMs = (checks: number) => Math.min(15_000 * 2 ** checks, 1_800_000);
 
 /**
  * Writes what is known now, under the row's lock: a move that the state table refuses (a second capture, say) changes nothing and
@@ -43,8 +41,9 @@ export async function writeChange(em: Em, payment: PaymentRow, claim: string, ch
     if (change.failure !== undefined) mark(payment, change.failure);
   }
   if (change.order) await recordOrder(em, payment, change.order);
-  if (payment.status === before && change.release) payment.checks++;
-  payment.nextCheckAt = isOver(payment.status) ? null : new Date(Date.now() + waitMs(payment.checks));
+  if (!isWatched(payment.status)) payment.nextCheckAt = null;
+  else if (change.release) lookAgain(payment, payment.approvedAt ?? payment.createdAt, payment.status === "held" ? thinking : lost);
+  else payment.nextCheckAt = new Date(Date.now() + firstLookMs);
   if (change.release) release(payment, claim);
 }
 

@@ -4,7 +4,7 @@ import { Capture } from "../../entities/Capture.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";
 import { Refund } from "../../entities/Refund.ts";
 import type { Em } from "../../mixins/database.ts";
-import { canMove, isOver } from "./moves.ts";
+import { canMove, isWatched } from "./moves.ts";
 import { standingOf } from "./standing.ts";
 import type { Failure } from "./state.ts";
 import { tell } from "./tell.ts";
@@ -16,7 +16,7 @@ export async function move(em: Em, payment: PaymentRow, status: PaymentStatus): 
   payment.checks = 0;
   if (status === "approved") payment.approvedAt ??= new Date();
   if (status === "captured") payment.executedAt ??= new Date();
-  if (isOver(status)) payment.nextCheckAt = payment.givenUpAt = null;
+  if (!isWatched(status)) payment.nextCheckAt = payment.givenUpAt = null;
   await tell(em, payment);
   return true;
 }

@@ -1,5 +1,11 @@
 const day = 86_400_000;
 
+/** When something is looked at that nobody finishes: whoever began it has died, or its answer was lost. */
+export const firstLookMs = 15_000;
+
+/** How long to wait after a number of looks: ever longer, at most half an hour unless told otherwise. */
+export const waitMs = (checks: number, atMost = day / 48) => Math.min(firstLookMs * 2 ** checks, atMost);
+
 /** What the sweepers look at again and again. */
 export interface Watched {
   nextCheckAt?: Date | null;
@@ -26,5 +32,5 @@ export function lookAgain(of: Watched, since: Date, { atMost, total }: Patience)
   of.checks++;
   const isOver = Date.now() - since.getTime() > total;
   of.givenUpAt = isOver ? new Date() : null;
-  of.nextCheckAt = isOver ? null : new Date(Date.now() + Math.min(15_000 * 2 ** (of.checks - 1), atMost));
+  of.nextCheckAt = isOver ? null : new Date(Date.now() + waitMs(of.checks - 1, atMost));
 }

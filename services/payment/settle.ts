@@ -19,7 +19,7 @@ export interface SettleOptions {
 
 /**
  * Brings a payment as far as it can go now. The one command of return page, API, webhook and sweeper: looks at the order,
- * captures it when the payer approved, and looks again when the answer was lost. However many run at once, PayPal captures once and
+ * captures it (or has the money reserved, as the payment intends) when the payer approved, and looks again when the answer was lost. However many run at once, PayPal captures once and
  * one `payment.captured` is told.
  * @throws PAYMENT_NOT_FOUND
  */
@@ -60,12 +60,13 @@ async function look(
   const finish = (reading: Reading, attempt?: Change["attempt"]) =>
     record(db, payment.id, claim, { ...changeOf(reading), attempt, release: true });
   const first = await orders.getOrder(orderId);
-  const reading = readLook(first, Date.now() - payment.createdAt.getTime());
+  const reading = readLook(first, Date.now() - payment.createdAt.getTime(), payment.status === "approved");
   if (reading.next !== "capture") return finish(reading);
   if (payment.status === "pending" && payment.failureType && !payerActed) return finish({ next: "wait" });
 
   const attempt = await approve(db, payment.id, claim, orderId, orders.requestIdLifetimeMs);
-  const answer = await orders.captureOrder(orderId, attempt.requestId);
+  const { requestId } = attempt;
+  const answer = await (payment.intent === "capture" ? orders.captureOrder(orderId, requestId) : orders.authorizeOrder(orderId, requestId));
   const captured = readCaptureAnswer(answer);
   if (captured.next !== "look") return finish(captured, { id: attempt.id, answer });
   // The answer was lost, or says that it was done before: what the order shows now is what happened.
@@ -80,13 +81,13 @@ function afterCapture(order: OrderView): Reading {
   return reading.next === "capture" || reading.next === "look" ? { next: "wait" } : reading;
 }
 
-/** Commits that the payer approved and that a capture is about to be asked for, before it is. */
+/** Commits that the payer approved and that the money is about to be asked for, before it is. */
 function approve(db: Database, id: string, claim: string, orderId: string, lifetimeMs: number) {
   return db.system(async (em) => {
     const payment = await lockPayment(em, id);
     if (!payment) throw errors.paymentNotFound("There is no such payment.", { id });
     await writeChange(em, payment, claim, { status: "approved", failure: null });
-    return openAttempt(em, ofPayment(payment), "capture", { orderId }, lifetimeMs);
+    return openAttempt(em, ofPayment(payment), payment.intent, { orderId }, lifetimeMs);
   });
 }
 

@@ -68,7 +68,12 @@ describe("what PayPal's answers mean", () => {
 
   it("believes that an order is gone only when its time is over", () => {
     const gone = refused("INVALID_RESOURCE_ID", 404);
-    expect(readLook(gone, 60_000)).toEqual({ next: "wait" });
-    expect(readLook(gone, 4 * 3_600_000)).toMatchObject({ next: "failed", failure: { type: "ORDER_EXPIRED" } });
+    const hour = 3_600_000;
+    expect(readLook(gone, hour, false)).toEqual({ next: "wait" });
+    expect(readLook(gone, 4 * hour, false)).toMatchObject({ next: "failed", failure: { type: "ORDER_EXPIRED" } });
+    expect(readLook(gone, 1_000 * hour, true)).toEqual({ next: "wait" });
+    const unpaid: Outcome<OrderView> = { outcome: "ok", value: order("PAYER_ACTION_REQUIRED"), ...evidence };
+    expect(readLook(unpaid, 70 * hour, false)).toEqual({ next: "wait" });
+    expect(readLook(unpaid, 76 * hour, false)).toMatchObject({ next: "failed", failure: { type: "ORDER_EXPIRED" } });
   });
 });

@@ -28,13 +28,18 @@ export function readOrderState(order: OrderView): Reading {
 }
 
 /** Refusals after which another look at the order tells more. */
-const lookAgain = new Set(["ORDER_ALREADY_CAPTURED", "ORDER_COMPLETION_IN_PROGRESS", "ORDER_ALREADY_COMPLETED"]);
+const lookAgain = new Set([
+  "ORDER_ALREADY_CAPTURED",
+  "ORDER_COMPLETION_IN_PROGRESS",
+  "ORDER_ALREADY_COMPLETED",
+  "ORDER_ALREADY_AUTHORIZED",
+]);
 /** Refusals that the payer can mend at PayPal. */
 const payersTurn = new Set(["ORDER_NOT_APPROVED", "PAYER_ACTION_REQUIRED", "INSTRUMENT_DECLINED"]);
 /** Refusals that are about our account, not about this payment: an operator mends them, and the payment goes on. */
 const operatorsTurn = new Set(["AUTHENTICATION_FAILURE", "INVALID_TOKEN", "INVALID_ACCOUNT_STATUS", "NOT_AUTHORIZED", "PERMISSION_DENIED"]);
 
-/** What the answer to a capture means. One that leaves out the amounts is looked at once more. */
+/** What the answer to a capture or an authorization means. One that leaves out the amounts is looked at once more. */
 export function readCaptureAnswer(answer: Outcome<OrderView>): Reading {
   if (answer.outcome === "ok") {
     const reading = readOrderState(answer.value);
@@ -50,12 +55,17 @@ export function readCaptureAnswer(answer: Outcome<OrderView>): Reading {
 }
 
 const orderLifetimeMs = 3 * 3_600_000;
+/** By arrangement PayPal lets payers approve for three days. */
+const longestLifetimeMs = 75 * 3_600_000;
 
 /** What a look at the order means. PayPal forgets an order hours after its link expired: only then does "not found" say that it is over. */
-export function readLook(answer: Outcome<OrderView>, ageMs: number): Reading {
-  if (answer.outcome === "ok") return readOrderState(answer.value);
-  if (answer.outcome === "refused" && answer.httpStatus === 404 && ageMs > orderLifetimeMs) {
-    return { next: "failed", failure: { type: "ORDER_EXPIRED", message: "The payer did not pay while the order could be paid." } };
+export function readLook(answer: Outcome<OrderView>, ageMs: number, captureAsked: boolean): Reading {
+  const expired: Failure = { type: "ORDER_EXPIRED", message: "The payer did not pay while the order could be paid." };
+  if (answer.outcome === "ok") {
+    const reading = readOrderState(answer.value);
+    return reading.next === "wait" && ageMs > longestLifetimeMs ? { next: "failed", failure: expired } : reading;
   }
-  return { next: "wait" };
+  const gone = answer.outcome === "refused" && answer.httpStatus === 404 && ageMs > orderLifetimeMs;
+  // Once the money was asked for, an order that is gone tells nothing of it.
+  return gone && !captureAsked ? { next: "failed", failure: expired } : { next: "wait" };
 }

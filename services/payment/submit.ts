@@ -13,11 +13,12 @@ import type { PayPal, Till } from "./till.ts";
 
 const orderOf = (payment: PaymentRow, publicUrl: string): NewOrder => {
   const back = `${publicUrl}/api/v1/payments/${payment.id}/return`;
-  const { id: paymentId, tenantId, amountMinor, description = null } = payment;
+  const { id: paymentId, tenantId, intent, amountMinor, description = null } = payment;
   const sale = saleOf(payment);
   return {
     paymentId,
     tenantId,
+    intent,
     amountMinor,
     currency: payment.currency as Currency,
     description,

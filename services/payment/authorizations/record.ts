@@ -1,3 +1,4 @@
+import type { AuthorizationStatus } from "../../../config/contracts.ts";
 import { Authorization, type AuthorizationRow } from "../../../entities/Authorization.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";
 import type { Em } from "../../../mixins/database.ts";
@@ -12,26 +13,25 @@ export const honoredMs = 3 * day;
 export const validMs = 29 * day;
 
 /** Writes down what PayPal says of an authorization, in the caller's transaction; a repeat changes nothing. The payment's row must be locked. */
-export async function recordAuthorization(
-  em: Em,
-  payment: PaymentRow,
-  view: AuthorizationView,
-  replaces?: AuthorizationRow,
-): Promise<AuthorizationRow | null> {
+export async function recordAuthorization(em: Em, payment: PaymentRow, view: AuthorizationView): Promise<AuthorizationRow | null> {
   const known = await em.findOne(Authorization, { tenantId: payment.tenantId, paymentId: payment.id, paypalId: view.id });
   if (known) {
     known.status = after(authorizationTable, known.status, view.status) ?? known.status;
     known.paypalStatus = view.status;
     known.reason = view.reason;
+    if (isClosed(known.status)) known.nextCheckAt = known.givenUpAt = null;
   }
-  const authorization = known ?? begin(em, payment, view, replaces);
+  const authorization = known ?? (await begin(em, payment, view));
   if (authorization) await restate(em, payment);
   return authorization;
 }
 
-function begin(em: Em, payment: PaymentRow, view: AuthorizationView, replaces?: AuthorizationRow): AuthorizationRow | null {
+const isClosed = (status: AuthorizationStatus) => after(authorizationTable, status, "elapsed") === null;
+
+async function begin(em: Em, payment: PaymentRow, view: AuthorizationView): Promise<AuthorizationRow | null> {
   const status = firstAuthorization(view.status);
   if (!status) return null;
+  const replaces = await replacedBy(em, payment);
   const { tenantId, id: paymentId, amountMinor, currency } = payment;
   const now = view.at ?? new Date();
   const authorizedAt = replaces?.authorizedAt ?? now;
@@ -55,3 +55,15 @@ function begin(em: Em, payment: PaymentRow, view: AuthorizationView, replaces?: 
   em.persist(authorization);
   return authorization;
 }
+
+/** An order has one authorization at a time: another one was made by authorising again, here or at PayPal's website. */
+async function replacedBy(em: Em, { id: paymentId }: PaymentRow): Promise<AuthorizationRow | null> {
+  const open = await openAuthorization(em, paymentId);
+  if (open) open.status = after(authorizationTable, open.status, "reauthorized") ?? open.status;
+  if (open) open.nextCheckAt = null;
+  return open;
+}
+
+/** The authorization that money can be captured of. */
+export const openAuthorization = (em: Em, paymentId: string): Promise<AuthorizationRow | null> =>
+  em.findOne(Authorization, { paymentId, status: ["created", "partially_captured"] }, { orderBy: { createdAt: "desc" } });

@@ -5,7 +5,7 @@ import { recordAct } from "../../../mixins/act.ts";
 import { row, rows, type Em } from "../../../mixins/database.ts";
 import { claimRow, lockPayment } from "../claim.ts";
 import { readPayment } from "../payments.ts";
-import { waitMs } from "../record.ts";
+import { firstLookMs } from "../schedule.ts";
 import { mark, move } from "../restate.ts";
 import { openCreation, submit } from "../submit.ts";
 import { tellReview } from "../tell.ts";
@@ -26,7 +26,7 @@ export async function approveReview(till: Till, { tenantId, subject }: Principal
   const { payment, claim, attempt } = await till.db.tenant(tenantId, async (em) => {
     const reviewed = await close(em, tenantId, id, "approved", { subject, note });
     reviewed.status = "created";
-    reviewed.nextCheckAt = new Date(Date.now() + waitMs(0));
+    reviewed.nextCheckAt = new Date(Date.now() + firstLookMs);
     await tellReview(em, reviewed, "payment.review.approved", subject);
     return { payment: reviewed, claim: claimRow(reviewed), attempt: await openCreation(em, reviewed, till, paypal) };
   });

@@ -13,6 +13,7 @@ export interface Subject {
 export const someOrder = (of: Partial<NewOrder> = {}): NewOrder => ({
   paymentId: randomUUID(),
   tenantId: randomUUID(),
+  intent: "capture",
   amountMinor: 1250n,
   currency: "EUR",
   description: "Annual plan",

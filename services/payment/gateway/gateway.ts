@@ -1,3 +1,4 @@
+import type { PaymentIntent } from "../../../config/contracts.ts";
 import type { Currency, Money } from "../money.ts";
 import type { OrderBreakdown } from "../tax/paypal.ts";
 
@@ -21,6 +22,8 @@ export type Outcome<T> =
 export interface NewOrder {
   paymentId: string;
   tenantId: string;
+  /** Whether its money is to be taken at once, or reserved first. */
+  intent: PaymentIntent;
   amountMinor: bigint;
   currency: Currency;
   /** At most 127 characters. */
@@ -103,4 +106,6 @@ export interface Gateway {
   createOrder(order: NewOrder, requestId: string): Promise<Outcome<OrderView>>;
   getOrder(orderId: string): Promise<Outcome<OrderView>>;
   captureOrder(orderId: string, requestId: string): Promise<Outcome<OrderView>>;
+  /** Reserves the money of an order that intends it. */
+  authorizeOrder(orderId: string, requestId: string): Promise<Outcome<OrderView>>;
 }

@@ -27,12 +27,14 @@ export function paypalGateway(connection: PayPalConnection): Gateway {
     getOrder: (id) => connection.ask((abortSignal) => orders.getOrder({ id }, { abortSignal }), readOrder),
     captureOrder: (id, paypalRequestId) =>
       connection.ask((abortSignal) => orders.captureOrder({ id, paypalRequestId, prefer }, { abortSignal }), readOrder),
+    authorizeOrder: (id, paypalRequestId) =>
+      connection.ask((abortSignal) => orders.authorizeOrder({ id, paypalRequestId, prefer }, { abortSignal }), readOrder),
   };
 }
 
 /** `invoiceId` makes PayPal itself refuse a second capture for the same payment; `customId` finds tenant and payment in its reports. */
 const orderRequest = (order: NewOrder) => ({
-  intent: CheckoutPaymentIntent.Capture,
+  intent: order.intent === "capture" ? CheckoutPaymentIntent.Capture : CheckoutPaymentIntent.Authorize,
   purchaseUnits: [
     {
       amount: {

@@ -8,7 +8,7 @@ import { catalogGateway, type NewProduct, type productTypes } from "../gateway/c
 import type { PlanView } from "../gateway/billing.ts";
 import type { Outcome } from "../gateway/gateway.ts";
 import { billingIdLifetimeMs, subscriptionsGateway, type NewBillingPlan, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
-import { waitMs } from "../record.ts";
+import { waitMs } from "../schedule.ts";
 import { alone } from "../subscriptions/alone.ts";
 import { announce, closeAttempt } from "../subscriptions/attempts.ts";
 import { connectionOf } from "../subscriptions/look.ts";

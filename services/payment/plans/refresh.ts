@@ -5,7 +5,7 @@ import type { Database, Em } from "../../../mixins/database.ts";
 import type { PlanView, PriceView } from "../gateway/billing.ts";
 import type { Outcome } from "../gateway/gateway.ts";
 import { formatAmount } from "../money.ts";
-import { waitMs } from "../record.ts";
+import { waitMs } from "../schedule.ts";
 import { alone } from "../subscriptions/alone.ts";
 import { gatewayOf } from "../subscriptions/look.ts";
 import type { Till } from "../till.ts";

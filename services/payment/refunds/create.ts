@@ -10,6 +10,7 @@ import { claimRow, lockPayment } from "../claim.ts";
 import { openDisputeOf } from "../disputes/disputes.ts";
 import { formatAmount } from "../money.ts";
 import { readPayment } from "../payments.ts";
+import { firstLookMs } from "../schedule.ts";
 import type { Till } from "../till.ts";
 import { askRefund, type Claimed } from "./ask.ts";
 import { amountToRefund, captureToRefund, remaining, type RefundWish } from "./remaining.ts";
@@ -67,7 +68,7 @@ async function begin(em: Em, { tenantId, userId }: Pick<Principal, "tenantId" | 
     userId,
     ...amount,
     note: input.note ?? null,
-    nextCheckAt: new Date(Date.now() + 15_000),
+    nextCheckAt: new Date(Date.now() + firstLookMs),
     createdAt: new Date(),
   });
   em.persist(refund);

@@ -11,7 +11,7 @@ import { payerFaults, type Payer } from "../fraud/payer.ts";
 import { withheld } from "../fraud/withhold.ts";
 import { billingIdLifetimeMs, type NewBillingSubscription, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
 import { cycleAmount, regularOf, type Terms } from "../plans/terms.ts";
-import { waitMs } from "../record.ts";
+import { waitMs } from "../schedule.ts";
 import type { Failure } from "../state.ts";
 import type { Till } from "../till.ts";
 import { alone } from "./alone.ts";

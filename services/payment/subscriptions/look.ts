@@ -4,7 +4,7 @@ import type { PayPalConnection } from "../gateway/connection.ts";
 import type { SubscriptionView } from "../gateway/billing.ts";
 import { subscriptionsGateway, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
 import type { Outcome } from "../gateway/gateway.ts";
-import { waitMs as backoffMs } from "../record.ts";
+import { waitMs as backoffMs } from "../schedule.ts";
 import type { Till } from "../till.ts";
 import { alone } from "./alone.ts";
 import { recordSale } from "./sales.ts";

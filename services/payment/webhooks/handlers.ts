@@ -8,6 +8,7 @@ import { handleOrder } from "./orders.ts";
 const handlers: Record<string, Handle> = {
   "CHECKOUT.": handleOrder,
   "PAYMENT.CAPTURE.": handleOrder,
+  "PAYMENT.AUTHORIZATION.": handleOrder,
   "PAYMENT.SALE.": handleSale,
   "BILLING.SUBSCRIPTION.": handleSubscription,
   "BILLING.PLAN.": handlePlan,

@@ -41,6 +41,7 @@ export class Accounts {
   readonly #db: Database;
   readonly #redis: Redis;
   readonly #read = new LRUCache<string, { account: PaypalAccountRow | null }>({ max: 5_000, ttl: recheckMs });
+  readonly #roots = new LRUCache<string, readonly string[]>({ max: 10, ttl: recheckMs });
   readonly #open = new LRUCache<string, PayPal>({ max: 500, dispose: ({ connection }) => connection.close() });
 
   constructor(db: Database, redis: Redis, settings: AccountSettings) {
@@ -133,11 +134,15 @@ export class Accounts {
     return originOf(environment, this.settings.url);
   }
 
-  /** A simulator tells its own authority: whoever listens there can say what he likes anyhow. */
-  async #simulatorRoots(origin: string): Promise<string[]> {
+  /** A simulator tells its own authority, a new one whenever it is started anew. Whoever listens there can say what he likes anyhow. */
+  async #simulatorRoots(origin: string): Promise<readonly string[]> {
+    const known = this.#roots.get(origin);
+    if (known) return known;
     const reply = await fetch(`${origin}/simulator/root.pem`, { redirect: "error", signal: AbortSignal.timeout(timeoutMs) });
     if (!reply.ok) throw errors.gatewayUnavailable(`The simulator has no root certificate: ${reply.status}.`);
-    return [await reply.text()];
+    const roots = [await reply.text()];
+    this.#roots.set(origin, roots);
+    return roots;
   }
 
   async #account(tenantId: string, accountId: string | undefined): Promise<PaypalAccountRow | null> {

@@ -21,8 +21,8 @@ type Verdict = Exclude<ReviewState, "open">;
  * @throws PAYMENT_NOT_FOUND, REVIEW_OVER
  */
 export async function approveReview(till: Till, { tenantId, subject }: Principal, id: string, note: string): Promise<PaymentRow> {
-  await readPayment(till.db, tenantId, id);
-  const paypal = await till.paypal(tenantId);
+  const { accountId } = await readPayment(till.db, tenantId, id);
+  const paypal = await till.paypal(tenantId, accountId ?? null);
   const { payment, claim, attempt } = await till.db.tenant(tenantId, async (em) => {
     const reviewed = await close(em, tenantId, id, "approved", { subject, note });
     reviewed.status = "created";

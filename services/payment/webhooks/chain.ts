@@ -3,6 +3,15 @@ import { X509Certificate, type KeyObject } from "node:crypto";
 const most = 6;
 const block = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
+/** Reading a certificate costs more than most of what is done with it. */
+const read = new WeakMap<readonly string[], X509Certificate[]>();
+
+function anchorsOf(roots: readonly string[]): X509Certificate[] {
+  const anchors = read.get(roots) ?? roots.map((root) => new X509Certificate(root));
+  read.set(roots, anchors);
+  return anchors;
+}
+
 export interface Expected {
   /** Whom the first certificate has to name. */
   name: string;
@@ -32,7 +41,7 @@ export function trustedKey(pem: string, expected: Expected): KeyObject | string 
     return `The certificate is not for ${name}.`;
   if (leaf.publicKey.asymmetricKeyType !== "rsa" || (leaf.publicKey.asymmetricKeyDetails?.modulusLength ?? 0) < 2048)
     return "The certificate's key is not RSA of 2048 bits or more.";
-  const anchors = roots.map((root) => new X509Certificate(root));
+  const anchors = anchorsOf(roots);
   let current = leaf;
   for (let step = 0; step < most; step++) {
     const fault = faultOf(current, at);

@@ -7,6 +7,7 @@ import { once } from "../../mixins/events.ts";
 import { ormMixin, type WithDatabase } from "../../mixins/orm.mixin.ts";
 import { keyManager } from "../../mixins/vault/kms/manager.ts";
 import { rewrapParams, rewrapTable, type Rewrapped } from "../../mixins/vault/rewrap.ts";
+import { attachmentsSchema } from "./mail/attachments.ts";
 import { listMails, resendMail, storeMail, type ShownMail } from "./mail/mails.ts";
 import { prepareMail } from "./mail/post.ts";
 import { sealedMails } from "./mail/sealed.ts";
@@ -26,6 +27,7 @@ export const actions = {
       to: Type.String({ format: "email", maxLength: 254, description: "The recipient's address." }),
       template: Type.String({ maxLength: 64, description: `What it says: ${templateNames.join(", ")}.` }),
       data: Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 4096 }), { description: "What the template asks for." }),
+      attachments: Type.Optional(attachmentsSchema),
       key: Type.String({ minLength: 1, maxLength: 255, description: "Names this mail within the organisation." }),
     }),
     async handler(ctx): Promise<{ id: string }> {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
 import { invoiceKinds, invoiceStatuses } from "../../config/contracts.ts";
@@ -19,6 +20,8 @@ import {
   type ShownInvoice,
 } from "./invoices/invoices.ts";
 import { issueInvoice, payInvoice } from "./invoices/issue.ts";
+import { mailInvoice } from "./invoices/mailing.ts";
+import { postOf } from "./invoices/post.ts";
 import { invoiceParams, note } from "./invoices/schema.ts";
 
 type Invoices = Host<WithDatabase>;
@@ -152,6 +155,23 @@ export const actions = {
         const made = await once(em, "payment", asked, async () => ({ id: (await creditInvoice(em, of, wish, subject)).id }));
         return showInvoice(await findInvoice(em, made.id));
       });
+    },
+  }),
+
+  send: action({
+    description: "Mails an issued invoice with its PDF to the buyer, or to another address.",
+    permission: "payment:write",
+    concerns,
+    rest: "POST /invoices/:id/mail",
+    idempotencyKey: true,
+    audit: { act: "invoice.mailed", object: "invoice:id" },
+    params: strict({
+      id,
+      to: Type.Optional(Type.String({ format: "email", maxLength: 254, description: "The buyer's when left out." })),
+    }),
+    async handler(ctx): Promise<{ mailId: string; to: string }> {
+      const key = `invoice:${ctx.params.id}:${ctx.meta.idempotencyKey ?? randomUUID()}`.slice(0, 255);
+      return await mailInvoice(postOf(this), caller(ctx).tenantId, { ...ctx.params, key });
     },
   }),
 

@@ -11,6 +11,8 @@ import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { visible } from "../../mixins/policy/admitted.ts";
 import { payerField } from "./fraud/payer.ts";
 import { invoiceSubscriptions } from "./invoices/automatic.ts";
+import { mailSubscription } from "./invoices/mailing.ts";
+import { postOf } from "./invoices/post.ts";
 import { landingPage } from "./landing.ts";
 import { createPayment, sweep } from "./orders.ts";
 import {
@@ -164,7 +166,10 @@ export default service<Payments>()({
   },
   async started() {
     this.sweeper = new Sweeper("payments", sweepMs, (signal) => sweep(this.till, 20, signal), this.logger);
-    await this.jobs.work({ actors: [webhookActor(this.till, handlerOf)], subscriptions: invoiceSubscriptions(this.logger) });
+    await this.jobs.work({
+      actors: [webhookActor(this.till, handlerOf)],
+      subscriptions: [...invoiceSubscriptions(this.logger), mailSubscription(postOf(this))],
+    });
   },
   async stopped() {
     await this.sweeper?.stop();

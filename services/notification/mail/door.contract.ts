@@ -7,6 +7,7 @@ export const message = (id: string, to = "ann@example.org"): Message => ({
   subject: "Grüße & more",
   text: "Plain, with ümlauts\n",
   html: "<p>Rich</p>\n",
+  attachments: [],
 });
 
 /** What every way out has to do. @param arrived mails that came through, as they came */
@@ -24,6 +25,17 @@ export function doorContract(open: () => MailDoor, arrived: () => Promise<string
     expect(mail).toContain("multipart/alternative");
     expect(mail).toContain("text/plain; charset=utf-8");
     expect(mail).toContain("<p>Rich</p>");
+  });
+
+  it("carries files with it, with their names and bytes", async () => {
+    const door = open();
+    const base64 = Buffer.from("%PDF-1.7 Łódź").toString("base64");
+    await door.send({ ...message("0197-c"), attachments: [{ name: "INV-000001.pdf", mediaType: "application/pdf", base64 }] });
+    door.close();
+    const mail = (await arrived()).find((one) => one.includes("0197-c"));
+    expect(mail).toMatch(/^Content-Disposition: attachment; filename=INV-000001\.pdf/m);
+    expect(mail).toMatch(/^Content-Type: application\/pdf/m);
+    expect(mail).toContain(base64);
   });
 
   it("reads no second recipient and no file out of what it is given", async () => {

@@ -1,3 +1,5 @@
+import type { Attachment } from "./attachments.ts";
+
 /** A mail as it is to leave. */
 export interface Message {
   /** The same for every attempt; receivers may drop a repeat by it. */
@@ -6,6 +8,7 @@ export interface Message {
   subject: string;
   text: string;
   html: string;
+  attachments: Attachment[];
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Log } from "../../../mixins/relay.ts";
 import type { KeyManager } from "../../../mixins/vault/keys.ts";
 import { Dispatcher } from "../dispatcher.ts";
 import type { Schedule } from "../schedule.ts";
+import type { Attachment } from "./attachments.ts";
 import type { MailDoor, Verdict } from "./door.ts";
 import { claimMails, mailChannel, recordMail, type ClaimedMail, type NewMail } from "./mails.ts";
 import { render } from "./render.ts";
@@ -24,11 +25,11 @@ const claimMs = 60_000;
 export async function prepareMail(
   keys: KeyManager,
   tenantId: string,
-  { to, template, data }: { to: string; template: string; data: TemplateData },
+  { to, template, data, attachments = [] }: { to: string; template: string; data: TemplateData; attachments?: Attachment[] },
 ): Promise<NewMail> {
   const name = checkTemplate(template, data);
   const id = uuidv7();
-  return { id, tenantId, to, template: name, worthMs: worthOf(name), ...(await sealData(keys, tenantId, id, data)) };
+  return { id, tenantId, to, template: name, worthMs: worthOf(name), ...(await sealData(keys, tenantId, id, { data, attachments })) };
 }
 
 export interface MailTools {
@@ -79,9 +80,9 @@ const outcomeOf = (verdict: Verdict) =>
 async function attempt({ keys, door, publicUrl, log }: MailTools, mail: ClaimedMail): Promise<Verdict> {
   const sealed = { masterKeyId: mail.master_key_id, wrappedKey: mail.wrapped_key, sealedData: mail.sealed_data };
   try {
-    const data = await openData(keys, mail.tenant_id, mail.id, sealed);
+    const { data, attachments } = await openData(keys, mail.tenant_id, mail.id, sealed);
     const rendered = render(await textOf(mail.template), data, publicUrl);
-    return await door.send({ id: mail.id, to: mail.recipient, ...rendered });
+    return await door.send({ id: mail.id, to: mail.recipient, ...rendered, attachments });
   } catch (error) {
     log.error(`mail ${mail.id} can't be made: ${messageOf(error)}`);
     return { outcome: "refused", forGood: false, code: null, reason: "It can't be opened and made now." };

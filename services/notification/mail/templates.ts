@@ -41,6 +41,15 @@ const templates = {
   "second-factor-changed": { data: strict({ change: line("What is different now."), ...seen }), worthMs: 2 * day },
   "sessions-ended": { data: strict(seen), worthMs: 2 * day },
   "api-key-leaked": { data: strict({ organisation: line("Its name."), name: line("The key's."), at: seen.at }), worthMs: 2 * day },
+  invoice: {
+    data: strict({
+      document: line("Invoice or credit note."),
+      number: line("Its number."),
+      seller: line("Whose it is."),
+      amount: line("Over how much."),
+    }),
+    worthMs: 2 * day,
+  },
   "job-completed": { data: strict({ ...job, stored: count, unchanged: count, failed: count }), worthMs: day },
   "job-failed": {
     data: strict({ ...job, progress: count, error: line("Its type."), reason: line("Its message.", 2000) }),

@@ -11,6 +11,7 @@ import fraud from "./services/payment/fraud.repl.ts";
 import ledger from "./services/payment/ledger.repl.ts";
 import notification from "./services/notification/notification.repl.ts";
 import paypal from "./services/payment/paypal.repl.ts";
+import subscriptions from "./services/payment/subscriptions.repl.ts";
 import roles from "./services/auth/roles.repl.ts";
 import vault from "./services/sync/keys.repl.ts";
 import queue from "./services/sync/queue.repl.ts";
@@ -33,6 +34,7 @@ const options: BrokerOptions = {
       ...mfa,
       ...notification,
       ...paypal,
+      ...subscriptions,
       ...queue,
       ...roles,
       ...sync,

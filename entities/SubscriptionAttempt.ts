@@ -3,7 +3,7 @@ import { tenantPolicy } from "./tenancy.ts";
 
 /** What is asked of PayPal for a plan or a subscription. Those of the second line take no PayPal-Request-Id. */
 export const billingOperations = [
-  ...(["product", "plan", "create", "capture"] as const),
+  ...(["product", "plan", "create", "capture", "refund"] as const),
   ...(["activate", "deactivate", "price", "suspend", "resume", "cancel", "change"] as const),
 ] as const;
 export type BillingOperation = (typeof billingOperations)[number];

@@ -839,7 +839,7 @@ alter table "payment"."subscription_attempts" add constraint "subscription_attem
 create index "subscription_attempts_tenant_id_created_at_index" on "payment"."subscription_attempts" ("tenant_id", "created_at");
 create index "subscription_attempts_open" on "payment"."subscription_attempts" ("subject_id") where outcome in ('sent', 'unknown');
 alter table "payment"."subscription_attempts" add constraint "subscription_attempts_subject_id_operation_number_unique" unique ("subject_id", "operation", "number");
-alter table "payment"."subscription_attempts" add constraint "subscription_attempts_operation_check" check ("operation" in ('product', 'plan', 'create', 'capture', 'activate', 'deactivate', 'price', 'suspend', 'resume', 'cancel', 'change'));
+alter table "payment"."subscription_attempts" add constraint "subscription_attempts_operation_check" check ("operation" in ('product', 'plan', 'create', 'capture', 'refund', 'activate', 'deactivate', 'price', 'suspend', 'resume', 'cancel', 'change'));
 alter table "payment"."subscription_attempts" add constraint "subscription_attempts_outcome_check" check ("outcome" in ('sent', 'ok', 'refused', 'unknown'));
 
 create table "payment"."subscription_payments" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "subscription_id" uuid not null, "sale_id" varchar(50) not null, "status" text not null, "amount_minor" bigint not null, "fee_minor" bigint null, "refunded_minor" bigint not null default 0, "refunds" jsonb not null default '[]', "currency" varchar(3) not null, "paid_at" timestamptz not null, "created_at" timestamptz not null default now(), primary key ("id"));

@@ -72,6 +72,16 @@ describe("plans and subscriptions over HTTP", () => {
       { status: "completed", amount: "12.50", currency: "EUR" },
     ]);
 
+    const [sale] = (await ask<{ saleId: string }[]>(`GET /subscriptions/${id}/payments`)).data;
+    const back = `POST /subscriptions/${id}/payments/${sale!.saleId}/refund`;
+    expect((await ask(back, { amount: "2.50" })).status).toBe(403);
+    expect((await ask(back, { amount: "2.50" }, acme, ["payment:refund"])).data).toMatchObject({
+      status: "partially_refunded",
+      refunded: "2.50",
+    });
+    expect(await ask(back, { amount: "10.01" }, acme, ["payment:refund"])).toMatchObject({ status: 422, code: "REFUND_AMOUNT_EXCEEDED" });
+    expect(await ask("GET /subscriptions/unanswered", undefined, acme, ["payment:manage"])).toMatchObject({ status: 200, data: [] });
+
     const changing = (await ask(`POST /subscriptions/${id}/change`, { planId: next.id })).data;
     expect(changing).toMatchObject({ planId: plan.id, change: { planId: next.id } });
     await atPayPal(changing.change!.approvalUrl, "approve");

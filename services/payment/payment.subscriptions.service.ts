@@ -19,10 +19,13 @@ import {
   listSubscriptions,
   readOwn,
   readReturned,
+  showSale,
   showSubscription,
   type ShownSale,
   type ShownSubscription,
 } from "./subscriptions/subscriptions.ts";
+import { refundSale } from "./subscriptions/refund.ts";
+import { listUnanswered, type Unanswered } from "./subscriptions/unanswered.ts";
 import { sweepSubscriptions } from "./subscriptions/sweep.ts";
 import { Sweeper } from "./sweeper.ts";
 import { tillMixin, type WithTill } from "./till.mixin.ts";
@@ -202,6 +205,36 @@ export const actions = {
     async handler(ctx): Promise<ShownSubscription> {
       const { id: own } = await readOwn(this.db, caller(ctx).tenantId, ctx.params.id);
       return showSubscription(await captureOutstanding(this.till, own, ctx.params));
+    },
+  }),
+
+  refund: action({
+    description: "Gives back a payment of a subscription, or a part of it.",
+    permission: "payment:refund",
+    stepUp: true,
+    audit: { act: "subscription.refunded", object: "subscription:id" },
+    rest: "POST /subscriptions/:id/payments/:saleId/refund",
+    timeout: askMs,
+    params: strict({
+      id,
+      saleId: Type.String({ minLength: 1, maxLength: 50, description: "PayPal's id of the payment." }),
+      amount: Type.Optional(Type.String({ maxLength: 40, description: "Decimal string; all that is left when left out." })),
+      note: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: "For the payer." })),
+    }),
+    async handler(ctx): Promise<ShownSale> {
+      const { id: own } = await readOwn(this.db, caller(ctx).tenantId, ctx.params.id);
+      return showSale(await refundSale(this.till, own, ctx.params));
+    },
+  }),
+
+  unanswered: action({
+    description: "Lists what PayPal was asked about plans and subscriptions without an answer, and when it is looked for.",
+    permission: "payment:manage",
+    rest: "GET /subscriptions/unanswered",
+    idempotent: true,
+    params: strict({}),
+    async handler(ctx): Promise<Unanswered[]> {
+      return await listUnanswered(this.db, caller(ctx).tenantId);
     },
   }),
 

@@ -4,7 +4,9 @@ import type { PlanStatus } from "../../../config/contracts.ts";
 import { Plan, type PlanRow } from "../../../entities/Plan.ts";
 import type { Database } from "../../../mixins/database.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../../mixins/page.ts";
+import { sweepDue } from "../due.ts";
 import { alone } from "../subscriptions/alone.ts";
+import { ignoreRefusal } from "../subscriptions/issues.ts";
 import type { Till } from "../till.ts";
 import { submitPlan } from "./create.ts";
 import { takeUpPlan } from "./moves.ts";
@@ -86,25 +88,12 @@ export async function listPlans(
   return pageOf(found, limit, from !== undefined, showPlan, cursorOf);
 }
 
-/**
- * Asks again for plans that PayPal has not confirmed, and finds out what became of what was asked for the others.
- * @throws the first failure, after all were asked for
- */
-export async function sweepPlans(till: Till, limit: number, signal?: AbortSignal): Promise<number> {
-  const now = new Date();
-  const free = { $or: [{ claimedUntil: null }, { claimedUntil: { $lt: now } }] };
-  const due = await till.db.system((em) =>
-    em.find(Plan, { nextCheckAt: { $lte: now }, ...free }, { orderBy: { nextCheckAt: "asc" }, limit, fields: ["id", "paypalPlanId"] }),
-  );
-  const failures: unknown[] = [];
-  for (const { id, paypalPlanId } of due) {
-    if (signal?.aborted) break;
-    const takeUp = (claim: string) => (paypalPlanId ? takeUpPlan(till, id, claim) : submitPlan(till, id, claim));
-    await alone<unknown>(till.db, "plans", id, 0, takeUp).catch((error: unknown) => {
-      // A refusal stands in the row.
-      if (((error as { code?: number }).code ?? 500) >= 500) failures.push(error);
-    });
-  }
-  if (failures.length) throw failures[0];
-  return due.length;
+/** Asks again for plans that PayPal has not confirmed, and finds out what became of what was asked for the others. See `sweepDue`. */
+export const sweepPlans = (till: Till, limit: number, signal?: AbortSignal): Promise<number> =>
+  sweepDue(till, "plans", limit, (id) => lookAt(till, id), signal);
+
+async function lookAt(till: Till, id: string): Promise<void> {
+  const { paypalPlanId } = await till.db.system((em) => em.findOneOrFail(Plan, { id }));
+  const takeUp = (claim: string) => (paypalPlanId ? takeUpPlan(till, id, claim) : submitPlan(till, id, claim));
+  await alone<unknown>(till.db, "plans", id, 0, takeUp).catch(ignoreRefusal);
 }

@@ -51,3 +51,8 @@ export function refusal(answer: Extract<Outcome<unknown>, { outcome: "refused" }
 /** For what PayPal has not answered in a way that could be read. */
 export const unconfirmed = (answer: Extract<Outcome<unknown>, { outcome: "unknown" }>, subject: object) =>
   errors.gatewayUnavailable(`PayPal has not confirmed it yet (${answer.reason}); what became of it is being looked for.`, { ...subject });
+
+/** For sweepers, who have nobody to tell a refusal: it stands in the row. @throws what is none */
+export function ignoreRefusal(error: unknown): void {
+  if (((error as { code?: number }).code ?? 500) >= 500) throw error;
+}

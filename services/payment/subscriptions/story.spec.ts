@@ -22,7 +22,9 @@ import { gatewayOf, refresh } from "./look.ts";
 import { move } from "./moves.ts";
 import { mrr } from "./mrr.ts";
 import { ownerOfBilled } from "./owner.ts";
+import { refundSale } from "./refund.ts";
 import { sweepSubscriptions } from "./sweep.ts";
+import { listUnanswered } from "./unanswered.ts";
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -347,6 +349,40 @@ describe("subscriptions", () => {
     expect(await read(id)).toMatchObject({ outstandingMinor: 600n });
     expect((await paymentsOf(id)).filter(({ status }) => status === "completed").map(({ amount }) => amount)).toEqual(["1000", "400"]);
     expect((await attemptsOf(id)).at(-1)).toMatchObject({ operation: "capture", outcome: "ok", sends: 2 });
+  });
+
+  it("have payments given back once though PayPal's answer is lost, in parts, and never more than was paid; PayPal's webhook tells nothing twice", async () => {
+    const who = principal();
+    const { id } = await subscribe(who, (await createPlan(till, who, aPlan())).id);
+    await read(id);
+    const [{ sale }] = (await rows<{ sale: string }>(
+      "select sale_id as sale from payment.subscription_payments where subscription_id = $1",
+      id,
+    )) as [{ sale: string }];
+    const refund = (amount?: string) => refundSale(till, id, { saleId: sale, ...(amount !== undefined && { amount }) });
+    await expect(refund("10.01")).rejects.toMatchObject({ type: "REFUND_AMOUNT_EXCEEDED", data: { remaining: "10.00" } });
+    await expect(refund("-1")).rejects.toMatchObject({ type: "VALIDATION_FAILED" });
+    await expect(refundSale(till, id, { saleId: "OTHER" })).rejects.toMatchObject({ type: "PAYMENT_NOT_FOUND" });
+    const sums = await Promise.allSettled(["6.00", "6.00"].map(refund));
+    expect(sums.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+
+    simulator.inject({ operation: "captures.refund", kind: "reset" });
+    await expect(refund("1.00")).rejects.toMatchObject({ type: "PAYMENT_GATEWAY_UNAVAILABLE" });
+    expect(await listUnanswered(till.db, who.tenantId)).toMatchObject([{ kind: "subscription", id, operation: "refund", sends: 1 }]);
+    expect(await listUnanswered(till.db, randomUUID())).toEqual([]);
+    await expect(refund("2.00")).rejects.toMatchObject({ type: "CONFLICT" });
+    await due(id);
+    await sweepSubscriptions(till, 100);
+    expect(await listUnanswered(till.db, who.tenantId)).toEqual([]);
+    expect(await paymentsOf(id)).toEqual([{ status: "partially_refunded", amount: "1000", refunded: "700" }]);
+    expect(await refund()).toMatchObject({ status: "refunded", refundedMinor: 1000n });
+    await expect(refund()).rejects.toMatchObject({ type: "PAYMENT_STATE_CONFLICT" });
+    for (const event of (await told()).filter(({ resource }) => resource["sale_id"] === sale))
+      await hear({ ...event, tenantId: who.tenantId });
+    expect((await eventsOf(id)).filter((type) => type === "refunded")).toHaveLength(3);
+    expect(await ledgerOf(id)).toContainEqual({ kind: "refund", amount: "1000" });
+    const subscription = await read(id);
+    expect(subscription.paidUntil!.getTime()).toBeLessThan(subscription.nextBillingAt!.getTime());
   });
 
   it("read once for all who ask at the same time, and write no old answer over a new one", async () => {

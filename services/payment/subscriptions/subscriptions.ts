@@ -165,7 +165,7 @@ export async function listPayments(
   return pageOf(found, limit, from !== undefined, showSale, cursorOf);
 }
 
-function showSale({ saleId, status, amountMinor, feeMinor, refundedMinor, currency, paidAt }: SubscriptionPaymentRow): ShownSale {
+export function showSale({ saleId, status, amountMinor, feeMinor, refundedMinor, currency, paidAt }: SubscriptionPaymentRow): ShownSale {
   const money = (minor: bigint) => formatAmount(minor, currency as Currency);
   const fee = feeMinor === null || feeMinor === undefined ? null : money(feeMinor);
   return { saleId, status, amount: money(amountMinor), fee, refunded: money(refundedMinor), currency, paidAt: paidAt.toISOString() };

@@ -4,8 +4,10 @@ import type { Till } from "../till.ts";
 import { alone } from "./alone.ts";
 import { takeUpCapture } from "./capture.ts";
 import { submit } from "./create.ts";
+import { ignoreRefusal } from "./issues.ts";
 import { gatewayOf, look } from "./look.ts";
 import { takeUp } from "./moves.ts";
+import { takeUpRefund } from "./refund.ts";
 
 /** Looks at the subscriptions that are due: answers that were lost, next payments that have passed, trials that PayPal told wrong. See `sweepDue`. */
 export const sweepSubscriptions = (till: Till, limit: number, signal?: AbortSignal): Promise<number> =>
@@ -16,15 +18,11 @@ async function lookAt(till: Till, id: string): Promise<void> {
   await alone(till.db, "subscriptions", id, 0, async (claim) => {
     const subscription = await till.db.system((em) => em.findOneOrFail(Subscription, { id }));
     const gateway = await gatewayOf(till, subscription);
-    // A refusal stands in the row; the sweeper has nobody to tell it.
     if (!subscription.paypalSubscriptionId) return void (await submit(till, gateway, subscription, claim).catch(ignoreRefusal));
     const seen = await look(till, gateway, subscription, claim);
     if (seen.answer.outcome !== "ok") return;
     await takeUp(till, gateway, seen.subscription, claim);
     await takeUpCapture(till, gateway, seen.subscription);
+    await takeUpRefund(till, seen.subscription);
   });
 }
-
-const ignoreRefusal = (error: unknown) => {
-  if (((error as { code?: number }).code ?? 500) >= 500) throw error;
-};

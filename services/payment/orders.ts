@@ -10,6 +10,7 @@ import { payerFaults, type Payer } from "./fraud/payer.ts";
 import { told } from "./fraud/told.ts";
 import { mustPass, passes } from "./fraud/withhold.ts";
 import { sweepDue } from "./due.ts";
+import { turnAfter } from "./issues.ts";
 import { amountFaults, formatAmount, parseAmount, type Currency } from "./money.ts";
 import { tell } from "./tell.ts";
 import { firstLookMs } from "./schedule.ts";
@@ -104,6 +105,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
     throw errors.paymentRefused(`PayPal refused the payment: ${payment.failureMessage}`, {
       paymentId: payment.id,
       issue: payment.failureType,
+      turn: turnAfter(payment.failureType ?? "", null),
     });
   }
   return payment;

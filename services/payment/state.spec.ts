@@ -55,7 +55,7 @@ describe("what PayPal's answers mean", () => {
     ["PAYER_ACTION_REQUIRED", "return"],
     ["PERMISSION_DENIED", "wait"],
     ["TRANSACTION_REFUSED", "failed"],
-    ["DUPLICATE_INVOICE_ID", "failed"],
+    ["DUPLICATE_INVOICE_ID", "look"],
   ])("reads the refusal %s of a capture as: %s", (issue, next) => {
     expect(readCaptureAnswer(refused(issue)).next).toBe(next);
   });

@@ -1,4 +1,5 @@
 import type { OrderView, Outcome } from "./gateway/gateway.ts";
+import { turnAfter } from "./issues.ts";
 
 export interface Failure {
   type: string;
@@ -27,18 +28,6 @@ export function readOrderState(order: OrderView): Reading {
   return order.captures.length || order.authorizations.length ? { next: "record", order } : { next: "look" };
 }
 
-/** Refusals after which another look at the order tells more. */
-const lookAgain = new Set([
-  "ORDER_ALREADY_CAPTURED",
-  "ORDER_COMPLETION_IN_PROGRESS",
-  "ORDER_ALREADY_COMPLETED",
-  "ORDER_ALREADY_AUTHORIZED",
-]);
-/** Refusals that the payer can mend at PayPal. */
-const payersTurn = new Set(["ORDER_NOT_APPROVED", "PAYER_ACTION_REQUIRED", "INSTRUMENT_DECLINED"]);
-/** Refusals that are about our account, not about this payment: an operator mends them, and the payment goes on. */
-const operatorsTurn = new Set(["AUTHENTICATION_FAILURE", "INVALID_TOKEN", "INVALID_ACCOUNT_STATUS", "NOT_AUTHORIZED", "PERMISSION_DENIED"]);
-
 /** What the answer to a capture or an authorization means. One that leaves out the amounts is looked at once more. */
 export function readCaptureAnswer(answer: Outcome<OrderView>): Reading {
   if (answer.outcome === "ok") {
@@ -48,10 +37,10 @@ export function readCaptureAnswer(answer: Outcome<OrderView>): Reading {
   }
   if (answer.outcome === "unknown") return answer.sent ? { next: "look" } : { next: "wait" };
   const failure = { type: answer.issue, message: answer.detail };
-  if (lookAgain.has(answer.issue)) return { next: "look" };
-  if (payersTurn.has(answer.issue)) return { next: "return", failure };
-  if (operatorsTurn.has(answer.issue) || answer.httpStatus === 401 || answer.httpStatus === 403) return { next: "wait", failure };
-  return { next: "failed", failure };
+  const turn = turnAfter(answer.issue, answer.httpStatus);
+  if (turn === "look") return { next: "look" };
+  if (turn === "payer") return { next: "return", failure };
+  return { next: turn === "operator" ? "wait" : "failed", failure };
 }
 
 const orderLifetimeMs = 3 * 3_600_000;

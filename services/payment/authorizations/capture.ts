@@ -10,6 +10,7 @@ import { closeAttempt, openAttempt } from "../attempts.ts";
 import { recordCapture } from "../captures.ts";
 import { claimRow, lockPayment, release } from "../claim.ts";
 import type { CaptureView, OrderView, Outcome } from "../gateway/gateway.ts";
+import { turnAfter } from "../issues.ts";
 import { formatAmount, type Currency } from "../money.ts";
 import { after, captureTable } from "../moves.ts";
 import { readPayment } from "../payments.ts";
@@ -60,6 +61,7 @@ export async function captureReserved(till: Till, principal: Principal, input: N
     throw errors.captureRefused(`PayPal refused the capture: ${capture.failureMessage}`, {
       captureId: capture.id,
       issue: capture.failureType,
+      turn: turnAfter(capture.failureType, null),
     });
   }
   return capture;
@@ -114,8 +116,8 @@ async function take(em: Em, payment: PaymentRow, capture: CaptureRow, answer: Ou
   if (answer.outcome === "ok") await recordCapture(em, payment, { ...answer.value, invoiceId: capture.id });
   if (look?.outcome === "ok") await recordOrder(em, payment, look.value);
   if (capture.status !== "requested") return;
-  // A second capture of that name was made before, under a request id that PayPal has forgotten: only its order tells.
-  const mayBeDone = answer.outcome === "refused" && answer.issue === "DUPLICATE_INVOICE_ID" && look?.outcome !== "ok";
+  // It may have been made before, under a request id that PayPal has forgotten: only its order tells.
+  const mayBeDone = answer.outcome === "refused" && turnAfter(answer.issue, answer.httpStatus) === "look" && look?.outcome !== "ok";
   if (answer.outcome !== "refused" || mayBeDone) return lookAgain(capture, capture.createdAt, lost);
   refuseCapture(capture, answer.issue, answer.detail);
 }

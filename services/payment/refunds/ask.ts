@@ -7,6 +7,7 @@ import { lockPayment, release } from "../claim.ts";
 import type { OrderView, Outcome, RefundView } from "../gateway/gateway.ts";
 import type { Currency } from "../money.ts";
 import { after, refundTable } from "../moves.ts";
+import { turnAfter } from "../issues.ts";
 import { recordOrder } from "../record.ts";
 import { lookAgain, lost } from "../schedule.ts";
 import { tellRefund } from "../tell.ts";
@@ -23,12 +24,9 @@ export interface Claimed {
   captureId: string;
 }
 
-/** Refusals that may mean that it was done before, under a request id that PayPal has forgotten, or by somebody at PayPal's website. */
-const saysDone = new Set(["CAPTURE_FULLY_REFUNDED", "REFUND_AMOUNT_EXCEEDED", "DUPLICATE_INVOICE_ID"]);
-
 /** Whether PayPal's order tells more than an answer does: it was lost, or left out the amount, or says that it was done before. */
 const needsLook = (answer: Outcome<RefundView>) =>
-  (answer.outcome === "unknown" && answer.sent) || (answer.outcome === "refused" && saysDone.has(answer.issue));
+  (answer.outcome === "unknown" && answer.sent) || (answer.outcome === "refused" && turnAfter(answer.issue, answer.httpStatus) === "look");
 
 /**
  * Asks PayPal for a refund and records what it says. When the answer is lost PayPal is looked at first: a refund that is there is found by the

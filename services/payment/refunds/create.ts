@@ -8,6 +8,7 @@ import { once } from "../../../mixins/events.ts";
 import { openAttempt } from "../attempts.ts";
 import { claimRow, lockPayment } from "../claim.ts";
 import { openDisputeOf } from "../disputes/disputes.ts";
+import { turnAfter } from "../issues.ts";
 import { formatAmount } from "../money.ts";
 import { readPayment } from "../payments.ts";
 import { firstLookMs } from "../schedule.ts";
@@ -45,7 +46,11 @@ export async function createRefund(till: Till, principal: Principal, input: NewR
   const { fresh } = begun;
   const refund = fresh ? await askRefund(till.db, paypal, fresh.claimed, fresh.attempt) : await resolveRefund(till, begun.id);
   if (refund.failureType) {
-    throw errors.refundRefused(`PayPal refused the refund: ${refund.failureMessage}`, { refundId: refund.id, issue: refund.failureType });
+    throw errors.refundRefused(`PayPal refused the refund: ${refund.failureMessage}`, {
+      refundId: refund.id,
+      issue: refund.failureType,
+      turn: turnAfter(refund.failureType, null),
+    });
   }
   return refund;
 }

@@ -1,4 +1,7 @@
+import { createHash } from "node:crypto";
+import type { Binary } from "../../config/action.ts";
 import type { PaymentStatus } from "../../config/contracts.ts";
+import { messageOf } from "../../config/errors.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";
 import { formatAmount, type Currency } from "./money.ts";
 
@@ -33,6 +36,25 @@ export const escape = (text: string) => text.replace(/[&<>"']/g, (character) => 
 function next(payment: PaymentRow, shop: string | null): string {
   if (shop) return `<meta http-equiv="refresh" content="0;url=${escape(shop)}">`;
   return payment.status === "approved" ? `<meta http-equiv="refresh" content="3">` : "";
+}
+
+/** A page for payers as an action answers it. */
+export function pageAnswer(html: string): Binary {
+  const etag = createHash("sha256").update(html).digest("base64url");
+  return { mediaType: "text/html; charset=utf-8", base64: Buffer.from(html).toString("base64"), etag, ownPage: true };
+}
+
+/**
+ * What is to be shown to a payer: what PayPal says now, or what is known here when it can't be asked. A payer is no part of our trouble, and
+ * the sweeper goes on.
+ */
+export async function shownToPayer<T>(known: T, asked: Promise<T>, log: { warn(...words: unknown[]): void }): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    log.warn(`A payer who came back was shown what was known: ${messageOf(error)}`);
+    return known;
+  }
 }
 
 /** The page for a payer who comes back: how the payment stands, and the way on. Its address holds the order's id, so it sends no referrer. */

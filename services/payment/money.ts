@@ -27,6 +27,9 @@ export const isCurrency = (code: string): code is Currency => Object.hasOwn(deci
 
 const decimalsOf = (currency: Currency): number => decimals[currency];
 
+/** The most that PayPal takes at once, in minor units. */
+export const largestAmount = (currency: Currency): bigint => 10n ** BigInt(wholeDigits + decimalsOf(currency)) - 1n;
+
 /** Every reason why `value` is not an amount in `currency`, in words for the caller. */
 export function amountFaults(value: string, currency: string): Fault[] {
   const faults: Fault[] = [];

@@ -159,6 +159,7 @@ export const actions = {
     description:
       "Puts an address, domain, network, country, card or user on the block or allow list, or changes the note and end of what stands there.",
     permission: "payment:manage",
+    stepUp: true,
     audit: "fraud.entry.added",
     rest: "POST /payments/fraud/entries",
     status: 201,
@@ -186,6 +187,7 @@ export const actions = {
   strike: action({
     description: "Takes an entry off the block or allow list.",
     permission: "payment:manage",
+    stepUp: true,
     audit: { act: "fraud.entry.removed", object: "fraud-entry:id" },
     rest: "DELETE /payments/fraud/entries/:id",
     status: 204,

@@ -26,6 +26,7 @@ export const actions = {
     description: "Says who the organisation is as a seller; what is left out is forgotten.",
     permission: "payment:manage",
     rest: "PUT /seller",
+    stepUp: true,
     audit: "seller.changed",
     params: sellerSchema,
     async handler(ctx): Promise<ShownSeller> {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
 import { paymentIntents, paymentStatuses } from "../../config/contracts.ts";
@@ -13,7 +12,7 @@ import { payerField } from "./fraud/payer.ts";
 import { invoiceSubscriptions } from "./invoices/automatic.ts";
 import { mailSubscription } from "./invoices/mailing.ts";
 import { postOf } from "./invoices/post.ts";
-import { landingPage } from "./landing.ts";
+import { landingPage, pageAnswer, shownToPayer } from "./landing.ts";
 import { createPayment, sweep } from "./orders.ts";
 import {
   attributesOfPayment,
@@ -138,10 +137,9 @@ export const actions = {
     async handler(ctx): Promise<Binary> {
       const { cancelled = false } = ctx.params;
       const returned = await readReturned(this.db, ctx.params.id, ctx.params.token);
-      const payment = cancelled ? returned : await settle(this.till, returned.id, { payerActed: true, waitMs });
-      const page = landingPage(payment, cancelled);
-      const etag = createHash("sha256").update(page).digest("base64url");
-      return { mediaType: "text/html; charset=utf-8", base64: Buffer.from(page).toString("base64"), etag, ownPage: true };
+      const settled = () => settle(this.till, returned.id, { payerActed: true, waitMs });
+      const payment = cancelled ? returned : await shownToPayer(returned, settled(), this.logger);
+      return pageAnswer(landingPage(payment, cancelled));
     },
   }),
 

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
 import { subscriptionStatuses } from "../../config/contracts.ts";
@@ -7,6 +6,7 @@ import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { payerField } from "./fraud/payer.ts";
+import { pageAnswer, shownToPayer } from "./landing.ts";
 import { captureOutstanding } from "./subscriptions/capture.ts";
 import { changePlan } from "./subscriptions/change.ts";
 import { createSubscription } from "./subscriptions/create.ts";
@@ -254,10 +254,8 @@ export const actions = {
     async handler(ctx): Promise<Binary> {
       const { cancelled = false } = ctx.params;
       const returned = await readReturned(this.db, ctx.params.id, ctx.params.subscription_id);
-      const { subscription } = await refresh(this.till, returned.id, { waitMs });
-      const page = subscriptionPage(subscription, cancelled);
-      const etag = createHash("sha256").update(page).digest("base64url");
-      return { mediaType: "text/html; charset=utf-8", base64: Buffer.from(page).toString("base64"), etag };
+      const looked = refresh(this.till, returned.id, { waitMs }).then(({ subscription }) => subscription);
+      return pageAnswer(subscriptionPage(await shownToPayer(returned, looked, this.logger), cancelled));
     },
   }),
 };

@@ -74,8 +74,9 @@ async function compareDue(till: Till, tenantId: string, now: Date, signal?: Abor
   const later = (sql: string, values: unknown[]) =>
     inTenant((em) =>
       em.execute(
-        `update payment.reconciliations set claim = null, claimed_until = null, ${sql} where tenant_id = ?`,
-        [...values, tenantId],
+        // A claim that lapsed meanwhile may be another's by now, whose work goes on.
+        `update payment.reconciliations set claim = null, claimed_until = null, ${sql} where tenant_id = ? and (claim is null or claim = ?)`,
+        [...values, tenantId, taken.claim],
         "run",
       ),
     );

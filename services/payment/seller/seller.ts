@@ -1,5 +1,6 @@
 import { errors, type Fault } from "../../../config/errors.ts";
 import { Seller, type SellerRow } from "../../../entities/Seller.ts";
+import { describeAct } from "../../../mixins/act.ts";
 import type { Em } from "../../../mixins/database.ts";
 import { checkVatId } from "../tax/vatid.ts";
 import { isIban } from "./iban.ts";
@@ -64,5 +65,11 @@ export async function writeSeller(em: Em, tenantId: string, wish: SellerWish): P
     mailOnIssue: wish.mailOnIssue ?? false,
     updatedAt: new Date(),
   } as const;
+  const before: Partial<SellerRow> = (await readSeller(em, tenantId)) ?? {};
+  const differs = (name: keyof typeof said) => name !== "updatedAt" && JSON.stringify(said[name]) !== JSON.stringify(before[name] ?? null);
+  describeAct({
+    object: `seller:${tenantId}`,
+    details: { changed: (Object.keys(said) as (keyof typeof said)[]).filter(differs).join(" ") },
+  });
   return await em.upsert(Seller, { tenantId, ...said, registrations: [...said.registrations] });
 }

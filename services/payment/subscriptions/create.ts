@@ -10,6 +10,7 @@ import { assess, keepAssessment } from "../fraud/assess.ts";
 import { payerFaults, type Payer } from "../fraud/payer.ts";
 import { withheld } from "../fraud/withhold.ts";
 import { billingIdLifetimeMs, type NewBillingSubscription, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
+import { largestAmount } from "../money.ts";
 import { cycleAmount, regularOf, type Terms } from "../plans/terms.ts";
 import { waitMs } from "../schedule.ts";
 import type { Failure } from "../state.ts";
@@ -65,6 +66,8 @@ export async function createSubscription(till: Till, principal: Principal, input
   const regular = regularOf(terms);
   const subscriptionId = uuidv7();
   const cycleMinor = cycleAmount(regular, terms.currency, quantity);
+  if (cycleMinor > largestAmount(terms.currency))
+    throw errors.invalid([{ pointer: "/quantity", detail: "comes to more than PayPal takes in one payment" }]);
   const payer = { ...(input.email !== undefined && { email: input.email }), ...input.payer };
   const attempt = key === undefined ? subscriptionId : `subscription ${key}`;
   const judged = await assess(till, { tenantId, userId, attempt, amountMinor: cycleMinor, currency: terms.currency, payer });

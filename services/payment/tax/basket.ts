@@ -1,5 +1,5 @@
 import { errors, type Fault } from "../../../config/errors.ts";
-import { amountFaults, isCurrency, parseAmount, type Currency } from "../money.ts";
+import { amountFaults, isCurrency, largestAmount, parseAmount, type Currency } from "../money.ts";
 import type { PriceKind } from "./charge.ts";
 import type { Rounding, RoundingMode, RoundingScope } from "./rounding.ts";
 
@@ -73,6 +73,9 @@ export function parseBasket(basket: Basket, usual: { prices: PriceKind; rounding
     lines.push({ kind: "shipping", name: "Shipping", sku: null, quantity: 1n, unit, category: shipping.taxCategory ?? usualCategory });
   }
   const off = discount === undefined ? 0n : read("/discount", discount);
+  const largest = isCurrency(currency) ? largestAmount(currency) : 0n;
+  if (faults.length === 0 && sum + (shipping ? lines.at(-1)!.unit : 0n) > largest)
+    faults.push({ pointer: "/items", detail: "come to more than PayPal takes in one payment" });
   if (faults.length === 0 && off > sum) faults.push({ pointer: "/discount", detail: "must not be more than the items together" });
   if (basket.date !== undefined && Number.isNaN(Date.parse(basket.date)))
     faults.push({ pointer: "/date", detail: `must be a day of the calendar as YYYY-MM-DD; "${basket.date.slice(0, 20)}" came` });

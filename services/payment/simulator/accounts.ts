@@ -1,4 +1,6 @@
+import { isSupported } from "./amounts.ts";
 import { accountId } from "./ids.ts";
+import { unreadable } from "./replies.ts";
 
 /** What a merchant's account is like. Set by `configure`. */
 export interface AccountSettings {
@@ -26,7 +28,12 @@ export interface Account extends AccountSettings {
 export class Accounts {
   readonly #settings = new Map<string, AccountSettings>();
 
+  /** @throws Refused naming what makes no sense */
   configure(clientId: string, settings: AccountSettings): void {
+    for (const code of [settings.currency, ...Object.keys(settings.rates ?? {})])
+      if (code !== undefined && !isSupported(code)) throw unreadable(`PayPal does not take ${code}`);
+    for (const rate of Object.values(settings.rates ?? {}))
+      if (!/^\d+(\.\d+)?$/.test(rate)) throw unreadable(`a rate is a decimal string such as "1.08"; ${JSON.stringify(rate)} came`);
     this.#settings.set(clientId, { ...this.#settings.get(clientId), ...settings });
   }
 

@@ -11,6 +11,8 @@ export interface Amount {
 
 export const amountSyntax = /^(-?\d+|-?\d*\.\d+)$/;
 
+export const isSupported = (code: string) => supported.has(code);
+
 /** Digits after the point: none for HUF, JPY and TWD. */
 export const placesOf = (code: string) => (withoutDecimals.has(code) ? 0 : 2);
 
@@ -23,7 +25,7 @@ export function demandAmount(
   { currency_code, value }: Amount,
   { sign = "positive", noDecimals = "DECIMAL_PRECISION", field }: { sign?: "positive" | "zero"; noDecimals?: string; field?: string } = {},
 ): void {
-  if (!supported.has(currency_code))
+  if (!isSupported(currency_code))
     throw refused("INVALID_CURRENCY_CODE", "Currency code should be a three-character currency code.", field);
   const decimals = value.split(".")[1]?.length ?? 0;
   if (decimals > placesOf(currency_code)) {

@@ -108,6 +108,7 @@ function voidIt(world: World, call: Call): Reply {
     throw refused("CANNOT_BE_VOIDED", "A reauthorization cannot be voided. Please void the original parent authorization.");
   const status = authorizationStatus(world, authorization);
   if (status === "VOIDED") throw refused("PREVIOUSLY_VOIDED", "Authorization has been previously voided and hence cannot be voided again.");
+  if (status === "DENIED") throw refused("CANNOT_BE_VOIDED", "A denied authorization cannot be voided.");
   if (status === "CAPTURED") throw refused("PREVIOUSLY_CAPTURED", "Authorization has been previously captured and hence cannot be voided.");
   for (const one of familyOf(world, authorization)) {
     one.status = "VOIDED";

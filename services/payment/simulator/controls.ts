@@ -5,7 +5,7 @@ import { escalate, openDispute, outcomes, resolveDispute } from "./disputes.ts";
 import { disputeBody } from "./disputeview.ts";
 import { payInvoice } from "./invoicemoves.ts";
 import { invoiceBody } from "./invoices.ts";
-import { approveOrder, authenticateOrder, getOrder, type Order } from "./orders.ts";
+import { approveOrder, authenticateOrder, getOrder, type Order, reverseApproval } from "./orders.ts";
 import { orderBody } from "./orderview.ts";
 import { decideRefund, placeRefund, refundBody, reverseCapture } from "./refunds.ts";
 import { type Reply, unreadable } from "./replies.ts";
@@ -52,6 +52,11 @@ export function controlRoutes(world: World): Route[] {
       return done(world.accounts.of(id));
     }),
     open("POST /simulator/orders/:id/approve", ({ id }) => agree(getOrder(world, id, null), success)),
+    open("POST /simulator/orders/:id/reverse-approval", ({ id }) => {
+      const order = getOrder(world, id, null);
+      reverseApproval(world, order);
+      return done(orderBody(world, order));
+    }),
     open("POST /simulator/orders/:id/authenticate", ({ id, body }) => agree(getOrder(world, id, null), authenticationOf(body["result"]))),
     open("POST /simulator/setup-tokens/:id/approve", ({ id }) => {
       const token = world.setups.get(id, null);

@@ -17,6 +17,9 @@ interface Event {
   body: string;
 }
 
+/** PayPal keeps them for some weeks. */
+const mostEvents = 10_000;
+
 const half = () => randomUUID().replaceAll("-", "").toUpperCase().slice(0, 17);
 
 /** The events of all merchants: told to their webhooks as they happen, listed and told again on demand. */
@@ -37,6 +40,7 @@ export class Events {
   /** Tells every webhook of the merchant that asked for this event. Does not wait for their answers. */
   emit(merchant: string, type: string, resourceType: string, resource: object, version = "2.0"): void {
     const event = this.#events.put(this.#make(merchant, type, resourceType, resource, version));
+    if (this.#events.size > mostEvents) this.#events.removeOldest();
     for (const hook of this.webhooks.all(merchant)) {
       const isWanted = hook.event_types.some(({ name }) => name === "*" || name === type);
       if (isWanted) this.weather.pass(merchant, type, (afterMs) => this.#delivery.post(hook, event.body, afterMs));

@@ -13,6 +13,7 @@ export const operations = [
     "webhooks.patch",
     "webhooks.delete",
     "webhooks.types",
+    "webhooks.known",
     "webhooks.verify",
   ] as const),
   ...(["disputes.list", "disputes.get", "disputes.accept", "disputes.evidence", "disputes.escalate", "disputes.message"] as const),

@@ -28,7 +28,7 @@ export async function answer(incoming: IncomingMessage, response: ServerResponse
     reply = await route({ method, url: new URL(path, "http://simulator"), header, text: request }, response);
   } catch (error) {
     reply =
-      error instanceof SyntaxError
+      error instanceof SyntaxError || error instanceof URIError
         ? failure(400, { issue: "MALFORMED_REQUEST_JSON", location: "body" })
         : failure(500, { issue: "INTERNAL_SERVICE_ERROR", description: String(error) });
   }

@@ -40,18 +40,19 @@ export interface Draft {
 const percentSyntax = /^(\d{1,2}(\.\d{1,5})?|100(\.0{1,5})?)$/;
 const quantitySyntax = /^\d{1,9}(\.\d{1,5})?$/;
 
+function complainAboutPercent(complaints: Complaints, of: { percent?: string } | undefined, at: string, isNeeded: boolean): void {
+  if (of && (of.percent === undefined ? isNeeded : !percentSyntax.test(of.percent)))
+    complaints.add(of.percent === undefined ? "MISSING_REQUIRED_PARAMETER" : "INVALID_PARAMETER_SYNTAX", `${at}/percent`, of.percent);
+}
+
 function complainAboutItem(complaints: Complaints, item: Partial<InvoiceItem>, at: string): void {
   complaints.text(item.name, `${at}/name`, 200, true);
   complaints.text(item.description, `${at}/description`, 1_000);
   if (!quantitySyntax.test(item.quantity ?? "")) complaints.add("INVALID_PARAMETER_SYNTAX", `${at}/quantity`, String(item.quantity));
   complaints.amount(item.unit_amount, `${at}/unit_amount`, true);
   complaints.amount(item.discount?.amount, `${at}/discount/amount`);
-  for (const [part, percent] of [
-    ["tax", item.tax?.percent],
-    ["discount", item.discount?.percent],
-  ] as const)
-    if (percent !== undefined && !percentSyntax.test(percent))
-      complaints.add("INVALID_PARAMETER_SYNTAX", `${at}/${part}/percent`, String(percent));
+  complainAboutPercent(complaints, item.tax, `${at}/tax`, true);
+  complainAboutPercent(complaints, item.discount, `${at}/discount`, false);
 }
 
 /** Reads an invoice's body. @throws Refused naming every schema fault, else the first amount that PayPal does not take. */
@@ -77,6 +78,8 @@ export function readInvoice(body: Record<string, unknown>): Draft {
     complaints.text(billing_info?.email_address, "/primary_recipients/billing_info/email_address", 254);
   const breakdown = (body["amount"] as { breakdown?: Draft["breakdown"] } | undefined)?.breakdown ?? {};
   const { shipping, custom, discount } = breakdown;
+  complainAboutPercent(complaints, shipping?.tax, "/amount/breakdown/shipping/tax", true);
+  complainAboutPercent(complaints, discount?.invoice_discount, "/amount/breakdown/discount/invoice_discount", false);
   for (const [part, amount] of [
     ["shipping", shipping?.amount],
     ["custom", custom?.amount],

@@ -49,6 +49,15 @@ export function approveOrder(world: World, order: Order): void {
   world.emit(order.merchant, "CHECKOUT.ORDER.APPROVED", "checkout-order", orderBody(world, order));
 }
 
+/** PayPal takes the payer's agreement back before anything was captured. @throws Refused when there is none */
+export function reverseApproval(world: World, order: Order): void {
+  if (order.status !== "APPROVED") throw unreadable(`The order is ${order.status}, not APPROVED.`);
+  order.status = "VOIDED";
+  order.updatedAt = world.clock.now();
+  const { id: order_id, purchase_units, payment_source } = orderBody(world, order);
+  world.emit(order.merchant, "CHECKOUT.PAYMENT-APPROVAL.REVERSED", "checkout-order", { order_id, purchase_units, payment_source });
+}
+
 /** The bank's question about a card is answered, one way or the other: whether to go on is for the merchant to say. */
 export function authenticateOrder(world: World, order: Order, authentication: Authentication): void {
   if (order.source?.kind !== "card" || order.status !== "PAYER_ACTION_REQUIRED")

@@ -1,7 +1,9 @@
+import { unit } from "./bodies.ts";
 import { Complaints } from "./complaints.ts";
-import { demandUnit, demandUnits, type OrderAmount, type PurchaseUnit } from "./neworder.ts";
+import { complainAboutOrder, demandUnit, demandUnits, type OrderAmount, type PurchaseUnit } from "./neworder.ts";
 import type { Order } from "./orders.ts";
 import { failure, Refused, refused, type Reply } from "./replies.ts";
+import { demandShape } from "./shape.ts";
 import type { World } from "./world.ts";
 
 interface Change {
@@ -17,19 +19,30 @@ const unitPath = /^\/purchase_units\/@reference_id=='([^']{1,256})'(?:\/(.+))?$/
 const malformed = (issue: string, field: string) => new Refused(failure(400, { issue, field, location: "body" }));
 
 /** One change of one unit. */
-function changeUnit(unit: PurchaseUnit, field: string, { op, value }: Change): PurchaseUnit {
+function changeUnit(before: PurchaseUnit, field: string, { op, value }: Change): PurchaseUnit {
   const known = [...textFields, ...otherFields].find((one) => one === field);
   if (!known) throw malformed("FIELD_NOT_PATCHABLE", field);
   if (op === "remove") {
     if (known === "amount") throw malformed("INVALID_PATCH_OPERATION", field);
-    const { [known]: _gone, ...rest } = unit;
+    const { [known]: _gone, ...rest } = before;
     return rest;
   }
+  demandShape(value, unit[known], `/${known}`);
   const complaints = new Complaints();
   if (known === "amount") complaints.amount(value, "/amount", true);
   else if ((textFields as readonly string[]).includes(known)) complaints.text(value, `/${known}`, known === "soft_descriptor" ? 22 : 127);
   complaints.finish();
-  return { ...unit, [known]: value };
+  return { ...before, [known]: value };
+}
+
+/** A unit in place of another. */
+function newUnit(reference: string, value: unknown): PurchaseUnit {
+  const body = { intent: "CAPTURE", purchase_units: [{ ...(value as object), reference_id: reference }] };
+  demandShape(value, unit, "/purchase_units");
+  const complaints = new Complaints();
+  complainAboutOrder(body, complaints);
+  complaints.finish();
+  return body.purchase_units[0] as PurchaseUnit;
 }
 
 /** Whether two amounts ask the payer for the same. */
@@ -60,9 +73,8 @@ export function patchOrder(world: World, order: Order, body: unknown): Reply {
         ? refused("INVALID_JSON_POINTER_FORMAT")
         : malformed("FIELD_NOT_PATCHABLE", change.path);
     if (!units.some((unit) => unit.reference_id === reference)) throw refused("REFERENCE_ID_NOT_FOUND");
-    const changed = (unit: PurchaseUnit) =>
-      field ? changeUnit(unit, field, change) : { ...(change.value as PurchaseUnit), reference_id: reference };
-    units = units.map((unit) => (unit.reference_id === reference ? changed(unit) : unit));
+    const changed = (before: PurchaseUnit) => (field ? changeUnit(before, field, change) : newUnit(reference, change.value));
+    units = units.map((one) => (one.reference_id === reference ? changed(one) : one));
   }
   units.forEach(demandUnit);
   demandUnits({ intent, purchase_units: units });

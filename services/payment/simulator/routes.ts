@@ -1,6 +1,8 @@
+import { bodies } from "./bodies.ts";
 import type { Operation } from "./faults.ts";
 import type { Request } from "./http.ts";
 import { failure, Refused, type Reply } from "./replies.ts";
+import { demandShape } from "./shape.ts";
 
 /** One request as an operation sees it. */
 export interface Call {
@@ -33,8 +35,12 @@ const routeOf = (line: string, operation: Operation | null, work: Work): Route =
   return { method, path: new RegExp(`^${path.replace(/:\w+/g, "([^/]{1,64})")}$`), operation, work };
 };
 
-/** An operation of PayPal's API. */
-export const on = (line: string, operation: Operation, work: Work) => routeOf(line, operation, work);
+/** An operation of PayPal's API. A body that is not like its example never reaches it. */
+export const on = (line: string, operation: Operation, work: Work) =>
+  routeOf(line, operation, (call) => {
+    demandShape(call.body, bodies[operation] ?? null);
+    return work(call);
+  });
 
 /** A control or a page: open to whoever reaches the simulator. */
 export const open = (line: string, work: Work) => routeOf(line, null, work);
@@ -58,7 +64,7 @@ export function match(routes: readonly Route[], method: string, pathname: string
 
 export function callOf(request: Request, merchant: string, ids: string[]): Call {
   const text = jsonIn(request.header("content-type") ?? "", request.text).trim();
-  const body: unknown = text ? JSON.parse(text) : {};
+  const body: unknown = text ? JSON.parse(text, withoutNulls) : {};
   return {
     request,
     merchant,
@@ -68,6 +74,11 @@ export function callOf(request: Request, merchant: string, ids: string[]): Call 
     body: (body ?? {}) as Record<string, unknown>,
     whole: /return=representation/i.test(request.header("prefer") ?? ""),
   };
+}
+
+/** A member that is null counts as left out. */
+function withoutNulls(this: unknown, _name: string, value: unknown): unknown {
+  return value === null && !Array.isArray(this) ? undefined : value;
 }
 
 /** The JSON of a request: its body, or the part called "input" of one with files. */

@@ -39,6 +39,10 @@ export class Shelf<T extends Owned> {
     this.#things.delete(id);
   }
 
+  removeOldest(): void {
+    for (const id of this.#things.keys()) return this.remove(id);
+  }
+
   /** Whoever owns it: for controls and payers' pages. */
   find(id: string): T | undefined {
     return this.#things.get(id);

@@ -1,7 +1,10 @@
+import { bodies } from "./bodies.ts";
 import { Complaints } from "./complaints.ts";
+import { eventTypes } from "./eventtypes.ts";
 import { paypalId } from "./ids.ts";
 import { failure, Refused, type Reply } from "./replies.ts";
 import { type Call, on, type Route } from "./routes.ts";
+import { demandShape } from "./shape.ts";
 import type { Shelf } from "./shelf.ts";
 import { isSigned } from "./signature.ts";
 import { memberText } from "./slice.ts";
@@ -47,6 +50,7 @@ function patch(webhook: Webhook, body: unknown): void {
       throw new Refused(failure(400, { issue: "INVALID_PATCH_OPERATION", field: path, location: "body" }));
     next[path === "/url" ? "url" : "event_types"] = value!;
   }
+  demandShape(next, bodies["webhooks.create"]!);
   const complaints = new Complaints();
   complainAbout(complaints, next);
   complaints.finish();
@@ -93,6 +97,12 @@ export function webhookRoutes(webhooks: Shelf<Webhook>, origin: () => string): R
     on(`GET ${path}/:id/event-types`, "webhooks.types", (call) => ({
       status: 200,
       body: { event_types: webhookBody(own(call), origin()).event_types },
+    })),
+    on("GET /v1/notifications/webhooks-event-types", "webhooks.known", () => ({
+      status: 200,
+      body: {
+        event_types: eventTypes.map((name) => ({ name, description: name.toLowerCase().replaceAll(/[._-]/g, " "), status: "ENABLED" })),
+      },
     })),
     on("POST /v1/notifications/verify-webhook-signature", "webhooks.verify", verify),
   ];

@@ -37,6 +37,8 @@ export interface Evidence {
 
 export interface DisputesGateway {
   get(id: string): Promise<Outcome<DisputeView>>;
+  /** Ids of the disputes of a capture or sale, at most 50. */
+  of(captureId: string): Promise<Outcome<string[]>>;
   /** Gives in: PayPal gives the amount back to the payer. PayPal refuses a second time by the dispute's state. */
   accept(id: string, note: string): Promise<Outcome<true>>;
   provideEvidence(id: string, evidence: Evidence): Promise<Outcome<true>>;
@@ -49,6 +51,11 @@ export function disputesGateway(connection: PayPalConnection): DisputesGateway {
   const done = () => true as const;
   return {
     get: (id) => connection.send({ method: "GET", path: pathOf(id) }, readDispute),
+    of: (captureId) =>
+      connection.send(
+        { method: "GET", path: `/v1/customer/disputes?page_size=50&disputed_transaction_id=${encodeURIComponent(captureId)}` },
+        (body) => list(record(body)["items"]).flatMap((item) => text(record(item)["dispute_id"]) ?? []),
+      ),
     accept: (id, note) => connection.send({ method: "POST", path: pathOf(id, "/accept-claim"), body: { note } }, done),
     provideEvidence: (id, evidence) =>
       connection.send({ method: "POST", path: pathOf(id, "/provide-evidence"), body: { evidences: [evidenceOf(evidence)] } }, done),

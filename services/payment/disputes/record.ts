@@ -62,7 +62,8 @@ export async function recordDispute(
   });
   if (dispute.dueAt?.getTime() !== view.dueAt?.getTime()) Object.assign(dispute, { dueAt: view.dueAt, reminders: 0 });
   await em.flush();
-  if (!isOver && view.stage !== "INQUIRY") await hold(em, dispute);
+  // Also of one that is over when it is first heard of: PayPal's report has both the hold and its end.
+  if (view.stage !== "INQUIRY") await hold(em, dispute);
   const waits = isOver && !(await settleBooks(em, dispute, now));
   if (waits) dispute.nextCheckAt = new Date(now.getTime() + patienceMs);
   if (!known) await tellDispute(em, dispute, "dispute.opened");

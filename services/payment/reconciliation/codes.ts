@@ -1,15 +1,15 @@
 /**
  * What PayPal's event codes mean for the books. Source: PayPal's list of transaction event codes; what is not in it is money nobody here can explain.
- * capture: a payment or a subscription's sale; hold: kept back for a dispute, or given free; transfer: between PayPal and the merchant's bank.
+ * capture: a payment or a subscription's sale; hold, release: kept back for a dispute, and given free; transfer: between PayPal and the merchant's bank.
  */
-export type Meaning = "capture" | "refund" | "reversal" | "hold" | "fee" | "conversion" | "transfer" | "other";
+export type Meaning = "capture" | "refund" | "reversal" | "hold" | "release" | "fee" | "conversion" | "transfer" | "other";
 
 const exact: Record<string, Meaning> = {
   T1107: "refund",
   T1106: "reversal",
   T1201: "reversal",
   T1110: "hold",
-  T1111: "hold",
+  T1111: "release",
   T1108: "fee",
   T1109: "fee",
 };

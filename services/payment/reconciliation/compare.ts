@@ -50,6 +50,8 @@ export function oursFrom(booked: readonly Booked[], recorded: readonly Recorded[
 
 /** What moves money at PayPal and can be looked at there. */
 export type Thing = "capture" | "refund" | "reversal";
+/** What a look at PayPal may tell more of: one of them, or the disputes of a capture. */
+export type Sight = Thing | "disputes";
 
 export interface Found extends Owner {
   kind: BreakKind;
@@ -64,7 +66,7 @@ export interface Found extends Owner {
   /** Why it needs nobody: money that moved for no sale. */
   explanation: string | null;
   /** What a look at PayPal may tell more of, with what its report says of it. */
-  look: { thing: Thing; id: string; told: TransactionView | null } | null;
+  look: { thing: Sight; id: string; told: TransactionView | null } | null;
 }
 
 const things: readonly EntryKind[] = ["capture", "refund", "reversal"] satisfies Thing[];
@@ -92,8 +94,10 @@ export function compareOne(transaction: TransactionView, ours: Ours): Found | nu
     if (sold) return { ...missing(transaction, sold), look: { thing: sold.kind as Thing, id: sold.objectId, told: null } };
     return ours.named.has(transaction) ? lost(transaction, ours) : unknown(transaction, transfers);
   }
-  if (meaning === "hold")
-    return begunWith(["dispute_hold", "dispute_release", "dispute_loss"], referenceId) ? null : lost(transaction, ours);
+  if (meaning === "hold" || meaning === "release") {
+    const steps = ["dispute_release", "dispute_loss", ...(meaning === "hold" ? ["dispute_hold" as const] : [])] as const;
+    return begunWith(steps, referenceId) ? null : lost(transaction, ours);
+  }
   if (meaning === "fee") return begunWith(["dispute_fee", "refund_fee", "reversal_fee"], referenceId) ? null : lost(transaction, ours);
   if (meaning === "other") return unknown(transaction, null);
 
@@ -124,8 +128,8 @@ export function duplicates(transactions: readonly TransactionView[]): Found[] {
   const seen = new Map<string, TransactionView[]>();
   for (const transaction of transactions) {
     const meaning = meaningOf(transaction.code);
-    // The two sides of a conversion share an id, as do a hold and its end.
-    if (meaning === "conversion" || meaning === "hold") continue;
+    // The two sides of a conversion share an id, as may a hold and its end.
+    if (meaning === "conversion" || meaning === "hold" || meaning === "release") continue;
     const key = `${transaction.id} ${meaning}`;
     seen.set(key, [...(seen.get(key) ?? []), transaction]);
   }
@@ -150,7 +154,6 @@ export function missingAtPayPal(booked: readonly Booked[], reported: ReadonlySet
 
 function base(kind: BreakKind, transaction: TransactionView): Found {
   const { id, code, at, amount, fee, status, raw } = transaction;
-  const thing = meaningOf(code);
   return {
     kind,
     objectId: id,
@@ -162,8 +165,16 @@ function base(kind: BreakKind, transaction: TransactionView): Found {
     ours: null,
     evidence: raw,
     explanation: null,
-    look: thing === "capture" || thing === "refund" || thing === "reversal" ? { thing, id, told: transaction } : null,
+    look: lookFor(transaction),
   };
+}
+
+function lookFor(transaction: TransactionView): Found["look"] {
+  const { id, code, referenceId } = transaction;
+  const meaning = meaningOf(code);
+  if (meaning === "capture" || meaning === "refund" || meaning === "reversal") return { thing: meaning, id, told: transaction };
+  const disputed = meaning === "hold" || meaning === "release" || meaning === "fee";
+  return disputed && referenceId !== null ? { thing: "disputes", id: referenceId, told: transaction } : null;
 }
 
 const unknown = (transaction: TransactionView, explanation: string | null): Found => ({

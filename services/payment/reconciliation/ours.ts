@@ -63,7 +63,8 @@ export async function bookedIn(em: Em, tenantId: string, { from, to }: Window, c
     em,
     `select ${bookedColumns} from payment.ledger_entries e
      where tenant_id = $3 and at >= $1 and at < $2 and kind in ('capture', 'refund', 'reversal')
-       and not exists (select 1 from payment.payments p where p.id = e.payment_id and p.account_id = any($4::uuid[]))`,
+       and not exists (select 1 from payment.payments p where p.id = e.payment_id and p.account_id = any($4::uuid[]))
+       and not exists (select 1 from payment.subscriptions s where s.id = e.subscription_id and s.account_id = any($4::uuid[]))`,
     [from.toISOString(), to.toISOString(), tenantId, closed],
   );
   return found.map(booked);

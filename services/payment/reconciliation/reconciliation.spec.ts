@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import fc from "fast-check";
 import { platform, type Principal } from "../../../config/contracts.ts";
 import { Capture, type CaptureRow } from "../../../entities/Capture.ts";
+import type { LedgerAccount } from "../../../entities/LedgerLine.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";
 import { startReport, type Report, type Reported } from "../../../test/paypalreport.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
@@ -90,21 +91,25 @@ const breaks = async (tenantId: string) =>
   (await listBreaks(till.db, secret, tenantId, {})).data.map(({ kind, objectId, state, note }) => [kind, objectId, state, note]);
 
 interface Balances {
-  balances: { currency: string; total_balance: { value: string } }[];
+  balances: { currency: string; available_balance: { value: string }; withheld_balance: { value: string } }[];
 }
 
 /** What PayPal says that an account has, without currencies of which it has nothing. */
 const balancesAt = async (of: PayPalConnection): Promise<string[]> => {
   const answer = await of.send({ method: "GET", path: "/v1/reporting/balances" }, (body) => body as Balances);
   if (answer.outcome !== "ok") throw new Error(JSON.stringify(answer));
-  const all = answer.value.balances.map(({ currency, total_balance: { value } }) => `${currency} ${value}`);
+  const all = answer.value.balances.flatMap(({ currency, available_balance: { value: free }, withheld_balance: { value: held } }) => [
+    `${currency} ${free}`,
+    `${currency} ${held} held`,
+  ]);
   return all.filter((line) => /[1-9]/.test(line)).sort();
 };
 /** What the ledger says of the same. */
-const bookedBalances = async (tenantId: string, of: Till = till): Promise<string[]> => {
-  const { balances } = await trialBalance(of.db, tenantId, now);
-  const booked = balances.filter(({ account, balance }) => account === "paypal:balance" && /[1-9]/.test(balance));
-  return booked.map(({ currency, balance }) => `${currency} ${balance}`).sort();
+const bookedBalances = async (tenantId: string, { db }: Till = till): Promise<string[]> => {
+  const { balances } = await trialBalance(db, tenantId, now);
+  const of: Partial<Record<LedgerAccount, string>> = { "paypal:balance": "", "disputes:held": " held" };
+  const booked = balances.filter(({ account, balance }) => account in of && /[1-9]/.test(balance));
+  return booked.map(({ account, currency, balance }) => `${currency} ${balance}${of[account]}`).sort();
 };
 
 describe("a comparison of the books", () => {
@@ -319,7 +324,10 @@ describe("a comparison with the simulator's report", () => {
 describe("whatever happened at PayPal, and whatever nobody here heard of", () => {
   it("a comparison brings the ledger to PayPal's own balances, and a second one finds nothing", async () => {
     const step = fc.record({
-      kind: fc.constantFrom("pay", "pay", "refund", "reverse"),
+      kind: fc.constantFrom("pay", "pay", "refund", "reverse", "dispute"),
+      /** How a dispute ends; it goes on where there is no outcome. */
+      outcome: fc.constantFrom(undefined, "RESOLVED_BUYER_FAVOUR", "RESOLVED_SELLER_FAVOUR", "RESOLVED_WITH_PAYOUT", "CANCELED_BY_BUYER"),
+      external: fc.boolean(),
       /** Whether it was told here. */
       heard: fc.boolean(),
       currency: fc.constantFrom<Currency>("USD", "EUR", "JPY", "HUF"),
@@ -336,7 +344,7 @@ describe("whatever happened at PayPal, and whatever nobody here heard of", () =>
         const paypal = paypalOf(link);
         const own: Till = { ...base, paypal: () => Promise.resolve(paypal) };
         const paid: { id: string; currency: Currency; left: number }[] = [];
-        for (const { kind, heard, currency, amount, which, part } of drawn) {
+        for (const { kind, heard, currency, amount, which, part, outcome, external } of drawn) {
           if (kind === "pay") {
             const payment = await createPayment(own, principal(tenantId), { amount: String(amount), currency });
             base.simulator.approve(payment.paypalPaymentId!);
@@ -348,6 +356,15 @@ describe("whatever happened at PayPal, and whatever nobody here heard of", () =>
             continue;
           }
           const of = paid[which % (paid.length || 1)];
+          if (of && kind === "dispute") {
+            // What is disputed is not refunded any more in this story.
+            paid.splice(paid.indexOf(of), 1);
+            if (of.left === 0) continue;
+            const complaint = { value: String(of.left), channel: external ? "EXTERNAL" : "INTERNAL" };
+            const { dispute_id: id } = base.simulator.tell(`captures/${of.id}/dispute`, complaint) as { dispute_id: string };
+            if (outcome) base.simulator.tell(`disputes/${id}/resolve`, { outcome });
+            continue;
+          }
           const value = of ? Math.ceil((of.left * part) / 100) : 0;
           if (!of || value === 0) continue;
           of.left -= value;

@@ -79,6 +79,13 @@ describe("plans and subscriptions over HTTP", () => {
       status: "partially_refunded",
       refunded: "2.50",
     });
+    const again = () => ask(back, { amount: "1.00" }, acme, ["payment:refund"], "again");
+    const [once, twice] = await Promise.all([again(), again()]);
+    expect([once.data, twice.data]).toMatchObject(Array(2).fill({ refunded: "3.50" }));
+    expect(await ask(back, { amount: "1.01" }, acme, ["payment:refund"], "again")).toMatchObject({
+      status: 422,
+      code: "IDEMPOTENCY_KEY_REUSED",
+    });
     expect(await ask(back, { amount: "10.01" }, acme, ["payment:refund"])).toMatchObject({ status: 422, code: "REFUND_AMOUNT_EXCEEDED" });
     expect(await ask("GET /subscriptions/unanswered", undefined, acme, ["payment:manage"])).toMatchObject({ status: 200, data: [] });
 

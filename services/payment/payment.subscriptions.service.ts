@@ -196,6 +196,7 @@ export const actions = {
     stepUp: true,
     audit: { act: "subscription.captured", object: "subscription:id" },
     rest: "POST /subscriptions/:id/capture",
+    idempotencyKey: true,
     timeout: askMs,
     params: strict({
       id,
@@ -204,7 +205,8 @@ export const actions = {
     }),
     async handler(ctx): Promise<ShownSubscription> {
       const { id: own } = await readOwn(this.db, caller(ctx).tenantId, ctx.params.id);
-      return showSubscription(await captureOutstanding(this.till, own, ctx.params));
+      const { id: _id, ...wish } = ctx.params;
+      return showSubscription(await captureOutstanding(this.till, own, wish, ctx.meta.idempotencyKey ?? null));
     },
   }),
 
@@ -214,6 +216,7 @@ export const actions = {
     stepUp: true,
     audit: { act: "subscription.refunded", object: "subscription:id" },
     rest: "POST /subscriptions/:id/payments/:saleId/refund",
+    idempotencyKey: true,
     timeout: askMs,
     params: strict({
       id,
@@ -223,7 +226,8 @@ export const actions = {
     }),
     async handler(ctx): Promise<ShownSale> {
       const { id: own } = await readOwn(this.db, caller(ctx).tenantId, ctx.params.id);
-      return showSale(await refundSale(this.till, own, ctx.params));
+      const { id: _id, ...wish } = ctx.params;
+      return showSale(await refundSale(this.till, own, wish, ctx.meta.idempotencyKey ?? null));
     },
   }),
 

@@ -59,6 +59,30 @@ export async function openAttempt(
 
 const sorted = (request: object) => JSON.stringify(Object.entries(request).sort(([one], [other]) => (one < other ? -1 : 1)));
 
+/** What belongs to an Idempotency-Key in an attempt's request. */
+export interface Keyed {
+  key: string | null;
+  wish: object;
+}
+
+/**
+ * What was asked before under an Idempotency-Key; null without a key, and when nothing was. The subject must be claimed.
+ * @throws IDEMPOTENCY_KEY_REUSED when it was another wish
+ */
+export async function askedBefore(
+  em: Em,
+  subjectId: string,
+  operation: BillingOperation,
+  { key, wish }: Keyed,
+): Promise<SubscriptionAttemptRow | null> {
+  if (key === null) return null;
+  const found = await em.find(SubscriptionAttempt, { subjectId, operation }, { orderBy: { number: "desc" } });
+  const earlier = found.find(({ request }) => (request as Keyed).key === key);
+  if (earlier && sorted((earlier.request as Keyed).wish) !== sorted(wish))
+    throw errors.idempotencyMismatch("This Idempotency-Key was used before with another request; use a new key.");
+  return earlier ?? null;
+}
+
 /** Should whoever asks die before the answer is written down, the sweeper looks once the claim has lapsed. */
 const lookAfterMs = claimMs + 30_000;
 

@@ -6,7 +6,7 @@ import { billingIdLifetimeMs, type SubscriptionsGateway } from "../gateway/subsc
 import type { Outcome } from "../gateway/gateway.ts";
 import { amountFaults, formatAmount, parseAmount, type Currency } from "../money.ts";
 import type { Till } from "../till.ts";
-import { announce, closeAttempt, openAttempts, resolveAttempt } from "./attempts.ts";
+import { announce, askedBefore, closeAttempt, openAttempts, resolveAttempt, type Keyed } from "./attempts.ts";
 import { refusal, unconfirmed } from "./issues.ts";
 import { exclusively, look } from "./look.ts";
 import { insistOnLook } from "./moves.ts";
@@ -20,7 +20,7 @@ export interface OutstandingCapture {
 }
 
 /** What is asked, kept with the attempt so that it can be asked again: amounts in minor units, as strings. */
-interface CaptureRequest {
+interface CaptureRequest extends Keyed {
   amountMinor: string;
   note: string;
   /** What was outstanding before. */
@@ -28,13 +28,16 @@ interface CaptureRequest {
 }
 
 /**
- * Takes what is outstanding. The same PayPal-Request-Id is used until PayPal has answered, so that it is taken once.
+ * Takes what is outstanding. The same PayPal-Request-Id is used until PayPal has answered, so that it is taken once; a repeat under the same Idempotency-Key takes nothing more.
  * @throws VALIDATION_FAILED, OUTSTANDING_EXCEEDED, SUBSCRIPTION_STATE_CONFLICT, CONFLICT while an earlier one is unanswered, PAYMENT_GATEWAY_UNAVAILABLE
  */
-export function captureOutstanding(till: Till, id: string, { amount, note }: OutstandingCapture): Promise<SubscriptionRow> {
+export function captureOutstanding(till: Till, id: string, wish: OutstandingCapture, key: string | null = null): Promise<SubscriptionRow> {
+  const { amount, note } = wish;
   return exclusively(till, id, async (gateway, known, claim) => {
     if (!known.paypalSubscriptionId) insist(id, known.status, "capture");
     const subscription = insistOnLook(await look(till, gateway, known, claim));
+    const earlier = await till.db.system((em) => askedBefore(em, id, "capture", { key, wish }));
+    if (earlier?.outcome === "ok") return subscription;
     const currency = subscription.currency as Currency;
     const { outstandingMinor } = subscription;
     if (amount !== undefined) {
@@ -61,7 +64,7 @@ export function captureOutstanding(till: Till, id: string, { amount, note }: Out
       }
     }
     describeAct({ details: { amount: formatAmount(amountMinor, currency), currency } });
-    const request: CaptureRequest = { amountMinor: String(amountMinor), note, outstandingMinor: String(outstandingMinor) };
+    const request: CaptureRequest = { amountMinor: String(amountMinor), note, outstandingMinor: String(outstandingMinor), key, wish };
     const answer = await send(till, gateway, subscription, (open?.request as CaptureRequest | undefined) ?? request);
     if (answer.outcome === "refused") throw refusal(answer, "subscription", { subscriptionId: id });
     if (answer.outcome === "unknown") throw unconfirmed(answer, { subscriptionId: id });

@@ -9,7 +9,7 @@ import type { Outcome, RefundView } from "../gateway/gateway.ts";
 import { paymentsGateway } from "../gateway/payments.ts";
 import { amountFaults, formatAmount, parseAmount, readAmount, type Currency } from "../money.ts";
 import type { Till } from "../till.ts";
-import { announce, closeAttempt, openAttempts, resolveAttempt } from "./attempts.ts";
+import { announce, askedBefore, closeAttempt, openAttempts, resolveAttempt, type Keyed } from "./attempts.ts";
 import { unconfirmed } from "./issues.ts";
 import { connectionOf, exclusively } from "./look.ts";
 import { writing } from "./record.ts";
@@ -25,7 +25,7 @@ export interface SaleRefundWish {
 }
 
 /** What is asked, kept with the attempt so that it can be asked again: the amount in minor units, as a string. */
-interface RefundRequest {
+interface RefundRequest extends Keyed {
   saleId: string;
   amountMinor: string;
   note: string | null;
@@ -35,14 +35,16 @@ interface RefundRequest {
 
 /**
  * Gives back a payment of a subscription, or a part of it. One at a time: what is left is known when it is asked for, and the same PayPal-Request-Id is
- * used until PayPal has answered. A refund that PayPal holds back (an e-check) is written down when PayPal tells that it went through.
+ * used until PayPal has answered. A repeat under the same Idempotency-Key gives nothing back a second time. A refund that PayPal holds back (an e-check) is written down when PayPal tells that it went through.
  * @throws PAYMENT_NOT_FOUND, PAYMENT_STATE_CONFLICT, PAYMENT_DISPUTED, REFUND_AMOUNT_EXCEEDED, VALIDATION_FAILED, CONFLICT while an earlier one is
  *   unanswered, REFUND_REFUSED with PayPal's issue, PAYMENT_GATEWAY_UNAVAILABLE (the sweeper finds out)
  */
-export function refundSale(till: Till, id: string, wish: SaleRefundWish): Promise<SubscriptionPaymentRow> {
+export function refundSale(till: Till, id: string, wish: SaleRefundWish, key: string | null = null): Promise<SubscriptionPaymentRow> {
   return exclusively(till, id, async (_gateway, subscription) => {
+    const earlier = await till.db.system((em) => askedBefore(em, id, "refund", { key, wish }));
+    if (earlier?.outcome === "ok") return (await find(till, subscription, wish.saleId))!;
     const open = await unanswered(till, id);
-    const request = await requestOf(till, subscription, wish, open?.request as RefundRequest | undefined);
+    const request = await requestOf(till, subscription, wish, key, open?.request as RefundRequest | undefined);
     describeAct({ details: { saleId: request.saleId, amountMinor: request.amountMinor, currency: subscription.currency } });
     const answer = await send(till, subscription, request);
     if (answer.outcome === "refused")
@@ -67,6 +69,7 @@ async function requestOf(
   till: Till,
   subscription: SubscriptionRow,
   wish: SaleRefundWish,
+  key: string | null,
   open: RefundRequest | undefined,
 ): Promise<RefundRequest> {
   const { saleId, amount, note = null } = wish;
@@ -93,7 +96,7 @@ async function requestOf(
     const remaining = formatAmount(left, currency);
     throw errors.refundExceeds(`There are ${remaining} ${currency} left to refund.`, { saleId, remaining, currency });
   }
-  return { saleId, amountMinor: String(wanted), note, refundId: uuidv7() };
+  return { saleId, amountMinor: String(wanted), note, refundId: uuidv7(), key, wish };
 }
 
 /** Asks PayPal and writes down what it says. */

@@ -124,11 +124,13 @@ describe("subscriptions", () => {
     expect(await read(id)).toMatchObject({ status: "suspended", failedPayments: 2, paypalStatus: "SUSPENDED" });
     await expect(move(till, id, "resume", "please")).rejects.toMatchObject({ type: "SUBSCRIPTION_NOT_RESUMABLE", code: 409 });
     await expect(captureOutstanding(till, id, { amount: "10.01", note: "May" })).rejects.toMatchObject({ type: "OUTSTANDING_EXCEEDED" });
-    expect(await captureOutstanding(till, id, { note: "May" })).toMatchObject({
+    const collect = () => captureOutstanding(till, id, { note: "May" }, "May");
+    expect(await collect()).toMatchObject({
       outstandingMinor: 0n,
       failedPayments: 0,
       status: "suspended",
     });
+    expect(await collect()).toMatchObject({ outstandingMinor: 0n });
     expect(await move(till, id, "resume", "paid")).toMatchObject({ status: "active" });
     expect(await move(till, id, "cancel", "enough")).toMatchObject({ status: "cancelled", nextBillingAt: null, nextCheckAt: null });
     await expect(move(till, id, "suspend", "late")).rejects.toMatchObject({

@@ -210,6 +210,11 @@ describe("what PayPal tells", () => {
     expect((await ask("payment.webhooks.backfill", { since: new Date(0).toISOString() }, operator)).listed).toBeGreaterThanOrEqual(
       found.listed,
     );
+    const [later, earlier] = [new Date().toISOString(), since];
+    await expect(ask("payment.webhooks.backfill", { since: later, until: earlier }, operator)).rejects.toMatchObject({
+      type: "VALIDATION_FAILED",
+      data: { faults: [{ pointer: "/since" }] },
+    });
     await expect(ask("payment.webhooks.backfill", { since })).rejects.toMatchObject({ type: "PAYPAL_ACCOUNT_NOT_FOUND" });
   });
 

@@ -2,7 +2,7 @@ import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
 import { webhookStates } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
-import { messageOf } from "../../config/errors.ts";
+import { errors, messageOf } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
@@ -94,7 +94,9 @@ export const actions = {
     async handler(ctx): Promise<Backfilled> {
       const { account, since, until } = ctx.params;
       const of = await accountOf(this.till, caller(ctx).tenantId, account);
-      return await backfill(this.till, this.accounts, of, new Date(since), until ? new Date(until) : new Date());
+      const [from, to] = [new Date(since), until ? new Date(until) : new Date()];
+      if (from >= to) throw errors.invalid([{ pointer: "/since", detail: `must be before ${to.toISOString()}` }]);
+      return await backfill(this.till, this.accounts, of, from, to);
     },
   }),
 };

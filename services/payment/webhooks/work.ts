@@ -35,8 +35,8 @@ export function webhookActor(till: Till, handlerOf: (type: string) => Handle | u
       return (em) => finish(em, id, outcome);
     },
     async giveUp({ body }, error, _tenantId, _key, em) {
-      const event = await em.findOneOrFail(ReceivedEvent, { id: (body as { id: string }).id });
-      bury(event, error);
+      const event = await em.findOne(ReceivedEvent, { id: (body as { id: string }).id });
+      if (event) bury(event, error);
     },
   };
 }
@@ -131,7 +131,7 @@ const fairly: Queue = {
       em,
       `select key from payment.actors a
        where kind = ? and pending > 0 and (lease_until is null or lease_until < now())
-         and (select count(*) from payment.actors b where b.kind = a.kind and b.tenant_id = a.tenant_id and b.owner is not null and b.lease_until >= now()) < ?
+         and (select count(*) from payment.actors b where b.kind = a.kind and b.tenant_id = a.tenant_id and b.pending > 0 and b.owner is not null and b.lease_until >= now()) < ?
        order by lease_until nulls first limit ?`,
       [actorKind, slotsOfOne, slots],
     );

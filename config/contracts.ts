@@ -224,6 +224,8 @@ export interface EventMap {
   /** The time to answer is nearly over. */
   "dispute.deadline": DisputeFacts;
   "dispute.resolved": DisputeFacts;
+  /** A comparison of the books with PayPal's report has found what somebody has to look at: so many more, of so many that are open. */
+  "payment.breaks.found": { runId: string; from: string; to: string; breaks: number; open: number };
   "notification.delivered": { deliveryId: string; eventId: string; attempts: number };
   "notification.mail.sent": { mailId: string; template: string; attempts: number };
   /** `code` is the mail server's last reply. */

@@ -53,6 +53,7 @@ const known: Record<EventType, true> = {
   "dispute.opened": true,
   "dispute.deadline": true,
   "dispute.resolved": true,
+  "payment.breaks.found": true,
   "notification.delivered": true,
   "notification.exhausted": true,
   "notification.mail.sent": true,

@@ -2,6 +2,7 @@ import type { BreakKind, BreakState } from "../../../entities/ReconciliationBrea
 import { errors } from "../../../config/errors.ts";
 import type { Page } from "../../../config/action.ts";
 import { row, rows, type Database, type Em } from "../../../mixins/database.ts";
+import { appendEvent } from "../../../mixins/events.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../../mixins/page.ts";
 import { formatAmount, type Money } from "../money.ts";
 import type { Window } from "./collect.ts";
@@ -73,6 +74,20 @@ export async function closeGone(em: Em, tenantId: string, runId: string, { from,
     [self, tenantId, from.toISOString(), to.toISOString(), runId],
   );
   return closed.length;
+}
+
+/** Tells of the breaks that a run has found for the first time and left open, if there are any. */
+export async function tellBreaks(em: Em, tenantId: string, runId: string, { from, to }: Window): Promise<void> {
+  const counted = await row<{ breaks: number; open: number }>(
+    em,
+    `select count(*) filter (where b.run_id = r.id and b.first_seen_at >= r.started_at)::int as breaks, count(*)::int as open
+     from payment.reconciliation_breaks b join payment.reconciliation_runs r on r.tenant_id = b.tenant_id and r.id = ?
+     where b.tenant_id = ? and b.state = 'open'`,
+    [runId, tenantId],
+  );
+  if (!counted?.breaks) return;
+  const data = { runId, from: from.toISOString(), to: to.toISOString(), ...counted };
+  await appendEvent(em, "payment", { tenantId, type: "payment.breaks.found", stream: `books:${tenantId}`, data, actor: self });
 }
 
 /** A break as its organisation sees it. */

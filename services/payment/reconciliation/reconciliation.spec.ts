@@ -223,7 +223,7 @@ describe("a comparison of the books", () => {
   it("keeps what a person has explained, and opens again what was called resolved and is still there", async () => {
     const tenantId = randomUUID();
     const { capture } = await captured(tenantId);
-    await run(tenantId);
+    const { id: runId } = await run(tenantId);
     const [found] = (await listBreaks(till.db, secret, tenantId, {})).data;
     const change = (state: "explained" | "resolved") =>
       changeBreak(till.db, tenantId, found!.id, { state, note: "Seen.", by: "user:auditor" });
@@ -232,6 +232,11 @@ describe("a comparison of the books", () => {
     expect(await breaks(tenantId)).toEqual([["missing_at_paypal", capture.paypalId, "explained", "Seen."]]);
     await change("resolved");
     await run(tenantId);
+    const { rows } = await base.database.admin.query<{ data: object }>(
+      `select data from payment.events where tenant_id = $1 and type = 'payment.breaks.found'`,
+      [tenantId],
+    );
+    expect(rows).toMatchObject([{ data: { runId, breaks: 1, open: 1 } }]);
     expect(await breaks(tenantId)).toEqual([["missing_at_paypal", capture.paypalId, "open", "It was found again."]]);
     const theirs = changeBreak(till.db, randomUUID(), found!.id, { state: "resolved", note: "Ours.", by: "user:stranger" });
     await expect(theirs).rejects.toMatchObject({ type: "RECONCILIATION_BREAK_NOT_FOUND" });

@@ -6,6 +6,7 @@ import { row, rows, type Database, type Em } from "../../../mixins/database.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../../mixins/page.ts";
 import type { Till } from "../till.ts";
 import { accountsOf } from "./accounts.ts";
+import { tellBreaks } from "./breaks.ts";
 import { windowsOf, type Window } from "./collect.ts";
 import { compareWindow } from "./window.ts";
 
@@ -79,6 +80,7 @@ export async function runComparison(till: Till, { tenantId, claim, period, by, n
         [failure ? "failed" : "completed", failure ? failureType(failure) : null, failure ? messageOf(failure) : null, tenantId, id],
         "run",
       );
+      await tellBreaks(em, tenantId, id, period);
       await em.execute(
         `update payment.reconciliations set claim = null, claimed_until = null where tenant_id = ? and claim = ?`,
         [tenantId, claim],

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import type { ServiceBroker } from "moleculer";
 import { call, type ActionMap } from "../../../config/calls.ts";
 import type { Permission } from "../../../config/contracts.ts";
 import { serviceClaim } from "../../../mixins/claim.ts";
@@ -280,6 +281,46 @@ describe("the report of recurring revenue", () => {
     await expect(ask("payment.reports.recurring", { timeZone: "Mars/Base" })).rejects.toMatchObject({
       data: { faults: [{ pointer: "/timeZone" }] },
     });
+  });
+});
+
+describe("the operator's prompt", () => {
+  interface Command {
+    action: (broker: ServiceBroker, args: object) => Promise<void>;
+  }
+  /** What a command prints. */
+  async function printed(command: string, args: object): Promise<string> {
+    const { default: commands } = await import("../ledger.repl.ts");
+    const found = commands.find((known) => known.command.split(" ")[0] === command)!;
+    const said: unknown[] = [];
+    const spies = [
+      jest.spyOn(console, "table").mockImplementation((data) => void said.push(data)),
+      jest.spyOn(console, "log").mockImplementation((...words) => void said.push(words)),
+    ];
+    try {
+      await (found as Command).action(node.broker, { options: {}, ...args });
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+    return JSON.stringify(said);
+  }
+
+  it("shows balances and breaks, explains one, writes reports anew, and says why PayPal can't be asked", async () => {
+    const id = randomUUID();
+    await world.admin.query(
+      `insert into payment.reconciliation_breaks (id, tenant_id, kind, object_id, code, currency, at, paypal, run_id)
+       values ($1, $2, 'unknown_reference', 'T9', 'T0006', 'EUR', now() - interval '3 days', '{"amount": "7.00", "currency": "EUR", "status": "S"}', $1)`,
+      [id, acme],
+    );
+    expect(await printed("payment:balances", { tenant: acme })).toContain('{"account":"fees","currency":"EUR","balance":"1.30"}');
+    expect(await printed("payment:breaks", { tenant: acme })).toMatch(/"unknown_reference".*"ageDays":3,"paypal":"7.00 EUR S"/);
+    expect(await printed("payment:breaks", {})).not.toContain("T9");
+    await expect(printed("payment:explain", { tenant: other, break: id, note: "Ours." })).rejects.toMatchObject({
+      type: "RECONCILIATION_BREAK_NOT_FOUND",
+    });
+    expect(await printed("payment:explain", { tenant: acme, break: id, note: "A gift." })).toContain("explained");
+    expect(await printed("payment:rebuild", { tenant: acme })).toContain("Done.");
+    await expect(printed("payment:reconcile", { tenant: acme })).rejects.toMatchObject({ type: "SERVICE_UNAVAILABLE" });
   });
 });
 

@@ -10,6 +10,7 @@ import mfa from "./services/auth/mfa.repl.ts";
 import fraud from "./services/payment/fraud.repl.ts";
 import ledger from "./services/payment/ledger.repl.ts";
 import notification from "./services/notification/notification.repl.ts";
+import payment from "./services/payment/payment.repl.ts";
 import paypal from "./services/payment/paypal.repl.ts";
 import subscriptions from "./services/payment/subscriptions.repl.ts";
 import roles from "./services/auth/roles.repl.ts";
@@ -33,6 +34,7 @@ const options: BrokerOptions = {
       ...ledger,
       ...mfa,
       ...notification,
+      ...payment,
       ...paypal,
       ...subscriptions,
       ...queue,

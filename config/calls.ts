@@ -22,6 +22,7 @@ import type { actions as authRoles } from "../services/auth/auth.roles.service.t
 import type { actions as webhooks } from "../services/notification/notification.webhooks.service.ts";
 import type { actions as paymentFraud } from "../services/payment/payment.fraud.service.ts";
 import type { actions as paymentAuthorizations } from "../services/payment/payment.authorizations.service.ts";
+import type { actions as paymentUnanswered } from "../services/payment/payment.unanswered.service.ts";
 import type { actions as paymentRefunds } from "../services/payment/payment.refunds.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as paymentAccounts } from "../services/payment/payment.accounts.service.ts";
@@ -79,6 +80,7 @@ export interface ActionMap
     ActionTypes<"payment.webhooks", typeof paymentWebhooks>,
     ActionTypes<"payment.authorizations", typeof paymentAuthorizations>,
     ActionTypes<"payment.refunds", typeof paymentRefunds>,
+    ActionTypes<"payment.unanswered", typeof paymentUnanswered>,
     ActionTypes<"payment.ledger", typeof paymentLedger>,
     ActionTypes<"payment.reconciliation", typeof paymentReconciliation>,
     ActionTypes<"payment.reports", typeof paymentReports>,

@@ -69,6 +69,7 @@ const things = {
   plan: randomUUID(),
   subscription: randomUUID(),
   refund: randomUUID(),
+  attempt: randomUUID(),
   invoice: "",
   key: "",
   webhook: "",
@@ -184,6 +185,10 @@ async function fill(): Promise<void> {
     first_seen_at: at,
     last_seen_at: at,
     run_id: randomUUID(),
+  });
+  await insert("payment.payment_attempts", {
+    ...{ id: things.attempt, tenant_id: ours, payment_id: things.payment, object_id: things.payment, operation: "create", number: 1 },
+    ...{ request_id: "spec", key_expires_at: at, request_hash: "", outcome: "unknown", sends: 1, created_at: at },
   });
   await insert("payment.refunds", {
     id: things.refund,
@@ -353,6 +358,7 @@ function thingFor(action: string, param: string): unknown {
     groupId: () => things.group,
     assetId: () => things.asset,
     refundId: () => things.refund,
+    attemptId: () => things.attempt,
     assetIds: () => [things.asset],
     after: () => [things.job],
     from: () => things.job,

@@ -32,6 +32,7 @@ import type { actions as paymentLedger } from "../services/payment/payment.ledge
 import type { actions as paymentReconciliation } from "../services/payment/payment.reconciliation.service.ts";
 import type { actions as paymentReports } from "../services/payment/payment.reports.service.ts";
 import type { actions as paymentInvoices } from "../services/payment/payment.invoices.service.ts";
+import type { actions as paymentInvoicing } from "../services/payment/payment.invoicing.service.ts";
 import type { actions as paymentSeller } from "../services/payment/payment.seller.service.ts";
 import type { actions as paymentTax } from "../services/payment/payment.tax.service.ts";
 import type { actions as paymentPlans } from "../services/payment/payment.plans.service.ts";
@@ -84,6 +85,7 @@ export interface ActionMap
     ActionTypes<"payment.ledger", typeof paymentLedger>,
     ActionTypes<"payment.reconciliation", typeof paymentReconciliation>,
     ActionTypes<"payment.reports", typeof paymentReports>,
+    ActionTypes<"payment.invoicing", typeof paymentInvoicing>,
     ActionTypes<"payment.invoices", typeof paymentInvoices>,
     ActionTypes<"payment.seller", typeof paymentSeller>,
     ActionTypes<"payment.tax", typeof paymentTax>,

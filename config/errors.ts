@@ -134,6 +134,7 @@ export const errors = {
   refundRefused: refused(422, "REFUND_REFUSED"),
   invoiceNotFound: refused(404, "INVOICE_NOT_FOUND"),
   invoiceState: refused(409, "INVOICE_STATE_CONFLICT"),
+  paypalInvoiceRefused: refused(422, "PAYPAL_INVOICE_REFUSED"),
   creditExceeds: refused(422, "CREDIT_EXCEEDS_INVOICE"),
   sellerIncomplete: refused(409, "SELLER_INCOMPLETE"),
   paymentBlocked: refused(422, "PAYMENT_BLOCKED"),

@@ -38,6 +38,7 @@ import { Organisation } from "./Organisation.ts";
 import { Pack } from "./Pack.ts";
 import { Passkey } from "./Passkey.ts";
 import { Payment } from "./Payment.ts";
+import { PaypalInvoice } from "./PaypalInvoice.ts";
 import { PaymentAttempt } from "./PaymentAttempt.ts";
 import { Plan } from "./Plan.ts";
 import { Reconciliation } from "./Reconciliation.ts";
@@ -144,6 +145,7 @@ const own = {
     Invoice,
     InvoiceDocument,
     InvoiceNumber,
+    PaypalInvoice,
     FraudRuleSet,
     FraudAssessment,
     FraudListEntry,

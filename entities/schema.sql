@@ -769,6 +769,11 @@ create index "paypal_accounts_listed_until_index" on "payment"."paypal_accounts"
 create unique index "paypal_accounts_one_active" on "payment"."paypal_accounts" ("tenant_id") where retired_at is null;
 alter table "payment"."paypal_accounts" add constraint "paypal_accounts_environment_check" check ("environment" in ('sandbox', 'production'));
 
+create table "payment"."paypal_invoices" ("id" uuid not null, "tenant_id" uuid not null, "account_id" uuid null, "paypal_id" text null, "status" text not null, "due_minor" bigint null, "payer_url" text null, "simulated" boolean not null default false, "failure_type" text null, "failure_message" text null, "claimed_until" timestamptz null, "next_check_at" timestamptz null, "checks" int not null default 0, "created_at" timestamptz not null default now(), primary key ("id"));
+create index "paypal_invoices_tenant_id_created_at_index" on "payment"."paypal_invoices" ("tenant_id", "created_at");
+create index "paypal_invoices_due" on "payment"."paypal_invoices" ("next_check_at") where next_check_at is not null;
+alter table "payment"."paypal_invoices" add constraint "paypal_invoices_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
+
 create table "payment"."plans" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "account_id" uuid null, "name" varchar(127) not null, "description" text null, "status" text not null default 'creating', "product_id" varchar(50) not null, "product" jsonb null, "paypal_plan_id" varchar(50) null, "currency" varchar(3) not null, "terms" jsonb not null, "starts_active" boolean not null default true, "grace_days" int not null, "simulated" boolean not null default false, "failure_type" text null, "failure_message" text null, "claim" uuid null, "claimed_until" timestamptz null, "stale" boolean not null default false, "next_check_at" timestamptz null, "checks" int not null default 0, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), primary key ("id"));
 alter table "payment"."plans" add constraint "plans_paypal_plan_id_unique" unique ("paypal_plan_id");
 create index "plans_tenant_id_created_at_id_index" on "payment"."plans" ("tenant_id", "created_at", "id");
@@ -902,6 +907,8 @@ alter table "payment"."payment_attempts" enable row level security;
 create policy "tenant_isolation" on "payment"."payment_attempts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."paypal_accounts" enable row level security;
 create policy "tenant_isolation" on "payment"."paypal_accounts" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."paypal_invoices" enable row level security;
+create policy "tenant_isolation" on "payment"."paypal_invoices" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."plans" enable row level security;
 create policy "tenant_isolation" on "payment"."plans" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."webhook_inbox" enable row level security;

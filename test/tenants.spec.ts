@@ -330,7 +330,7 @@ function idFor(action: string): string {
       [/^payment\.plans\./, things.plan],
       [/^payment\.subscriptions\./, things.subscription],
       [/^payment\.reconciliation\./, things.break],
-      [/^payment\.invoices\.|\/invoices\/:id/, things.invoice],
+      [/^payment\.(invoices|invoicing)\.|\/invoices\/:id/, things.invoice],
       [/^payment\./, things.payment],
       [/^auth\.apikeys\./, things.key],
       [/^auth\.clients\./, things.client],

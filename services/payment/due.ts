@@ -1,7 +1,7 @@
 import { rows } from "../../mixins/database.ts";
 import type { Till } from "./till.ts";
 
-type Table = "payments" | "refunds" | "captures" | "authorizations" | "subscriptions" | "plans";
+type Table = "payments" | "refunds" | "captures" | "authorizations" | "subscriptions" | "plans" | "paypal_invoices";
 
 /** Nothing more is begun after so long: what has become due meanwhile is not to wait for an organisation whose PayPal is slow. */
 const roundMs = 10_000;

@@ -12,6 +12,7 @@ const from = {
   issue: ["draft"],
   pay: ["issued"],
   credit: ["issued", "paid"],
+  handOver: ["issued"],
   send: ["issued", "paid", "void"],
   download: ["issued", "paid", "void"],
 } as const satisfies Record<string, readonly InvoiceStatus[]>;
@@ -24,13 +25,17 @@ const words: Record<InvoiceMove, string> = {
   issue: "issued",
   pay: "marked as paid",
   credit: "credited",
+  handOver: "handed over to PayPal",
   send: "sent",
   download: "downloaded",
 };
 
-/** Whether an invoice in this state takes the move. Of credit notes nothing is paid or credited. */
+/** What is nothing for credit notes. */
+const ofInvoices: ReadonlySet<InvoiceMove> = new Set<InvoiceMove>(["pay", "credit", "handOver"]);
+
+/** Whether an invoice in this state takes the move. */
 export const takes = ({ kind, status }: Pick<InvoiceRow, "kind" | "status">, move: InvoiceMove): boolean =>
-  (from[move] as readonly InvoiceStatus[]).includes(status) && !(kind === "credit_note" && (move === "pay" || move === "credit"));
+  (from[move] as readonly InvoiceStatus[]).includes(status) && !(kind === "credit_note" && ofInvoices.has(move));
 
 /** @throws INVOICE_STATE_CONFLICT */
 export function assertTakes(invoice: Pick<InvoiceRow, "kind" | "status" | "id">, move: InvoiceMove): void {
@@ -38,7 +43,7 @@ export function assertTakes(invoice: Pick<InvoiceRow, "kind" | "status" | "id">,
   const { kind, status, id } = invoice;
   const what = kind === "credit_note" ? "A credit note" : "An invoice";
   throw errors.invoiceState(
-    `${what} that is ${status} can't be ${words[move]}: ${kind === "credit_note" && (move === "pay" || move === "credit") ? "only invoices can" : `it has to be ${from[move].join(" or ")}`}.`,
+    `${what} that is ${status} can't be ${words[move]}: ${kind === "credit_note" && ofInvoices.has(move) ? "only invoices can" : `it has to be ${from[move].join(" or ")}`}.`,
     { id, status },
   );
 }

@@ -1,4 +1,5 @@
 import { handleDispute } from "../disputes/webhook.ts";
+import { handleInvoice } from "../invoicing/webhook.ts";
 import { handleRefund } from "../refunds/webhook.ts";
 import type { Handle } from "./event.ts";
 import { handlePlan, handleProduct, handleSale, handleSubscription } from "../subscriptions/webhook.ts";
@@ -17,6 +18,7 @@ const handlers: Record<string, Handle> = {
   "PAYMENT.CAPTURE.REVERSED": handleRefund,
   "PAYMENT.REFUND.": handleRefund,
   "CUSTOMER.DISPUTE.": handleDispute,
+  "INVOICING.INVOICE.": handleInvoice,
 };
 
 /** The handler with the longest beginning; undefined for types that nobody here knows. */

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { Principal } from "../../../config/contracts.ts";
-import { eventsToldTo } from "../../../test/paypalevents.ts";
+import { eventsToldTo } from "../../../test/toldevents.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { readSaleRefund } from "../gateway/billing.ts";
 import { createPlan } from "../plans/create.ts";

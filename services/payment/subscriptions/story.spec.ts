@@ -8,7 +8,7 @@ import { paypalConnection } from "../gateway/connection.ts";
 import { createPlan, type NewPlan } from "../plans/create.ts";
 import { changePrices, setActive } from "../plans/moves.ts";
 import { sweepPlans } from "../plans/plans.ts";
-import { eventsToldTo } from "../../../test/paypalevents.ts";
+import { eventsToldTo } from "../../../test/toldevents.ts";
 import type { Simulator } from "../simulator/server.ts";
 import { paypalOf, type Till } from "../till.ts";
 import { handlerOf } from "../webhooks/handlers.ts";

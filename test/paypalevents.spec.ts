@@ -182,6 +182,10 @@ describe("what PayPal tells", () => {
   it("ends among the dead when nothing comes for days, where it can be read and replayed", async () => {
     const lost = event("PAYMENT.CAPTURE.COMPLETED", { id: "1AB", custom_id: `${acme}:${randomUUID()}` });
     await post(lost);
+    const triedTwice = () => until(async () => (await stateOf(lost.id))?.attempts === 2, "the second attempt", 20_000);
+    await isIn(lost.id, "waiting");
+    await letWait(lost.id);
+    await triedTwice();
     await isIn(lost.id, "waiting");
     await database.admin.query(`update payment.webhook_inbox set attempts = 13 where event_id = $1`, [lost.id]);
     await letWait(lost.id);
@@ -190,6 +194,8 @@ describe("what PayPal tells", () => {
     expect(data).toMatchObject([{ eventId: lost.id, error: { type: "UNMATCHED" }, nextAttemptAt: null }]);
     expect(await ask("payment.webhooks.replay", { id: data[0]!.id })).toMatchObject({ state: "received", attempts: 0 });
     await isIn(lost.id, "waiting");
+    await letWait(lost.id);
+    await triedTwice();
   });
 
   it("of a type that nobody knows is kept and ignored", async () => {

@@ -11,6 +11,7 @@ import { keepMissingWebhooks } from "./accounts/webhook.ts";
 import { Sweeper } from "./sweeper.ts";
 import { tillMixin, type WithTill } from "./till.mixin.ts";
 import { accountOf, backfill, backfillAll, type Backfilled } from "./webhooks/backfill.ts";
+import { Questions } from "./webhooks/askpaypal.ts";
 import { Certificates } from "./webhooks/certificates.ts";
 import { Forgeries } from "./webhooks/forgeries.ts";
 import { listEvents, readEvent, replayEvent, type ShownEvent, type WholeEvent } from "./webhooks/inbox.ts";
@@ -114,7 +115,7 @@ export default service<Webhooks>()({
     },
   },
   started() {
-    this.doorkeepers = { certificates: new Certificates(), forgeries: new Forgeries() };
+    this.doorkeepers = { certificates: new Certificates(), forgeries: new Forgeries(), questions: new Questions() };
     void this.keepTold();
     this.sweepers = [
       new Sweeper("events that wait", wakeMs, () => wakeWaiting(this.till), this.logger),

@@ -4,7 +4,7 @@ import type { Outcome } from "./gateway.ts";
 import { RateGuard, type Rate } from "./guard.ts";
 import { isOutage, outcomeOfAnswer, outcomeOfError } from "./outcome.ts";
 import type { SharedToken } from "./sharedtoken.ts";
-import { fetchGrant, tokenSource } from "./token.ts";
+import { fetchGrant, tokenSource, type TokenSource } from "./token.ts";
 import { isPayPal, originOf, PayPalTransport } from "./transport.ts";
 
 export interface PayPalOptions {
@@ -52,6 +52,8 @@ export interface PayPalConnection {
   ask<T>(call: Call, read: Read<T>): Promise<Outcome<T>>;
   /** Asks at an endpoint that the SDK lacks. Never throws for what PayPal or a network does. */
   send<T>(line: Line, read: Read<T>): Promise<Outcome<T>>;
+  /** The same account and token with a breaker and a rate of its own: for what strangers can bring about, so that it never stands in the way of payments. */
+  readonly aside: PayPalConnection;
   close(): void;
 }
 
@@ -59,8 +61,22 @@ export interface PayPalConnection {
 export function paypalConnection(options: PayPalOptions): PayPalConnection {
   const { clientId, clientSecret, environment = "sandbox", url, timeoutMs = 15_000 } = options;
   const origin = originOf(environment, url);
-  const tokens = tokenSource(() => fetchGrant(origin, clientId, clientSecret, timeoutMs), options.sharedToken);
+  return connect(
+    origin,
+    tokenSource(() => fetchGrant(origin, clientId, clientSecret, timeoutMs), options.sharedToken),
+    timeoutMs,
+    options,
+  );
+}
+
+function connect(
+  origin: string,
+  tokens: TokenSource,
+  timeoutMs: number,
+  options: Pick<PayPalOptions, "breaker" | "rate">,
+): PayPalConnection {
   const transport = new PayPalTransport(origin, tokens, timeoutMs, new RateGuard(options.rate));
+  let aside: PayPalConnection | null = null;
 
   const breaker = new CircuitBreaker((call: Call) => call(AbortSignal.timeout(timeoutMs)), {
     name: "paypal",
@@ -89,6 +105,12 @@ export function paypalConnection(options: PayPalOptions): PayPalConnection {
     transport,
     ask,
     send: (line, read) => ask((abortSignal) => transport.send(line, abortSignal), read),
-    close: () => breaker.shutdown(),
+    get aside() {
+      return (aside ??= connect(origin, tokens, timeoutMs, options));
+    },
+    close() {
+      breaker.shutdown();
+      aside?.close();
+    },
   };
 }

@@ -2,7 +2,10 @@ import { LRUCache } from "lru-cache";
 import { errors } from "../../../config/errors.ts";
 
 const most = 50;
+/** Addresses remembered where there is no certificate. */
+const mostMissing = 1_000;
 const keptMs = 86_400_000;
+const missingMs = 60_000;
 /** PayPal's bundles have some six thousand bytes. */
 const largest = 65_536;
 const patienceMs = 5_000;
@@ -32,7 +35,9 @@ export const fetchCertificate: FetchText = async (url) => {
 
 /** The certificates that PayPal signs with, each fetched once a day by a node however many deliveries name it at once. */
 export class Certificates {
-  readonly #kept = new LRUCache<string, { pem: string | null }>({ max: most, ttl: keptMs });
+  readonly #kept = new LRUCache<string, string>({ max: most, ttl: keptMs });
+  /** Apart from the others: strangers may name as many as they like, and drive out none that PayPal signs with. */
+  readonly #missing = new LRUCache<string, true>({ max: mostMissing, ttl: missingMs });
   readonly #asking = new Map<string, Promise<string | null>>();
   readonly #fetch: FetchText;
   readonly #now: () => number;
@@ -47,11 +52,12 @@ export class Certificates {
   /**
    * @param url one that `certificateUrl` has let through
    * @returns PEM; null when there is no such certificate
-   * @throws when it can't be had just now
+   * @throws PAYMENT_GATEWAY_THROTTLED when too many were asked for already, anything else when it can't be had just now
    */
   async get(url: string): Promise<string | null> {
     const kept = this.#kept.get(url);
-    if (kept) return kept.pem;
+    if (kept !== undefined) return kept;
+    if (this.#missing.has(url)) return null;
     const asking = this.#asking.get(url) ?? this.#ask(url).finally(() => this.#asking.delete(url));
     this.#asking.set(url, asking);
     return await asking;
@@ -60,9 +66,10 @@ export class Certificates {
   async #ask(url: string): Promise<string | null> {
     const minute = Math.floor(this.#now() / 60_000);
     if (minute !== this.#minute) [this.#minute, this.#asked] = [minute, 0];
-    if (++this.#asked > perMinute) throw errors.gatewayUnavailable("Too many certificates were asked for within a minute.");
+    if (++this.#asked > perMinute) throw errors.gatewayThrottled("Too many certificates were asked for within a minute.");
     const pem = await this.#fetch(url);
-    this.#kept.set(url, { pem }, { ttl: pem === null ? 60_000 : keptMs });
+    if (pem === null) this.#missing.set(url, true);
+    else this.#kept.set(url, pem);
     return pem;
   }
 }

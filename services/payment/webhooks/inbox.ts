@@ -97,7 +97,7 @@ export async function replayEvent(db: Database, tenantId: string, id: string): P
     event.finishedAt = event.nextAttemptAt = event.errorType = event.errorMessage = null;
     event.attempts = 0;
     await em.flush();
-    await askFor(em, event, Date.now());
+    await askFor(em, event);
     return shown(event);
   });
 }

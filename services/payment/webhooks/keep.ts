@@ -15,13 +15,13 @@ export const actorKind = "webhook";
 /** The mailbox of what an event is about. Each organisation and account has its own: what one tells can't hold up what another does. */
 const mailboxOf = ({ accountId, tenantId, subject }: Letter) => `webhook:${accountId}:${tenantId}:${subject}`;
 
-/** Has an event dealt with, in its turn. @param attempt so that each time is a letter of its own */
-export const askFor = (em: Em, event: Letter, attempt: number) =>
+/** Has an event dealt with, in its turn. Each time is a letter of its own: callers hold the event's row, so none is sent twice. */
+export const askFor = (em: Em, event: Letter) =>
   tell(em, "payment", {
     tenantId: event.tenantId,
     kind: actorKind,
     key: mailboxOf(event),
-    messageId: `webhook:${event.id}:${attempt}`,
+    messageId: `webhook:${event.id}:${uuidv7()}`,
     type: "event",
     body: { id: event.id },
   });
@@ -46,7 +46,7 @@ export async function keepEvent(
        values (?, ?, ?, ?, ?, ?, ?, ?, ?::jsonb, ?, ?) on conflict (account_id, event_id) do nothing returning 1`,
       [id, tenantId, account.id, eventId, type, resourceType, found.key, proof.body, JSON.stringify(proof.headers), proof.provedBy, at],
     );
-    if (fresh) await askFor(em, { id, tenantId, accountId: account.id, subject: found.key }, 0);
+    if (fresh) await askFor(em, { id, tenantId, accountId: account.id, subject: found.key });
     return fresh !== undefined;
   });
 }

@@ -5,6 +5,7 @@ import { testTill, type TestTill } from "../../../test/till.ts";
 import { Accounts } from "../accounts/accounts.ts";
 import { connectAccount } from "../accounts/manage.ts";
 import { signatureHeaders } from "../simulator/signature.ts";
+import { Questions } from "./askpaypal.ts";
 import { Certificates, fetchCertificate } from "./certificates.ts";
 import { Forgeries } from "./forgeries.ts";
 import { receive } from "./receive.ts";
@@ -42,7 +43,7 @@ describe("a delivery of PayPal's", () => {
     return receive(
       till,
       accounts,
-      { certificates: new Certificates(fetchText), forgeries: new Forgeries() },
+      { certificates: new Certificates(fetchText), forgeries: new Forgeries(), questions: new Questions() },
       { accountId: account.id, headers: signatureHeaders(told, till.simulator.url), body: Buffer.from(sent) },
     );
   };

@@ -2,7 +2,7 @@ import { errors } from "../../../config/errors.ts";
 import { PaypalAccount, type PaypalAccountRow } from "../../../entities/PaypalAccount.ts";
 import type { Accounts } from "../accounts/accounts.ts";
 import type { Till } from "../till.ts";
-import { askPayPal } from "./askpaypal.ts";
+import { askPayPal, type Questions } from "./askpaypal.ts";
 import type { Certificates } from "./certificates.ts";
 import { readEnvelope } from "./envelope.ts";
 import type { Forgeries } from "./forgeries.ts";
@@ -14,6 +14,7 @@ import { verifyTransmission, type Verdict } from "./verify.ts";
 export interface Doorkeepers {
   certificates: Certificates;
   forgeries: Forgeries;
+  questions: Questions;
 }
 
 export interface Delivery {
@@ -27,13 +28,13 @@ export interface Delivery {
  * Takes a delivery of PayPal's: verifies it and keeps it, and does nothing else, so that PayPal is answered at once. What is not genuine is
  * kept nowhere.
  * @returns whether it was new
- * @throws PAYPAL_ACCOUNT_NOT_FOUND, REQUEST_MALFORMED, PAYPAL_EVENT_FORGED; PAYMENT_GATEWAY_UNAVAILABLE when it can't be told whether it is
- * genuine: PayPal then delivers it again
+ * @throws PAYPAL_ACCOUNT_NOT_FOUND, REQUEST_MALFORMED, PAYPAL_EVENT_FORGED; PAYMENT_GATEWAY_UNAVAILABLE or PAYMENT_GATEWAY_THROTTLED when it
+ * can't be told whether it is genuine: PayPal then delivers it again
  */
 export async function receive(
   till: Till,
   accounts: Accounts,
-  { certificates, forgeries }: Doorkeepers,
+  { certificates, forgeries, questions }: Doorkeepers,
   { accountId, headers, body }: Delivery,
 ): Promise<boolean> {
   const account = await till.db.system((em) => em.findOne(PaypalAccount, { id: accountId }));
@@ -43,6 +44,7 @@ export async function receive(
   const byCertificate = await verifyTransmission(body, transmission, account.webhookId, accounts.trust(account), certificates);
   const genuine = byCertificate.verdict === "genuine";
   const envelope = byCertificate.verdict === "forged" ? null : readEnvelope(body);
+  if (byCertificate.verdict === "undecided") questions.count(accountId);
   const verdict = byCertificate.verdict === "undecided" ? await ask(accounts, account, body, transmission) : byCertificate;
   if (verdict.verdict === "undecided") throw errors.gatewayUnavailable(`It can't be told whether this is from PayPal. ${verdict.reason}`);
   if (verdict.verdict === "forged" || !envelope) {

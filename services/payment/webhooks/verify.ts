@@ -1,5 +1,5 @@
 import { verify } from "node:crypto";
-import { messageOf } from "../../../config/errors.ts";
+import { failureType, messageOf } from "../../../config/errors.ts";
 import type { Certificates } from "./certificates.ts";
 import { trustedKey } from "./chain.ts";
 import { signedText, type Transmission } from "./transmission.ts";
@@ -19,6 +19,7 @@ const forged = (reason: string): Verdict => ({ verdict: "forged", reason });
  * Whether PayPal has sent these bytes to this webhook. Offline but for the certificate, which is fetched from PayPal's own hosts alone, and once.
  * @param body as it came: a body that was parsed and written again has another checksum
  * @param webhookId PayPal's id of the webhook that it was sent to
+ * @throws PAYMENT_GATEWAY_THROTTLED when too many certificates were asked for just now: strangers can bring that about, so PayPal is not asked instead
  */
 export async function verifyTransmission(
   body: Buffer,
@@ -40,6 +41,7 @@ export async function verifyTransmission(
   try {
     [pem, roots] = await Promise.all([certificates.get(url), trust.roots()]);
   } catch (error) {
+    if (failureType(error) === "PAYMENT_GATEWAY_THROTTLED") throw error;
     return { verdict: "undecided", reason: `The certificate can't be fetched: ${messageOf(error)}` };
   }
   if (pem === null) return forged("PayPal has no such certificate.");

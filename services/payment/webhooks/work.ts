@@ -108,7 +108,7 @@ export async function wakeWaiting({ db }: Till, limit = 200): Promise<number> {
       await adopt(em, event);
       event.nextAttemptAt = null;
       await em.flush();
-      await askFor(em, event, event.attempts);
+      await askFor(em, event);
     }
     return events.length;
   });

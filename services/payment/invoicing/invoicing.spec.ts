@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { Principal } from "../../../config/contracts.ts";
+import { errors } from "../../../config/errors.ts";
 import { baskets, broken } from "../../../test/baskets.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { invoicingGateway, type InvoiceView } from "../gateway/invoicing.ts";
@@ -110,6 +111,21 @@ describe("invoices that PayPal sends", () => {
     await letTimePass(id);
     await sweepInvoices(till, 20);
     expect(await readPaypalInvoice(till, who.tenantId, id)).toMatchObject({ status: "SENT", failureType: null });
+  });
+
+  it("wait ever longer, and hold up nobody, while there are no credentials to ask with", async () => {
+    const { who, id } = await issued();
+    till.simulator.inject({ operation: "invoices.create", kind: "reset" });
+    await sendByPayPal(till, who, id);
+    await letTimePass(id);
+    const bare = { ...till, paypal: () => Promise.reject(errors.unavailable("There are no credentials.")) };
+    await expect(sweepInvoices(bare, 20)).rejects.toMatchObject({ type: "SERVICE_UNAVAILABLE" });
+    const waiting = await readPaypalInvoice(till, who.tenantId, id);
+    expect(waiting).toMatchObject({ status: "CREATING", claimedUntil: null, failureType: "SERVICE_UNAVAILABLE" });
+    expect(waiting!.nextCheckAt!.getTime()).toBeGreaterThan(Date.now());
+    await letTimePass(id);
+    await sweepInvoices(till, 20);
+    expect(await readPaypalInvoice(till, who.tenantId, id)).toMatchObject({ status: "SENT" });
   });
 
   it("are paid here when they are paid there, however often and in what order that is told", async () => {

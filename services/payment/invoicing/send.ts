@@ -1,5 +1,5 @@
 import type { Principal } from "../../../config/contracts.ts";
-import { errors } from "../../../config/errors.ts";
+import { errors, failureType, messageOf } from "../../../config/errors.ts";
 import { PaypalInvoice, type PaypalInvoiceRow } from "../../../entities/PaypalInvoice.ts";
 import { sweepDue } from "../due.ts";
 import { invoicingGateway, type InvoiceView, type InvoicingGateway } from "../gateway/invoicing.ts";
@@ -54,7 +54,11 @@ export async function advance(till: Till, id: string): Promise<PaypalInvoiceRow>
     issued: issuedOf(await findInvoice(em, id)),
   }));
   if (!mine) return mirrored;
-  const gateway = await gatewayOf(till, mirrored);
+  const gateway = await gatewayOf(till, mirrored).catch(async (error: unknown) => {
+    // Without credentials it waits like everything else, ever longer.
+    await stuck(db, id, { type: failureType(error), message: messageOf(error) }, false);
+    throw error;
+  });
   const made = mirrored.paypalId ? await gateway.get(mirrored.paypalId) : await make(gateway, id, issued);
   if (made.outcome !== "ok") return await stuck(db, id, failureOf(made), made.outcome === "refused" && !mirrored.paypalId);
   const view = made.value;

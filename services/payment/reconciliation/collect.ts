@@ -26,27 +26,55 @@ export function windowsOf({ from, to }: Window): Window[] {
  * PAYMENT_GATEWAY_DENIED when it refuses
  */
 export async function collect(gateway: SearchGateway, window: Window, needed: Date, signal?: AbortSignal): Promise<TransactionView[]> {
+  signal?.throwIfAborted();
+  const first = await readPage(gateway, window, 1);
+  if (first !== "too much") return await restOf(gateway, window, first, needed, signal);
   const found: TransactionView[] = [];
-  for (let page = 1, pages = 1; page <= pages; page++) {
+  for (const half of halvesOf(window)) found.push(...(await collect(gateway, half, needed, signal)));
+  return found;
+}
+
+/** The same of a window that has no more than so many pages; null when it has. */
+export async function collectFew(
+  gateway: SearchGateway,
+  window: Window,
+  needed: Date,
+  mostPages: number,
+  signal?: AbortSignal,
+): Promise<TransactionView[] | null> {
+  const first = await readPage(gateway, window, 1);
+  return first === "too much" || first.pages > mostPages ? null : await restOf(gateway, window, first, needed, signal);
+}
+
+async function restOf(
+  gateway: SearchGateway,
+  window: Window,
+  first: TransactionPage,
+  needed: Date,
+  signal?: AbortSignal,
+): Promise<TransactionView[]> {
+  const found: TransactionView[] = [];
+  for (let page = 1, read: TransactionPage | "too much" = first; ; read = await readPage(gateway, window, ++page)) {
     signal?.throwIfAborted();
-    const read = await readPage(gateway, window, page);
-    if (read === "too much")
-      return [...(await collect(gateway, half(window, 0), needed, signal)), ...(await collect(gateway, half(window, 1), needed, signal))];
+    if (read === "too much") throw errors.gatewayUnavailable("PayPal's report grew while it was read.");
     if (read.completeUntil && read.completeUntil < needed) {
       const until = read.completeUntil.toISOString();
       throw errors.gatewayUnavailable(`PayPal's report is complete until ${until}, and is needed until ${needed.toISOString()}.`);
     }
     found.push(...read.transactions);
-    ({ pages } = read);
+    if (page >= read.pages) return found;
   }
-  return found;
 }
 
-function half({ from, to }: Window, which: 0 | 1): Window {
+/** @throws PAYMENT_GATEWAY_UNAVAILABLE for a second, which has no halves */
+export function halvesOf({ from, to }: Window): [Window, Window] {
   const middle = new Date(from.getTime() + Math.floor((to.getTime() - from.getTime()) / 2 / second) * second);
   if (middle.getTime() === from.getTime())
     throw errors.gatewayUnavailable(`PayPal reports more of one second, ${from.toISOString()}, than it lists.`);
-  return which === 0 ? { from, to: middle } : { from: middle, to };
+  return [
+    { from, to: middle },
+    { from: middle, to },
+  ];
 }
 
 async function readPage(gateway: SearchGateway, { from, to }: Window, page: number): Promise<TransactionPage | "too much"> {

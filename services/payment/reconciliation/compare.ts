@@ -131,7 +131,9 @@ export function duplicates(transactions: readonly TransactionView[]): Found[] {
     // The two sides of a conversion share an id, as may a hold and its end.
     if (meaning === "conversion" || meaning === "hold" || meaning === "release") continue;
     const key = `${transaction.id} ${meaning}`;
-    seen.set(key, [...(seen.get(key) ?? []), transaction]);
+    const same = seen.get(key);
+    if (same) same.push(transaction);
+    else seen.set(key, [transaction]);
   }
   return [...seen.values()]
     .filter((same) => same.length > 1)

@@ -44,7 +44,7 @@ beforeAll(async () => {
   const paypal = paypalOf(connection);
   till = { ...base, paypal: () => Promise.resolve(paypal) };
 });
-afterEach(() => void Object.assign(report, { transactions: [], refusal: undefined, asked: [] }));
+afterEach(() => void Object.assign(report, { transactions: [], refusal: undefined, asked: [], most: 10_000 }));
 afterAll(async () => {
   connection?.close();
   await report?.close();
@@ -181,6 +181,19 @@ describe("a comparison of the books", () => {
     expect(await breaks(tenantId)).toMatchObject([["missing_in_ledger", sale!.id, "resolved", "A look at PayPal mended it."]]);
     const { data } = await listEntries(till.db, secret, tenantId, { kind: "capture" });
     expect(data).toMatchObject([{ objectId: sale!.id, subscriptionId: id, paymentId: null, amount: "10.00" }]);
+  });
+
+  it("compares in parts what PayPal has more of than it lists at once, and leaves nothing out", async () => {
+    const tenantId = randomUUID();
+    const all = [await captured(tenantId), await captured(tenantId)];
+    const spread = (index: number) => new Date(today.getTime() + index * 3_600_000).toISOString();
+    const many = Array.from({ length: 40 }, (_, index) =>
+      stranger(`${tenantId}-${index}`, { transaction_initiation_date: spread(index), custom_field: `${tenantId}:${randomUUID()}` }),
+    );
+    Object.assign(report, { transactions: [...all.map((one) => reportOf(one)), ...many], most: 9 });
+    expect(await run(tenantId)).toMatchObject({ status: "completed", transactions: 42, found: 40 });
+    expect(await breaks(tenantId)).toHaveLength(40);
+    expect(report.asked.length).toBeGreaterThan(8);
   });
 
   it("leaves to people what differs, and closes it when it is gone", async () => {

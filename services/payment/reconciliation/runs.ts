@@ -7,7 +7,7 @@ import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../../mixins/pag
 import type { Till } from "../till.ts";
 import { accountsOf } from "./accounts.ts";
 import { tellBreaks } from "./breaks.ts";
-import { windowsOf, type Window } from "./collect.ts";
+import { halvesOf, windowsOf, type Window } from "./collect.ts";
 import { compareWindow } from "./window.ts";
 
 /** After which whoever runs a comparison is believed dead. Every window renews it. */
@@ -96,12 +96,17 @@ export async function runComparison(till: Till, { tenantId, claim, period, by, n
   );
   try {
     const run = { tenantId, runId: id, accounts: await accountsOf(till, tenantId), now, ...(signal && { signal }) };
-    for (const window of windowsOf(period)) {
+    const windows = windowsOf(period);
+    for (let window = windows.shift(); window; window = windows.shift()) {
       signal?.throwIfAborted();
-      await compareWindow(till, run, window);
+      if (!(await compareWindow(till, run, window))) {
+        windows.unshift(...halvesOf(window));
+        continue;
+      }
+      const { to } = window;
       await inTenant(async (em) => {
         await keepBooks(em, tenantId, claim);
-        await compared?.(em, window.to);
+        await compared?.(em, to);
       });
     }
   } catch (error) {

@@ -1,9 +1,10 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { bulk } from "../../../mixins/database.ts";
 import { searchGateway, type TransactionView } from "../gateway/search.ts";
 import type { Till } from "../till.ts";
 import type { BookAccounts } from "./accounts.ts";
 import { closeGone, currencyOf, writeBreak } from "./breaks.ts";
-import { collect, type Window } from "./collect.ts";
+import { collect, collectFew, type Window } from "./collect.ts";
 import { compareOne, duplicates, missingAtPayPal, type Found, type Ours } from "./compare.ts";
 import { heal } from "./heal.ts";
 import { bookedIn, oursOf, unbookedIn, type Unbooked } from "./ours.ts";
@@ -28,9 +29,18 @@ export interface WindowRun {
   signal?: AbortSignal;
 }
 
-/** Compares one window: asks PayPal, mends what a look can mend, writes down what is left. No transaction is open while PayPal is asked. */
-export async function compareWindow(till: Till, { tenantId, runId, accounts, now, signal }: WindowRun, window: Window): Promise<Compared> {
-  const reported = await readReports(till, tenantId, accounts, window, now, signal);
+/** What is held in memory of an account at once, in pages of 500; more is compared in parts, but none shorter than some hours. */
+const mostPages = 20;
+const shortestMs = 4 * 3_600_000;
+
+/**
+ * Compares one window: asks PayPal, mends what a look can mend, writes down what is left. No transaction is open while PayPal is asked.
+ * @returns null when PayPal has more of it than is compared at once: halves of it have to be
+ */
+export async function compareWindow(till: Till, run: WindowRun, window: Window): Promise<Compared | null> {
+  const { tenantId, runId, accounts, signal } = run;
+  const reported = await readReports(till, run, window);
+  if (!reported) return null;
   const inside = reported.filter(({ at }) => at >= window.from && at < window.to);
 
   const before = await differences(till, tenantId, window, accounts, reported, inside);
@@ -52,22 +62,20 @@ export async function compareWindow(till: Till, { tenantId, runId, accounts, now
   return { transactions: inside.length, found: before.length, healed: mended.length };
 }
 
-/** What all accounts report of the organisation's money in a window and around it. */
-async function readReports(
-  till: Till,
-  tenantId: string,
-  { read }: BookAccounts,
-  window: Window,
-  now: Date,
-  signal?: AbortSignal,
-): Promise<TransactionView[]> {
+/** What all accounts report of the organisation's money in a window and around it; null when it is too much for one. */
+async function readReports(till: Till, { tenantId, accounts, now, signal }: WindowRun, window: Window): Promise<TransactionView[] | null> {
   const around = {
     from: new Date(window.from.getTime() - aroundMs),
     to: new Date(Math.max(window.to.getTime(), Math.min(window.to.getTime() + aroundMs, now.getTime() - lagMs))),
   };
+  const isShort = window.to.getTime() - window.from.getTime() <= shortestMs;
   const found: TransactionView[] = [];
-  for (const { paypal, shared } of read) {
-    const all = await collect(searchGateway(paypal.connection), around, window.to, signal);
+  for (const { paypal, shared } of accounts.read) {
+    const gateway = searchGateway(paypal.connection);
+    const all = isShort
+      ? await collect(gateway, around, window.to, signal)
+      : await collectFew(gateway, around, window.to, mostPages, signal);
+    if (!all) return null;
     found.push(...(shared ? await within(till.db, tenantId, all) : all));
   }
   return found;
@@ -87,10 +95,15 @@ async function differences(
   return await till.db.tenant(tenantId, async (em) => {
     const ours = await oursOf(em, tenantId, reported);
     const ids = new Set(reported.map(({ id }) => id));
+    // A window may have ten thousand: others have their turn in between.
+    await turn();
+    const compared = once(inside).flatMap((transaction) => compareOne(transaction, ours) ?? []);
+    await turn();
     const twice = duplicates(inside);
+    await turn();
     return [
-      ...once(inside).flatMap((transaction) => compareOne(transaction, ours) ?? []),
-      ...twice.map((found) => ({ ...found, ...ownerOf(found, inside, ours) })),
+      ...compared,
+      ...twice.map((found) => ({ ...found, ...ownerOf(found, ours) })),
       ...missingAtPayPal(await bookedIn(em, tenantId, window, closed), ids),
       ...(await unbookedIn(em, tenantId, window)).filter(({ paypalId }) => !ids.has(paypalId)).map(unbooked),
     ];
@@ -104,8 +117,7 @@ const once = (transactions: readonly TransactionView[]): TransactionView[] => [
   ).values(),
 ];
 
-const ownerOf = ({ objectId }: Found, transactions: readonly TransactionView[], { named }: Ours) =>
-  named.get(transactions.find(({ id }) => id === objectId)!) ?? {};
+const ownerOf = ({ look }: Found, { named }: Ours) => (look?.told && named.get(look.told)) ?? {};
 
 function unbooked({ thing, paypalId, paymentId, subscriptionId, status, at, amountMinor, currency }: Unbooked): Found {
   return {

@@ -46,6 +46,24 @@ describe("the simulator's fault script", () => {
     expect((await other.ask(`POST /v2/checkout/orders/${await other.approved()}/capture`, {})).status).toBe(503);
   });
 
+  it.each([
+    ["captures.refund", "CAPTURE_FULLY_REFUNDED", 422],
+    ["subscriptions.create", "PLAN_STATUS_INVALID", 422],
+    ["invoices.create", "PERMISSION_DENIED", 403],
+    ["disputes.list", "INTERNAL_SERVER_ERROR", 500],
+  ])("forces an error on any operation (%s), as PayPal-Mock-Response says", async (operation, issue, status) => {
+    const lines: Record<string, string> = {
+      "captures.refund": `POST /v2/payments/captures/${await shop.captured()}/refund`,
+      "subscriptions.create": "POST /v1/billing/subscriptions",
+      "invoices.create": "POST /v2/invoicing/invoices",
+      "disputes.list": "GET /v1/customer/disputes",
+    };
+    const mock = { "paypal-mock-response": JSON.stringify({ mock_application_codes: issue }) };
+    const [method] = lines[operation]!.split(" ");
+    const answer = await shop.ask(lines[operation]!, method === "GET" ? undefined : {}, mock);
+    expect(answer).toMatchObject({ status, body: { details: [{ issue }] } });
+  });
+
   it("says what is wrong with a fault that it does not know", async () => {
     const reply = await script({ operation: "orders.eat", kind: "hang" });
     expect(reply.status).toBe(400);

@@ -23,6 +23,9 @@ const lifetimes: [path: string, ms: number][] = [
   ["/v3/vault/", 3 * hour],
 ];
 
+/** Of a simulator that runs for days the oldest answers are forgotten before their time. */
+const mostRemembered = 50_000;
+
 interface Memory {
   /** null while the first call is still under way. */
   reply: Reply | null;
@@ -107,7 +110,7 @@ export class MerchantDoor {
     if (earlier) return { ...earlier.reply, status: earlier.reply.status === 201 ? 200 : earlier.reply.status };
     const lifetime = lifetimes.find(([path]) => request.url.pathname.startsWith(path))?.[1] ?? hour;
     const memory: Memory = { reply: null, until: this.#clock.now() + lifetime };
-    if (key !== null) this.#remembered.set(key, memory);
+    if (key !== null) this.#remember(key, memory);
     try {
       await delay(this.#latencyMs / 2);
       // A copy: what it shows stands still, whatever happens to the thing shown.
@@ -119,6 +122,13 @@ export class MerchantDoor {
     } finally {
       if (key !== null && memory.reply === null) this.#remembered.delete(key);
     }
+  }
+
+  #remember(key: string, memory: Memory): void {
+    this.#remembered.set(key, memory);
+    if (this.#remembered.size <= mostRemembered) return;
+    const [oldest] = this.#remembered.keys();
+    this.#remembered.delete(oldest!);
   }
 
   #recall(key: string): Memory | undefined {

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import { localKeyRing } from "../../../mixins/vault/kms/local.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { createPayment } from "../orders.ts";
+import { createRefund } from "../refunds/create.ts";
 import { settle } from "../settle.ts";
 import type { Simulator } from "../simulator/server.ts";
 import type { Till } from "../till.ts";
@@ -19,14 +20,19 @@ describe("an organisation's own PayPal account", () => {
   let simulator: Simulator;
   const nodes: Accounts[] = [];
   /** A node of the cluster. */
-  function node(masterKeys = oldKey, breaker = {}): { accounts: Accounts; till: Till } {
-    const accounts = new Accounts(base.db, base.redis, {
-      clusterSecret: "a secret of this spec's cluster",
-      keys: localKeyRing(masterKeys),
-      configured: { clientId: "platform", clientSecret: "secret", environment: "sandbox" },
-      url: simulator.url,
-      options: { timeoutMs: 1_000, breaker },
-    });
+  function node(masterKeys = oldKey, breaker = {}, most?: number): { accounts: Accounts; till: Till } {
+    const accounts = new Accounts(
+      base.db,
+      base.redis,
+      {
+        clusterSecret: "a secret of this spec's cluster",
+        keys: localKeyRing(masterKeys),
+        configured: { clientId: "platform", clientSecret: "secret", environment: "sandbox" },
+        url: simulator.url,
+        options: { timeoutMs: 1_000, breaker },
+      },
+      most,
+    );
     nodes.push(accounts);
     return { accounts, till: { ...base, paypal: (tenantId, accountId) => accounts.paypal(tenantId, accountId) } };
   }
@@ -161,6 +167,63 @@ describe("an organisation's own PayPal account", () => {
     expect((await createPayment(till, payer(tenantId), wish)).accountId).toBeNull();
     await connectAccount(till, accounts, tenantId, own);
     expect((await settle(till, payment.id)).status).toBe("captured");
+  });
+
+  it.each([
+    [
+      "a refund whose answer was lost",
+      `update payment.refunds set status = 'requested', paypal_id = null, next_check_at = null where payment_id = $1`,
+    ],
+    ["an e-check on its way back", `update payment.refunds set status = 'pending', next_check_at = null where payment_id = $1`],
+    ["a capture that PayPal keeps back", `update payment.captures set status = 'pending', next_check_at = null where payment_id = $1`],
+    [
+      "money that is reserved",
+      `insert into payment.authorizations (tenant_id, payment_id, paypal_id, amount_minor, currency, status, paypal_status, authorized_at, honored_until, expires_at)
+       select tenant_id, id, id::text, 1250, 'EUR', 'created', 'CREATED', now(), now(), now() from payment.payments where id = $1`,
+    ],
+    [
+      "an open dispute",
+      `insert into payment.disputes (tenant_id, account_id, paypal_id, payment_id, capture_id, reason, paypal_status, stage, channel, amount_minor, currency, opened_at, changed_at)
+       select tenant_id, account_id, id::text, id, capture_id, 'OTHER', 'OPEN', 'CHARGEBACK', 'INTERNAL', 1250, 'EUR', now(), now() from payment.payments where id = $1`,
+    ],
+  ])("is not disconnected while there is %s", async (_what, change) => {
+    const { till, accounts } = node();
+    const tenantId = randomUUID();
+    const { id } = await connectAccount(till, accounts, tenantId, credentials());
+    const payment = await settle(till, (await approved(till, tenantId)).id);
+    await createRefund(till, payer(tenantId), { id: payment.id, amount: "1.00" });
+    // Nobody else's account stands in the way.
+    const other = randomUUID();
+    const theirs = await connectAccount(till, accounts, other, credentials());
+    await base.database.admin.query(change, [payment.id]);
+    expect(await problem(disconnectAccount(till, accounts, tenantId, id, false))).toMatchObject({ type: "CONFLICT", data: { count: 1 } });
+    expect(await disconnectAccount(till, accounts, other, theirs.id, false)).toMatchObject({ status: "disconnected" });
+  });
+
+  it("is disconnected once all is settled", async () => {
+    const { till, accounts } = node();
+    const tenantId = randomUUID();
+    const { id } = await connectAccount(till, accounts, tenantId, credentials());
+    const payment = await settle(till, (await approved(till, tenantId)).id);
+    await createRefund(till, payer(tenantId), { id: payment.id, amount: "1.00" });
+    expect(await disconnectAccount(till, accounts, tenantId, id, false)).toMatchObject({ status: "disconnected" });
+  });
+
+  it("is reached by one connection however many ask first, and by it still after others took its place among those kept", async () => {
+    const { till, accounts } = node(oldKey, {}, 2);
+    const tenantId = randomUUID();
+    const { id } = await connectAccount(till, accounts, tenantId, credentials());
+    await rotateSecret(till, accounts, tenantId, id, "another");
+    const reached = await Promise.all(Array.from({ length: 5 }, () => till.paypal(tenantId, id)));
+    expect(new Set(reached).size).toBe(1);
+    for (let i = 0; i < 3; i++) {
+      const other = randomUUID();
+      await connectAccount(till, accounts, other, credentials());
+      await till.paypal(other);
+    }
+    expect(await till.paypal(tenantId, id)).not.toBe(reached[0]);
+    const line = { method: "GET", path: "/v1/notifications/webhooks?anchor_type=APPLICATION" } as const;
+    expect(await reached[0]!.connection.send(line, () => true)).toMatchObject({ outcome: "ok" });
   });
 
   it("takes a new secret, which every node works with", async () => {

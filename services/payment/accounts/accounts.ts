@@ -34,6 +34,8 @@ export interface AccountSettings {
 const timeoutMs = 10_000;
 /** How long a node works with what it last read of an organisation's accounts, milliseconds: so soon every node knows of a change. */
 const recheckMs = 3_000;
+/** How long a connection that makes room for another one still serves who has it, milliseconds: longer than any piece of work with it takes. */
+const lingerMs = 3_600_000;
 
 /** The PayPal accounts of all organisations as one node reaches them: each with a token, a breaker and a rate of its own, so that one's trouble is not another's. */
 export class Accounts {
@@ -42,9 +44,13 @@ export class Accounts {
   readonly #redis: Redis;
   readonly #read = new LRUCache<string, { account: PaypalAccountRow | null }>({ max: 5_000, ttl: recheckMs });
   readonly #roots = new LRUCache<string, readonly string[]>({ max: 10, ttl: recheckMs });
-  readonly #open = new LRUCache<string, PayPal>({ max: 500, dispose: ({ connection }) => connection.close() });
+  readonly #open: LRUCache<string, PayPal>;
+  readonly #opening = new Map<string, Promise<PayPal>>();
+  readonly #lingering = new Map<PayPal, NodeJS.Timeout>();
 
-  constructor(db: Database, redis: Redis, settings: AccountSettings) {
+  /** @param most connections kept */
+  constructor(db: Database, redis: Redis, settings: AccountSettings, most = 500) {
+    this.#open = new LRUCache({ max: most, dispose: (paypal) => this.#linger(paypal) });
     this.#db = db;
     this.#redis = redis;
     this.settings = settings;
@@ -67,6 +73,12 @@ export class Accounts {
     const name = `${account.id} ${account.version}`;
     const known = this.#open.get(name);
     if (known) return known;
+    const opening = this.#opening.get(name) ?? this.#openOwn(name, account).finally(() => this.#opening.delete(name));
+    this.#opening.set(name, opening);
+    return await opening;
+  }
+
+  async #openOwn(name: string, account: PaypalAccountRow): Promise<PayPal> {
     const clientSecret = await openSecret(this.settings.keys, account);
     if (clientSecret === null)
       throw errors.gatewayDenied(
@@ -103,6 +115,20 @@ export class Accounts {
 
   close(): void {
     this.#open.clear();
+    for (const [paypal, timer] of this.#lingering) {
+      clearTimeout(timer);
+      paypal.connection.close();
+    }
+    this.#lingering.clear();
+  }
+
+  /** Somebody may be in the middle of a payment with it: a breaker that is shut down refuses what was never sent. */
+  #linger(paypal: PayPal): void {
+    const close = () => {
+      this.#lingering.delete(paypal);
+      paypal.connection.close();
+    };
+    this.#lingering.set(paypal, setTimeout(close, lingerMs).unref());
   }
 
   #platform(): PayPal {

@@ -4,9 +4,10 @@ import type { PaypalEnvironment } from "../../../config/contracts.ts";
 import { errors, failureType, messageOf } from "../../../config/errors.ts";
 import { PaypalAccount, type PaypalAccountRow } from "../../../entities/PaypalAccount.ts";
 import { describeAct } from "../../../mixins/act.ts";
-import { row, type Em } from "../../../mixins/database.ts";
+import type { Em } from "../../../mixins/database.ts";
 import type { Till } from "../till.ts";
 import type { Accounts, Credentials } from "./accounts.ts";
+import { movingIn } from "./moving.ts";
 import { sealSecret } from "./secret.ts";
 import { keepWebhook, removeWebhook, webhookUrl } from "./webhook.ts";
 
@@ -110,7 +111,7 @@ export async function rotateSecret(
 /**
  * Erases an account's secret and has PayPal tell nothing about it any more. New payments are made with the platform's account, if there is one.
  * @param force although payments are under way that nobody can settle then
- * @throws PAYPAL_ACCOUNT_NOT_FOUND, CONFLICT while payments are under way
+ * @throws PAYPAL_ACCOUNT_NOT_FOUND, CONFLICT while payments, refunds, captures or authorizations are under way, disputes open, or subscriptions running
  */
 export async function disconnectAccount(
   till: Till,
@@ -122,17 +123,11 @@ export async function disconnectAccount(
   const known = await till.db.tenant(tenantId, (em) => locked(em, tenantId, id));
   await till.db.tenant(tenantId, async (em) => {
     const account = await locked(em, tenantId, id, LockMode.PESSIMISTIC_WRITE);
-    const moving = await row<{ payments: number; subscriptions: number }>(
-      em,
-      `select (select count(*) from payment.payments where account_id = ? and next_check_at is not null)::int as payments,
-              (select count(*) from payment.subscriptions where account_id = ? and activated_at is not null and ended_at is null)::int as subscriptions`,
-      [id, id],
-    );
-    const { payments = 0, subscriptions = 0 } = moving ?? {};
-    const count = payments + subscriptions;
+    const { payments, disputes, subscriptions } = await movingIn(em, tenantId, id);
+    const count = payments + disputes + subscriptions;
     if (count && !force) {
-      const what = `${payments} payments made with this account are under way, and ${subscriptions} subscriptions run`;
-      throw errors.conflict(`${what}; nobody could settle them.`, { id, count, subscriptions });
+      const what = `${payments} payments made with this account are under way, ${disputes} disputes are open, and ${subscriptions} subscriptions run`;
+      throw errors.conflict(`${what}; nobody could settle them.`, { id, count, disputes, subscriptions });
     }
     account.masterKeyId = account.sealedSecret = account.webhookId = null;
     account.retiredAt ??= new Date();

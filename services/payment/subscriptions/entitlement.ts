@@ -32,6 +32,8 @@ export function entitlementOf(subscription: SubscriptionRow, graceDays: number, 
   const no = (why: EntitlementReason): Entitlement => ({ entitled: false, until: null, why, ...of });
   const graceEnds = (since: Date) => new Date(since.getTime() + graceDays * day);
 
+  // PayPal calls it active, and names its beginning as the next payment, as soon as the payer has agreed.
+  if (subscription.startAt && at < subscription.startAt) return no("not_started");
   if (paidUntil && at < paidUntil) return yes("paid", paidUntil);
   switch (status) {
     case "active": {

@@ -8,6 +8,7 @@ import { waitMs as backoffMs } from "../schedule.ts";
 import type { Till } from "../till.ts";
 import { alone } from "./alone.ts";
 import { recordSale } from "./sales.ts";
+import { nextLook } from "./schedule.ts";
 import { writeMirror, writing } from "./record.ts";
 
 const day = 86_400_000;
@@ -63,7 +64,9 @@ export async function look(
 async function again(till: Till, id: string, claim: string): Promise<SubscriptionRow> {
   const written = await writing(till.db, id, claim, (_em, locked) => {
     locked.checks++;
-    if (locked.nextCheckAt) locked.nextCheckAt = new Date(Date.now() + backoffMs(locked.checks));
+    // A payer is not waited for for ever: PayPal forgets what nobody agreed to.
+    if (!locked.activatedAt) locked.nextCheckAt = nextLook(locked, new Date());
+    else if (locked.nextCheckAt) locked.nextCheckAt = new Date(Date.now() + backoffMs(locked.checks));
   });
   if (!written) throw missing(id);
   return written;

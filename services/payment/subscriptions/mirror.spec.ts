@@ -152,12 +152,24 @@ describe("the mirror of a subscription", () => {
     expect(mirrored.known.nextCheckAt).toEqual(on("02-15", "10:10"));
   });
 
+  it("is not looked for for ever when its payer never agrees", () => {
+    const mirrored = looking();
+    const waits = [on("01-01"), on("01-02"), on("01-29"), on("02-01")].map((now) => {
+      mirrored.look(pending, now);
+      return mirrored.known.nextCheckAt && (mirrored.known.nextCheckAt.getTime() - now.getTime()) / 60_000;
+    });
+    expect(waits).toEqual([0.5, 1, 2, null]);
+  });
+
   it("pays regularly from the end of its trials on, or from the beginning", () => {
     const mirrored = looking();
     mirrored.look(trial, on("01-01", "12:00"));
     expect(mirrored.known.payingSince).toBeNull();
     mirrored.look(first, on("01-15"));
     expect(mirrored.known.payingSince).toEqual(on("01-15"));
+    const later = looking({ ...fresh, startAt: on("01-20") });
+    later.look({ nextBillingAt: on("01-20"), cycles: [cycle("REGULAR", 0)] }, on("01-01", "12:00"));
+    expect(later.known.payingSince).toEqual(on("01-20"));
     const without = looking();
     without.look({ nextBillingAt: on("02-01"), cycles: [cycle("REGULAR", 0)] }, on("01-01", "12:00"));
     expect(without.known.payingSince).toEqual(on("01-01", "11:00"));
@@ -220,6 +232,7 @@ describe("an entitlement", () => {
     ["suspended on purpose, the paid time over", { status: "suspended", paidUntil }, on("02-15"), "suspended", null],
     ["cancelled, the paid time running", { status: "cancelled", paidUntil }, on("02-14"), "paid", paidUntil],
     ["cancelled, the paid time over", { status: "cancelled", paidUntil }, on("02-15"), "ended", null],
+    ["agreed to, and to begin later", { status: "active", paidUntil, startAt: paidUntil }, on("02-14"), "not_started", null],
     ["not agreed to yet", { status: "approval_pending" }, on("01-02"), "not_started", null],
     ["refused by PayPal", { status: "failed" }, on("01-02"), "ended", null],
   ] as [string, Partial<SubscriptionRow>, Date, string, Date | null][])("by one that is %s", (_what, subscription, at, why, until) => {

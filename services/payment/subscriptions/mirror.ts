@@ -49,7 +49,8 @@ export function mirror(known: SubscriptionRow, view: SubscriptionView, plan: Pla
     pastDueSince: pastDueSince(known, status, failedAt ?? now),
     outstandingMinor: view.outstanding?.amountMinor ?? known.outstandingMinor,
     activatedAt,
-    payingSince: known.payingSince ?? (isRunning(status) && paysRegularly(view) ? (view.lastPayment?.at ?? activatedAt) : null),
+    payingSince:
+      known.payingSince ?? (isRunning(status) && paysRegularly(view) ? (view.lastPayment?.at ?? latest(activatedAt, known.startAt)) : null),
     suspendedAt: status === "suspended" ? (known.suspendedAt ?? view.changedAt ?? now) : null,
     endedAt: isOver(status) ? (known.endedAt ?? view.changedAt ?? now) : null,
     readAt: now,

@@ -9,7 +9,7 @@ import { attributesOfPayment, readPayment } from "./payments.ts";
 import { percentPattern } from "./tax/rate.ts";
 import { addRate, listRates, rateHistory, type ShownRate } from "./tax/rates.ts";
 import { quote } from "./tax/quote.ts";
-import { basketParams, category, country, region } from "./tax/schema.ts";
+import { basketParams, category, country, day, region } from "./tax/schema.ts";
 import { saleOf } from "./tax/sale.ts";
 import { plantRates } from "./tax/seed.ts";
 import { showBreakdown, type ShownBreakdown } from "./tax/shown.ts";
@@ -17,7 +17,6 @@ import { checkVatId, type CheckedVatId } from "./tax/vatid.ts";
 
 type Taxes = Host<WithDatabase>;
 const action = actionOf<Taxes>();
-const day = (description: string) => Type.String({ format: "date", description: `${description} YYYY-MM-DD.` });
 
 export const actions = {
   quote: action({

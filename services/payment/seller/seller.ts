@@ -2,6 +2,7 @@ import { errors, type Fault } from "../../../config/errors.ts";
 import { Seller, type SellerRow } from "../../../entities/Seller.ts";
 import { describeAct } from "../../../mixins/act.ts";
 import type { Em } from "../../../mixins/database.ts";
+import { isCountry } from "../tax/countries.ts";
 import { checkVatId } from "../tax/vatid.ts";
 import { isIban } from "./iban.ts";
 import type { SellerWish } from "./schema.ts";
@@ -35,6 +36,12 @@ export async function writeSeller(em: Em, tenantId: string, wish: SellerWish): P
   const faults: Fault[] = [];
   const vatId = wish.vatId === undefined ? null : checkVatId(wish.vatId);
   if (vatId?.fault) faults.push({ pointer: "/vatId", detail: vatId.fault });
+  for (const [pointer, country] of [
+    ["/country", wish.country],
+    ...(wish.registrations ?? []).map((one, at) => [`/registrations/${at}`, one] as const),
+  ] as const)
+    if (country !== undefined && !isCountry(country))
+      faults.push({ pointer, detail: `must be a country of ISO 3166-1; "${country}" is none` });
   const iban = compact(wish.iban);
   if (iban !== undefined && !isIban(iban)) faults.push({ pointer: "/iban", detail: "must be an IBAN whose check digits match" });
   const series = { invoiceSeries: wish.invoiceSeries ?? "INV", creditSeries: wish.creditSeries ?? "CN" };

@@ -1,5 +1,6 @@
 import { errors, type Fault } from "../../../config/errors.ts";
 import { amountFaults, isCurrency, largestAmount, parseAmount, type Currency } from "../money.ts";
+import { isCountry } from "./countries.ts";
 import type { PriceKind } from "./charge.ts";
 import type { Rounding, RoundingMode, RoundingScope } from "./rounding.ts";
 
@@ -77,8 +78,11 @@ export function parseBasket(basket: Basket, usual: { prices: PriceKind; rounding
   if (faults.length === 0 && sum + (shipping ? lines.at(-1)!.unit : 0n) > largest)
     faults.push({ pointer: "/items", detail: "come to more than PayPal takes in one payment" });
   if (faults.length === 0 && off > sum) faults.push({ pointer: "/discount", detail: "must not be more than the items together" });
-  if (basket.date !== undefined && Number.isNaN(Date.parse(basket.date)))
-    faults.push({ pointer: "/date", detail: `must be a day of the calendar as YYYY-MM-DD; "${basket.date.slice(0, 20)}" came` });
+  for (const name of ["country", "ipCountry", "bankCountry", "phoneCountry"] as const) {
+    const country = basket.customer[name];
+    if (country !== undefined && !isCountry(country))
+      faults.push({ pointer: `/customer/${name}`, detail: `must be a country of ISO 3166-1; "${country.slice(0, 2)}" is none` });
+  }
   if (faults.length || !isCurrency(currency)) throw errors.invalid(faults);
   return {
     currency,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { isCountry } from "./countries.ts";
 import { decidePlace } from "./place.ts";
 import { judge } from "./treatment.ts";
 import { checkVatId } from "./vatid.ts";
@@ -62,6 +63,13 @@ describe("where a sale is taxed", () => {
       ],
       contradicting: [{ kind: "billing", country: "DE" }],
     });
+  });
+});
+
+describe("a country", () => {
+  it("is one that ISO 3166-1 knows today: no former one, no group, no part, nothing made up", () => {
+    expect(["DE", "FR", "GB", "US", "GR", "XK", "JP"].map(isCountry)).toEqual(Array(7).fill(true));
+    expect(["DD", "FX", "UK", "SU", "EU", "IC", "ZZ", "XX", "XA", "de", "", "D"].filter(isCountry)).toEqual([]);
   });
 });
 

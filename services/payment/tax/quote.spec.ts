@@ -98,6 +98,12 @@ describe("quotes", () => {
     expect(await faults(quoted(tenant, { discount: "100.00" }))).toMatchObject([{ pointer: "/discount" }]);
     const huge = { items: [{ ...item, unitAmount: "999999999999999.99", quantity: 9_999_999_999 }] };
     expect(await faults(quoted(tenant, huge))).toMatchObject([{ pointer: "/items", detail: expect.stringContaining("PayPal") }]);
+    const nowhere = { customer: { country: "FX", ipCountry: "DD", bankCountry: "ZZ" } };
+    expect((await faults(quoted(tenant, nowhere))).map(({ pointer }) => pointer)).toEqual([
+      "/customer/country",
+      "/customer/ipCountry",
+      "/customer/bankCountry",
+    ]);
     const unknown = { items: [item, { ...item, taxCategory: "books" }], shipping: { amount: "5.00", taxCategory: "post" } };
     expect((await faults(quoted(tenant, unknown))).map(({ pointer }) => pointer)).toEqual([
       "/items/1/taxCategory",

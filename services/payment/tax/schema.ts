@@ -6,6 +6,8 @@ import { countryPattern, regionPattern } from "./countries.ts";
 import { roundingModes, roundingScopes } from "./rounding.ts";
 
 export const country = (description: string) => Type.String({ pattern: countryPattern, description: `${description} ISO 3166-1 alpha-2.` });
+/** Of the years that PostgreSQL and everybody else agree about. */
+export const day = (description: string) => Type.String({ format: "date", pattern: "^[12]", description: `${description} YYYY-MM-DD.` });
 export const region = Type.String({
   pattern: regionPattern,
   description: 'Part of the country with a rate of its own, ISO 3166-2 without the country: "BC", "TF".',
@@ -51,7 +53,7 @@ export const basketParams = {
     }),
   ),
   customer: customerSchema,
-  date: Type.Optional(Type.String({ format: "date", description: "Day of the supply, whose rates hold; today when left out." })),
+  date: Type.Optional(day("Day of the supply, whose rates hold; today when left out.")),
 };
 
 /** The same where it may be left out: of a payment that is for nothing in particular, of an invoice of a payment that has it. */

@@ -25,13 +25,19 @@ const disputedOf = ({ tenantId, accountId, paymentId, subscriptionId }: DisputeR
  */
 export async function acceptClaim(till: Till, tenantId: string, id: string, note: string): Promise<DisputeRow> {
   const known = await readDisputeRow(till.db, tenantId, id);
+  let isFirst = false;
   await write(till, known, (dispute) => {
     if (dispute.state !== "open") throw errors.conflict("This dispute is resolved.", { id });
+    isFirst = dispute.acceptedAt == null;
     dispute.acceptedAt ??= new Date();
   });
   const answer = await (await gatewayOf(till, known)).accept(known.paypalId, note);
-  if (answer.outcome === "refused") await write(till, known, (dispute) => (dispute.acceptedAt = null));
-  return await outcomeOf(till, known, answer);
+  if (answer.outcome !== "refused") return await outcomeOf(till, known, answer);
+  // PayPal may refuse because it took an earlier one whose answer was lost.
+  const dispute = await look(till, known);
+  if (!isFirst && dispute.outcome === "lost") return dispute;
+  if (isFirst && dispute.state === "open") await write(till, known, (refused) => (refused.acceptedAt = null));
+  throw refusal(known, answer);
 }
 
 /**
@@ -57,15 +63,22 @@ const write = (till: Till, { id, tenantId }: DisputeRow, change: (dispute: Dispu
   till.db.tenant(tenantId, async (em) => change(await em.findOneOrFail(Dispute, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE })));
 
 async function outcomeOf(till: Till, known: DisputeRow, answer: Outcome<true>): Promise<DisputeRow> {
-  if (answer.outcome === "refused")
-    throw errors.disputeRefused(`PayPal refused it: ${answer.detail}`, { id: known.id, issue: answer.issue });
-  await lookAtDispute(till, disputedOf(known), known.paypalId);
-  const dispute = await readDisputeRow(till.db, known.tenantId, known.id);
+  if (answer.outcome === "refused") throw refusal(known, answer);
+  const dispute = await look(till, known);
   // A lost answer that a look can't explain stays a lost answer.
   if (answer.outcome === "unknown" && dispute.paypalStatus === known.paypalStatus)
     throw errors.gatewayUnavailable(`PayPal has not confirmed it: ${answer.reason}.`, { id: known.id });
   return dispute;
 }
+
+/** Reads it anew at PayPal, if that can be had. */
+async function look(till: Till, known: DisputeRow): Promise<DisputeRow> {
+  await lookAtDispute(till, disputedOf(known), known.paypalId);
+  return await readDisputeRow(till.db, known.tenantId, known.id);
+}
+
+const refusal = ({ id }: DisputeRow, { detail, issue }: Extract<Outcome<true>, { outcome: "refused" }>) =>
+  errors.disputeRefused(`PayPal refused it: ${detail}`, { id, issue });
 
 const gatewayOf = async (till: Till, { tenantId, accountId }: DisputeRow) =>
   disputesGateway((await till.paypal(tenantId, accountId ?? null)).connection);

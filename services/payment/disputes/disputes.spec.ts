@@ -9,7 +9,10 @@ import type { Simulator } from "../simulator/server.ts";
 import { envelopeOf } from "../webhooks/envelope.ts";
 import type { PayPalEvent } from "../webhooks/event.ts";
 import { handlerOf } from "../webhooks/handlers.ts";
+import { postRefund } from "../ledger/post.ts";
 import { acceptClaim, provideEvidence } from "./answer.ts";
+import { disputesGateway } from "./gateway.ts";
+import { recordDispute } from "./record.ts";
 import { listDisputes, readDisputeRow } from "./disputes.ts";
 import { lookAtOpen, remind } from "./sweep.ts";
 
@@ -160,6 +163,88 @@ describe("disputes", () => {
     expect(after).toMatchObject({ "paypal:balance": before["paypal:balance"]! - 10_000, refunds: 10_000 });
     expect([after["chargebacks"] ?? 0, after["disputes:held"] ?? 0]).toEqual([0, 0]);
     expect(await problem(acceptClaim(till, payment.tenantId, id, "again"))).toMatchObject({ type: "CONFLICT" });
+  });
+
+  it("that are accepted twice, the first answer being lost, are accepted once", async () => {
+    const payment = await paid();
+    const before = await books(payment.tenantId);
+    complain(payment.capture);
+    await deliver(payment);
+    const { id } = (await disputesOf(payment.tenantId))[0]!;
+    // PayPal does it, its answer is lost, and so is that to the look.
+    simulator.inject({ operation: "disputes.accept", kind: "reset" });
+    simulator.inject({ operation: "disputes.get", kind: "refuse", status: 503 });
+    expect(await problem(acceptClaim(till, payment.tenantId, id, "You are right."))).toMatchObject({ type: "PAYMENT_GATEWAY_UNAVAILABLE" });
+    expect(await acceptClaim(till, payment.tenantId, id, "You are right.")).toMatchObject({
+      ...{ state: "resolved", outcome: "lost", acceptedAt: expect.any(Date) },
+    });
+    await deliver(payment, 2);
+    expect(await books(payment.tenantId)).toEqual({ ...before, "paypal:balance": before["paypal:balance"]! - 10_000, refunds: 10_000 });
+  });
+
+  it("that are accepted at PayPal's website cost their amount once, however late its refund is heard of", async () => {
+    const payment = await paid();
+    const { tenantId } = payment;
+    const before = await books(tenantId);
+    const { dispute_id: paypalId } = complain(payment.capture, { value: "40.00" });
+    await deliver(payment);
+    await disputesGateway((await till.paypal(tenantId)).connection).accept(paypalId, "You are right.");
+    const look = async (noticed: string) => {
+      await till.database.admin.query(
+        `update payment.disputes set next_check_at = now(), noticed_at = noticed_at - $2::interval where tenant_id = $1`,
+        [tenantId, noticed],
+      );
+      await lookAtOpen(till);
+    };
+    await look("0");
+    expect(await disputesOf(tenantId)).toMatchObject([{ state: "resolved", outcome: "lost", acceptedAt: null }]);
+    expect(await books(tenantId)).toMatchObject({ "disputes:held": 4_000 });
+    await look("1 hour");
+    const lost = { ...before, "paypal:balance": before["paypal:balance"]! - 4_000, chargebacks: 4_000 };
+    expect(await books(tenantId)).toEqual(lost);
+    await deliver(payment, 2);
+    expect(await books(tenantId)).toEqual(lost);
+    // What is given back here afterwards is another matter.
+    await createRefund(till, principal(tenantId), { id: payment.id, amount: "30.00" });
+    await deliver(payment);
+    expect(await books(tenantId)).toEqual({ ...lost, "paypal:balance": lost["paypal:balance"] - 3_000, refunds: 3_000 });
+  });
+
+  it("that are lost with nothing, or of which a part has gone back, are settled by what is lost", async () => {
+    for (const [lost, refunded, chargebacks, refunds] of [
+      [0n, null, undefined, undefined],
+      [10_000n, "30.00", 7_000, 3_000],
+    ] as const) {
+      const payment = await paid();
+      const { tenantId } = payment;
+      const before = await books(tenantId);
+      const { dispute_id: paypalId } = complain(payment.capture);
+      await deliver(payment);
+      const of = { tenantId, accountId: null, paymentId: payment.id, subscriptionId: null };
+      const seen = await disputesGateway((await till.paypal(tenantId)).connection).get(paypalId);
+      if (seen.outcome !== "ok") throw new Error(JSON.stringify(seen));
+      if (refunded)
+        await till.db.tenant(tenantId, (em) =>
+          postRefund(em, {
+            ...{ tenantId, paymentId: payment.id, captureId: payment.capture, objectId: randomUUID(), at: new Date() },
+            ...{ gross: { amountMinor: 3_000n, currency: "EUR" }, feeReturned: null, settled: null },
+          }),
+        );
+      const end = { status: "RESOLVED", outcome: "RESOLVED_BUYER_FAVOUR", refunded: { amountMinor: lost, currency: "EUR" as const } };
+      const view = { ...seen.value, ...end, changedAt: new Date(Date.now() + 1_000) };
+      await till.db.tenant(tenantId, (em) => recordDispute(em, of, view));
+      await till.database.admin.query(`update payment.disputes set noticed_at = noticed_at - interval '1 hour' where tenant_id = $1`, [
+        tenantId,
+      ]);
+      const { waits } = await till.db.tenant(tenantId, (em) => recordDispute(em, of, view));
+      expect(waits).toBe(false);
+      expect(await disputesOf(tenantId)).toMatchObject([{ state: "resolved", outcome: "lost" }]);
+      expect(await books(tenantId)).toEqual({
+        ...before,
+        "paypal:balance": before["paypal:balance"]! - (chargebacks ?? 0) - (refunds ?? 0),
+        ...(chargebacks && { chargebacks, refunds }),
+      });
+    }
   });
 
   it("that are questions hold nothing until they become claims", async () => {

@@ -3,6 +3,7 @@ import type { DisputeFacts, DisputeOutcome } from "../../../config/contracts.ts"
 import { Dispute, type DisputeRow } from "../../../entities/Dispute.ts";
 import { row, type Em } from "../../../mixins/database.ts";
 import { appendEvent } from "../../../mixins/events.ts";
+import { lockContested } from "../ledger/contested.ts";
 import { postDisputeHold, postDisputeLoss, postDisputeRelease } from "../ledger/post.ts";
 import { formatAmount, type Currency } from "../money.ts";
 import type { DisputeView } from "./gateway.ts";
@@ -109,31 +110,39 @@ async function hold(em: Em, dispute: DisputeRow): Promise<void> {
 /** Books the end of a dispute. @returns false while it can't be told how the amount went */
 async function settleBooks(em: Em, dispute: DisputeRow, now: Date): Promise<boolean> {
   const at = dispute.resolvedAt!;
-  if (dispute.outcome !== "lost") {
+  const lost = dispute.outcome === "lost" ? (dispute.lostMinor ?? dispute.amountMinor) : 0n;
+  const { refunded, reversed } = lost === 0n ? { refunded: 0n, reversed: 0n } : await goneBack(em, dispute);
+  // A refund is in the books by itself: that of a claim accepted here comes, if it has not come yet.
+  const isRefund = refunded >= lost || (dispute.acceptedAt != null && reversed === 0n);
+  if (isRefund) {
     if (dispute.heldAt) await postDisputeRelease(em, factOf(dispute, at));
     return true;
   }
-  const way = await wayOf(em, dispute);
-  if (way === null && now.getTime() - dispute.noticedAt!.getTime() < patienceMs) return false;
-  if (way === "refund") {
-    // The refund is in the books by itself.
-    if (dispute.heldAt) await postDisputeRelease(em, factOf(dispute, at));
-    return true;
-  }
-  await postDisputeLoss(em, { ...factOf(dispute, at, dispute.lostMinor ?? dispute.amountMinor), fee: dispute.feeMinor ?? null });
+  if (reversed === 0n && now.getTime() - dispute.noticedAt!.getTime() < patienceMs) return false;
+  await postDisputeLoss(em, { ...factOf(dispute, at, lost - refunded), fee: dispute.feeMinor ?? null });
   return true;
 }
 
-/** How a lost amount went back: as a refund, when the claim was accepted, or taken back by PayPal; null while nothing is known of either. */
-async function wayOf(em: Em, { tenantId, captureId, openedAt, acceptedAt }: DisputeRow): Promise<"refund" | "reversal" | null> {
-  const found = await row<{ kind: "refund" | "reversal" }>(
+/**
+ * What went back of a disputed capture or sale since the dispute was opened, as the ledger has it: as refunds, when a claim was accepted, or taken
+ * back by PayPal. Refunds that were asked for here before it, or after its end, are none of it. What is booked at the same moment waits.
+ */
+async function goneBack(em: Em, dispute: DisputeRow): Promise<{ refunded: bigint; reversed: bigint }> {
+  const { tenantId, captureId, currency, openedAt, noticedAt } = dispute;
+  await lockContested(em, { tenantId, captureId });
+  const sums = await row<{ refunded: string; reversed: string }>(
     em,
-    `select r.kind from payment.refunds r join payment.captures c on c.id = r.capture_id
-     where r.tenant_id = ? and c.paypal_id = ? and r.status in ('pending', 'completed') and coalesce(r.completed_at, r.created_at) >= ?::timestamptz - interval '1 minute'
-     order by r.kind = 'reversal' desc limit 1`,
-    [tenantId, captureId, openedAt],
+    `select coalesce(sum(amount_minor) filter (where kind = 'refund'), 0)::text as refunded,
+            coalesce(sum(amount_minor) filter (where kind = 'reversal'), 0)::text as reversed
+     from payment.ledger_entries e
+     where tenant_id = ? and capture_id = ? and currency = ? and kind in ('refund', 'reversal') and at >= ?::timestamptz - interval '1 minute'
+       and not exists (
+         select 1 from payment.refunds r
+         where r.tenant_id = e.tenant_id and r.paypal_id = e.object_id and r.origin = 'here' and not r.created_at between ? and ?
+       )`,
+    [tenantId, captureId, currency, openedAt, openedAt, noticedAt!],
   );
-  return found?.kind ?? (acceptedAt ? "refund" : null);
+  return { refunded: BigInt(sums?.refunded ?? 0), reversed: BigInt(sums?.reversed ?? 0) };
 }
 
 /** Appends the event; organisations hear of it by their webhooks. */

@@ -126,6 +126,25 @@ describe("the ledger", () => {
     }
   });
 
+  it("takes a refund of PayPal's for what a lost dispute has booked, as far as it fits, and one that was asked for here never", async () => {
+    const lost: Post[] = [capture(10_000n, 0n), (em, of) => postDisputeLoss(em, { ...of, ...dispute, at: at(3) })];
+    const refund =
+      (objectId: string, gross: bigint, ours: boolean): Post =>
+      (em, of) =>
+        postRefund(em, { ...of, ...back, objectId, at: at(4), gross: usd(gross), ours });
+    const sums = async (...posts: Post[]) => {
+      const tenantId = randomUUID();
+      await book(tenantId, [...lost, ...posts, ...posts]);
+      const found = Object.fromEntries((await balances(tenantId)).map(({ account, amount }) => [account, Number(amount)]));
+      return [found["chargebacks"], found["refunds"], found["paypal:balance"]];
+    };
+    expect(await sums(refund("R1", 4_000n, false))).toEqual([4_000, undefined, 6_000]);
+    expect(await sums(refund("R1", 1_000n, false), refund("R2", 3_000n, false))).toEqual([4_000, undefined, 6_000]);
+    expect(await sums(refund("R1", 4_000n, true))).toEqual([4_000, 4_000, 2_000]);
+    expect(await sums(refund("R1", 6_000n, false))).toEqual([4_000, 6_000, undefined]);
+    expect(await sums(refund("R1", 4_000n, false), refund("R2", 4_000n, false))).toEqual([4_000, 4_000, 2_000]);
+  });
+
   it("holds a disputed amount until the dispute is over, and holds nothing that was released before the hold was reported", async () => {
     const tenantId = randomUUID();
     const hold: Post = (em, of) => postDisputeHold(em, { ...of, ...dispute, at: at(1) });
@@ -167,8 +186,9 @@ describe("the ledger", () => {
         if (kind === "hold") return await postDisputeHold(em, { ...of, ...disputed });
         if (kind === "release") return await postDisputeRelease(em, { ...of, ...disputed });
         if (kind === "loss") return await postDisputeLoss(em, { ...of, ...disputed });
-        const post = kind === "refund" ? postRefund : postReversal;
-        return await post(em, { ...of, ...money, captureId, objectId: `${kind}-${drawn.dispute}-${captureId}`, feeReturned: drawn.fee });
+        const refund = { ...of, ...money, captureId, objectId: `${kind}-${drawn.dispute}-${captureId}`, feeReturned: drawn.fee };
+        // Those of PayPal's own may be what a dispute has lost: then it matters which was heard of first.
+        return await (kind === "refund" ? postRefund(em, { ...refund, ours: true }) : postReversal(em, refund));
       };
     };
     // One object tells one story: facts of the same object must not contradict each other, as PayPal's don't.

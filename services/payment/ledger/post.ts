@@ -2,7 +2,7 @@ import { errors } from "../../../config/errors.ts";
 import type { Em } from "../../../mixins/database.ts";
 import type { Money } from "../money.ts";
 import { bookings, conversion, transfer } from "./bookings.ts";
-import { writeContested } from "./contested.ts";
+import { carriesOutLoss, writeContested } from "./contested.ts";
 import { writeEntry, type Fact } from "./entry.ts";
 
 /** What arrived in the balance of another currency, and PayPal's rate. */
@@ -28,6 +28,8 @@ export interface RefundFact extends Fact {
   feeReturned: bigint | null;
   /** Set when PayPal debits another currency, with what it debited. */
   settled: Settled | null;
+  /** Whether it was asked for here: then it is never how a lost dispute's amount went back. */
+  ours?: boolean;
 }
 
 export interface DisputeFact extends Fact {
@@ -46,8 +48,10 @@ export async function postCapture(em: Em, fact: CaptureFact): Promise<boolean> {
   return await whole(em, "capture", { ...fact, captureId: fact.objectId }, fact.fee);
 }
 
-export async function postRefund(em: Em, fact: RefundFact): Promise<boolean> {
-  return await whole(em, "refund", fact, fact.feeReturned);
+/** A refund. One of PayPal's that carries out a lost dispute which is booked already is booked as the reversal that it is. */
+export async function postRefund(em: Em, { ours, ...fact }: RefundFact): Promise<boolean> {
+  const kind = !ours && (await carriesOutLoss(em, fact)) ? "reversal" : "refund";
+  return await whole(em, kind, fact, fact.feeReturned);
 }
 
 /** A chargeback, or money that PayPal took back by itself. What a lost dispute has booked of it already is not booked again. */

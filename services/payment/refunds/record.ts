@@ -97,4 +97,5 @@ const book = (em: Em, refund: RefundRow, capture: CaptureRow) =>
     gross: { amountMinor: refund.amountMinor, currency: refund.currency as Currency },
     feeReturned: refund.feeReturnedMinor ?? null,
     settled: settledOf(refund),
+    ours: refund.origin === "here",
   });

@@ -22,12 +22,14 @@ export const PaypalAccount = defineEntity({
     webhookId: p.text().nullable(),
     /** Up to when PayPal's list of events was read for what the webhook may have missed. */
     listedUntil: p.datetime().nullable(),
+    /** When PayPal is next asked, by itself, for its list of events, or to take the webhook where there is none. */
+    nextLookAt: p.datetime().nullable(),
     createdAt: p.datetime().defaultRaw("now()"),
     /** From then on it takes no new payments; those that were made with it go on with it as long as its secret is there. */
     retiredAt: p.datetime().nullable(),
   },
   uniques: [{ name: "paypal_accounts_one_active", properties: ["tenantId"], where: "retired_at is null" }],
-  indexes: [{ properties: ["tenantId", "createdAt"] }, { properties: ["listedUntil"] }],
+  indexes: [{ properties: ["tenantId", "createdAt"] }, { properties: ["nextLookAt"] }],
   policies: tenantPolicy(),
 });
 export type PaypalAccountRow = InferEntity<typeof PaypalAccount>;

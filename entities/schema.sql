@@ -763,9 +763,9 @@ alter table "payment"."payment_attempts" add constraint "payment_attempts_object
 alter table "payment"."payment_attempts" add constraint "payment_attempts_operation_check" check ("operation" in ('create', 'capture', 'authorize', 'refund', 'partial_capture', 'void', 'reauthorize'));
 alter table "payment"."payment_attempts" add constraint "payment_attempts_outcome_check" check ("outcome" in ('sent', 'ok', 'refused', 'unknown'));
 
-create table "payment"."paypal_accounts" ("id" uuid not null, "tenant_id" uuid not null, "environment" text not null, "client_id" text not null, "master_key_id" text null, "sealed_secret" bytea null, "version" int not null default 1, "webhook_id" text null, "listed_until" timestamptz null, "created_at" timestamptz not null default now(), "retired_at" timestamptz null, primary key ("id"));
+create table "payment"."paypal_accounts" ("id" uuid not null, "tenant_id" uuid not null, "environment" text not null, "client_id" text not null, "master_key_id" text null, "sealed_secret" bytea null, "version" int not null default 1, "webhook_id" text null, "listed_until" timestamptz null, "next_look_at" timestamptz null, "created_at" timestamptz not null default now(), "retired_at" timestamptz null, primary key ("id"));
 create index "paypal_accounts_tenant_id_created_at_index" on "payment"."paypal_accounts" ("tenant_id", "created_at");
-create index "paypal_accounts_listed_until_index" on "payment"."paypal_accounts" ("listed_until");
+create index "paypal_accounts_next_look_at_index" on "payment"."paypal_accounts" ("next_look_at");
 create unique index "paypal_accounts_one_active" on "payment"."paypal_accounts" ("tenant_id") where retired_at is null;
 alter table "payment"."paypal_accounts" add constraint "paypal_accounts_environment_check" check ("environment" in ('sandbox', 'production'));
 

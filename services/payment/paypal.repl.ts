@@ -56,8 +56,14 @@ export default [
     description: "Reads PayPal's list of events since a moment (2026-11-27T08:00:00Z) and keeps those that never arrived.",
     options: [],
     async action(broker: ServiceBroker, args: { tenant: string; since: string }) {
-      const { listed, missed } = await call(broker, "payment.webhooks.backfill", { since: args.since }, await asOperator(args.tenant));
+      const { listed, missed, unread } = await call(
+        broker,
+        "payment.webhooks.backfill",
+        { since: args.since },
+        await asOperator(args.tenant),
+      );
       console.log(`PayPal lists ${listed} events; ${missed} of them had not arrived.`);
+      if (unread !== null) console.log(`There are more: what is older than ${unread} was not read.`);
     },
   },
 ];

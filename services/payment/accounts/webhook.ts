@@ -4,6 +4,7 @@ import type { Database } from "../../../mixins/database.ts";
 import type { PayPalConnection } from "../gateway/connection.ts";
 import type { Till } from "../till.ts";
 import type { Accounts } from "./accounts.ts";
+import { takeDue } from "./due.ts";
 
 /** The address that PayPal tells about an account's events. */
 export const webhookUrl = (publicUrl: string, accountId: string) => `${publicUrl}/api/v1/payments/webhooks/${accountId}`;
@@ -72,19 +73,15 @@ export async function keepWebhook(
   if ("fault" in registered) return registered.fault;
   await db.tenant(tenantId, async (em) => {
     const account = await em.findOneOrFail(PaypalAccount, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    if (account.webhookId === registered.webhookId) return;
     account.webhookId = registered.webhookId;
+    account.nextLookAt = null;
   });
   return null;
 }
 
 /** Tries again for accounts whose webhook PayPal did not take when they were connected. What still fails is said where they are shown. */
 export async function keepMissingWebhooks({ db, publicUrl }: Till, accounts: Accounts): Promise<void> {
-  const missing = await db.system((em) =>
-    em.find(
-      PaypalAccount,
-      { webhookId: null, retiredAt: null, sealedSecret: { $ne: null } },
-      { orderBy: { createdAt: "desc" }, limit: 20 },
-    ),
-  );
+  const missing = await takeDue(db, "webhook");
   await Promise.allSettled(missing.map(async (account) => keepWebhook(db, (await accounts.reach(account)).connection, publicUrl, account)));
 }

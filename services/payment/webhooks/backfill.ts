@@ -1,28 +1,34 @@
-import { platform } from "../../../config/contracts.ts";
 import { errors } from "../../../config/errors.ts";
 import { PaypalAccount, type PaypalAccountRow } from "../../../entities/PaypalAccount.ts";
-import { helpful } from "../../../mixins/redis.ts";
 import type { Accounts } from "../accounts/accounts.ts";
+import { takeDue } from "../accounts/due.ts";
 import type { PayPalConnection } from "../gateway/connection.ts";
 import type { Till } from "../till.ts";
 import { envelopeOf } from "./envelope.ts";
 import { keepEvent } from "./keep.ts";
 
-const pageSize = 100;
-/** Of one pass: what is left is for the next. */
-const mostPages = 200;
+/** What is read at once: events of a page, and pages. */
+interface Share {
+  size: number;
+  pages: number;
+}
+const whole: Share = { size: 100, pages: 200 };
 /** Events appear in the list some time after they were made. */
 const overlapMs = 15 * 60_000;
-/** Between two looks at the list of one account. */
-const everyMs = 15 * 60_000;
-/** Accounts of one round. */
-const atOnce = 20;
+/** By so much one part reaches into the one before: whether PayPal counts a moment itself to what is after it, it does not say. */
+const edgeMs = 1_000;
+/** What was read is written down after so much of the list. */
+const windowMs = 6 * 3_600_000;
+/** No further part of one account's list is begun after so long: the rest is for the next round. */
+const roundMs = 60_000;
 
 export interface Backfilled {
   /** In PayPal's list. */
   listed: number;
   /** Those that had not arrived. */
   missed: number;
+  /** Before it nothing was read, as there are too many for once: the rest is had with it as the end. Null when all were read. */
+  unread: string | null;
 }
 
 interface PageOfEvents {
@@ -34,12 +40,23 @@ interface PageOfEvents {
  * Reads PayPal's own list of an account's events between two moments, newest first, and keeps those that never arrived.
  * @throws PAYMENT_GATEWAY_UNAVAILABLE when PayPal does not list them all; what was kept stays kept
  */
-export async function backfill(till: Till, accounts: Accounts, account: PaypalAccountRow, from: Date, to: Date): Promise<Backfilled> {
+export async function backfill(
+  till: Till,
+  accounts: Accounts,
+  account: PaypalAccountRow,
+  from: Date,
+  to: Date,
+  { size, pages }: Share = whole,
+): Promise<Backfilled> {
   const { connection } = await accounts.reach(account);
-  const done: Backfilled = { listed: 0, missed: 0 };
+  const done: Backfilled = { listed: 0, missed: 0, unread: null };
   let end = to.toISOString();
-  let path: string | null = listPath(from, end);
-  for (let page = 0; path !== null && page < mostPages; page++) {
+  let oldest = end;
+  let path: string | null = listPath(from, end, size);
+  for (let page = 0; path !== null; page++) {
+    // Others of the same moment may be left: they are before the next one.
+    const rest = new Date(Date.parse(oldest) + 1);
+    if (page >= pages && rest < to) return { ...done, unread: rest.toISOString() };
     const { events, next }: PageOfEvents = await listed(connection, path);
     for (const event of events) {
       const envelope = envelopeOf(event);
@@ -49,16 +66,17 @@ export async function backfill(till: Till, accounts: Accounts, account: PaypalAc
       if (await keepEvent(till.db, account, envelope, { body: Buffer.from(JSON.stringify(event)), headers: null, provedBy: "list" }))
         done.missed++;
     }
-    const oldest = events.at(-1)?.["create_time"];
+    const last = new Date(String(events.at(-1)?.["create_time"]));
+    if (!Number.isNaN(last.getTime())) oldest = last.toISOString();
     if (next !== null) path = next;
-    else if (events.length === pageSize && typeof oldest === "string" && oldest < end) path = listPath(from, (end = oldest));
+    else if (events.length === size && oldest < end) path = listPath(from, (end = oldest), size);
     else path = null;
   }
   return done;
 }
 
-const listPath = (from: Date, end: string) =>
-  `/v1/notifications/webhooks-events?${new URLSearchParams({ start_time: from.toISOString(), end_time: end, page_size: String(pageSize) }).toString()}`;
+const listPath = (from: Date, end: string, size: number) =>
+  `/v1/notifications/webhooks-events?${new URLSearchParams({ start_time: from.toISOString(), end_time: end, page_size: String(size) }).toString()}`;
 
 async function listed(connection: PayPalConnection, path: string): Promise<PageOfEvents> {
   const answer = await connection.send({ method: "GET", path }, readPage);
@@ -83,32 +101,27 @@ export async function accountOf({ db }: Till, tenantId: string, id: string | und
   return account;
 }
 
-/** Looks for accounts, those first that were not looked at for longest, whether something never arrived. @throws the first failure, after all were looked at */
+/** Looks for accounts, those first that wait longest, whether something never arrived. @throws the first failure, after all were looked at */
 export async function backfillAll(till: Till, accounts: Accounts, signal: AbortSignal, now = new Date()): Promise<void> {
-  const due = await till.db.system((em) =>
-    em.find(
-      PaypalAccount,
-      {
-        webhookId: { $ne: null },
-        $and: [
-          { $or: [{ sealedSecret: { $ne: null } }, { id: platform }] },
-          { $or: [{ listedUntil: null }, { listedUntil: { $lt: new Date(now.getTime() - everyMs) } }] },
-        ],
-      },
-      { orderBy: { listedUntil: "asc nulls first" }, limit: atOnce },
-    ),
-  );
+  const due = await takeDue(till.db, "list");
   const done = await Promise.allSettled(due.map((account) => backfillOne(till, accounts, account, now, signal)));
   const failed = done.find(({ status }) => status === "rejected");
   if (failed) throw (failed as PromiseRejectedResult).reason;
 }
 
+/** Reads from where the last round has ended, the oldest part first: up to there all was read, whatever happens to the rest. */
 async function backfillOne(till: Till, accounts: Accounts, account: PaypalAccountRow, now: Date, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  // Spares PayPal the other nodes' asking; without Redis they ask, and find the same.
-  const mine = await helpful(till.redis.set(`paypal:listing:${account.id}`, "1", "PX", everyMs / 2, "NX"));
-  if (mine === null) return;
-  const since = account.listedUntil ?? account.createdAt;
-  await backfill(till, accounts, account, new Date(since.getTime() - overlapMs), now);
-  await till.db.system((em) => em.nativeUpdate(PaypalAccount, { id: account.id }, { listedUntil: now }));
+  const write = (change: Partial<PaypalAccountRow>) => till.db.system((em) => em.nativeUpdate(PaypalAccount, { id: account.id }, change));
+  const until = Date.now() + roundMs;
+  let from = new Date((account.listedUntil ?? account.createdAt).getTime() - overlapMs);
+  while (from < now) {
+    const to = new Date(Math.min(from.getTime() + windowMs, now.getTime()));
+    for (let end: Date | null = to; end !== null;) {
+      if (signal.aborted) return;
+      const { unread }: Backfilled = await backfill(till, accounts, account, new Date(from.getTime() - edgeMs), end);
+      end = unread === null ? null : new Date(unread);
+    }
+    await write({ listedUntil: (from = to) });
+    if (Date.now() > until && from < now) return void (await write({ nextLookAt: now }));
+  }
 }

@@ -97,6 +97,17 @@ describe("disputes at the PayPal simulator", () => {
     expect(await status(silent)).toBe("PARTIALLY_REFUNDED");
   });
 
+  it("give back what was taken when an appeal is won", async () => {
+    const captureId = await shop.captured("10.00");
+    const id = open(captureId, { value: "4.00" });
+    simulator.tell(`disputes/${id}/resolve`, { outcome: "RESOLVED_BUYER_FAVOUR" });
+    expect(await status(captureId)).toBe("PARTIALLY_REFUNDED");
+    expect(await act(id, "appeal", evidence)).toBe("");
+    simulator.tell(`disputes/${id}/resolve`, { outcome: "RESOLVED_SELLER_FAVOUR" });
+    expect(await status(captureId)).toBe("COMPLETED");
+    expect(await refund(captureId)).toBe("");
+  });
+
   it("of a bank cost a fee when lost, and bar any refund", async () => {
     const captureId = await shop.captured("10.00");
     const id = open(captureId, { channel: "EXTERNAL" });

@@ -28,6 +28,8 @@ export interface Dispute {
   /** Since when and until when the amount is kept back; null while it is not. */
   heldAt: number | null;
   releasedAt: number | null;
+  /** Since when it has cost the fee of a lost chargeback, which an appeal does not bring back. */
+  feeAt: number | null;
   createdAt: number;
   updatedAt: number;
 }
@@ -37,8 +39,7 @@ const answerMs = 10 * 86_400_000;
 
 /** What a lost chargeback costs besides, in minor units. */
 const chargebackFees: Record<string, bigint> = { EUR: 1600n, GBP: 1400n, HUF: 6325n, JPY: 2600n, TWD: 625n };
-export const disputeFee = (dispute: Dispute): bigint =>
-  isChargeback(dispute) && dispute.outcome === "RESOLVED_BUYER_FAVOUR" ? (chargebackFees[dispute.amount.currency_code] ?? 2000n) : 0n;
+export const disputeFee = ({ feeAt, amount }: Dispute): bigint => (feeAt === null ? 0n : (chargebackFees[amount.currency_code] ?? 2000n));
 
 /** Whether the buyer's bank stands behind it. */
 export const isChargeback = ({ channel }: Dispute): boolean => channel === "EXTERNAL";
@@ -74,7 +75,17 @@ export function openDispute(world: World, capture: Capture, wish: Wish): Dispute
       channel,
       amount: amountOf(minorOf(amount), amount.currency_code),
     },
-    ...{ dueAt: null, outcome: null, refund: null, evidences: [], heldAt: null, releasedAt: null, createdAt: now, updatedAt: now },
+    ...{
+      dueAt: null,
+      outcome: null,
+      refund: null,
+      evidences: [],
+      heldAt: null,
+      releasedAt: null,
+      feeAt: null,
+      createdAt: now,
+      updatedAt: now,
+    },
     messages: [{ posted_by: "BUYER", content, time_posted: world.clock.stamp(now) }],
   });
   if (stage === "CHARGEBACK") claim(world, dispute);
@@ -106,18 +117,30 @@ export function demandDispute({ status }: Dispute, ...wanted: Dispute["status"][
     throw refused("ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE", `The requested action is not allowed while the dispute is ${status}.`);
 }
 
-/** The end. Where the buyer wins the amount goes back; `refund` when the seller has given it back already. */
-export function resolveDispute(world: World, dispute: Dispute, outcome: Outcome, refund: Refund | null = null): void {
-  const capture = world.captures.get(dispute.captureId, null);
+/**
+ * The end. Where the buyer wins the amount goes back, unless it has already; where they do not, what was taken before an appeal comes back.
+ * @param refund what the seller has given back
+ */
+export function resolveDispute(world: World, dispute: Dispute, outcome: Outcome, refund: Refund | null = dispute.refund): void {
   const now = world.clock.now();
-  Object.assign(dispute, { status: "RESOLVED", outcome, refund, dueAt: null, releasedAt: now, updatedAt: now });
-  if (outcome === "RESOLVED_BUYER_FAVOUR" && !refund) {
-    const left = minorOf(capture.amount) - refunded(world, capture.id);
-    const back = minorOf(dispute.amount) < left ? minorOf(dispute.amount) : left;
-    const { value } = amountOf(back, dispute.amount.currency_code);
-    if (back > 0n) dispute.refund = reverseCapture(world, capture, value, isChargeback(dispute) ? "chargeback" : "paypal");
+  Object.assign(dispute, { status: "RESOLVED", outcome, refund, dueAt: null, releasedAt: dispute.releasedAt ?? now, updatedAt: now });
+  if (outcome === "RESOLVED_BUYER_FAVOUR") lose(world, dispute);
+  else if (refund) {
+    Object.assign(refund, { status: "CANCELLED", updatedAt: now });
+    dispute.refund = null;
   }
   tellDispute(world, dispute, "RESOLVED");
+}
+
+function lose(world: World, dispute: Dispute): void {
+  const { amount } = dispute;
+  const capture = world.captures.get(dispute.captureId, null);
+  if (isChargeback(dispute)) dispute.feeAt ??= dispute.updatedAt;
+  const left = minorOf(capture.amount) - refunded(world, capture.id);
+  const back = minorOf(amount) < left ? minorOf(amount) : left;
+  if (dispute.refund || back === 0n) return;
+  const cause = isChargeback(dispute) ? "chargeback" : "paypal";
+  dispute.refund = reverseCapture(world, capture, amountOf(back, amount.currency_code).value, cause);
 }
 
 /** The seller gives in: a refund of the disputed amount, and the end. */
@@ -130,8 +153,9 @@ export function acceptClaim(world: World, dispute: Dispute): void {
 /** Against a loss, with new evidence: what was taken stays taken until it is decided again. */
 export function appeal(world: World, dispute: Dispute): void {
   demandDispute(dispute, "RESOLVED");
-  if (dispute.outcome !== "RESOLVED_BUYER_FAVOUR" || dispute.stage === "PRE_ARBITRATION")
-    throw refused("ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE", "Only a loss can be appealed, once.");
+  const isTaken = dispute.refund !== null && dispute.refund.cause !== "seller";
+  if (dispute.outcome !== "RESOLVED_BUYER_FAVOUR" || !isTaken || dispute.stage === "PRE_ARBITRATION")
+    throw refused("ACTION_NOT_ALLOWED_IN_CURRENT_DISPUTE_STATE", "Only a loss that was not given in to can be appealed, once.");
   Object.assign(dispute, { status: "UNDER_REVIEW", stage: "PRE_ARBITRATION", outcome: null, updatedAt: world.clock.now() });
   tellDispute(world, dispute, "UPDATED");
 }

@@ -31,9 +31,9 @@ interface Rate {
 }
 
 /** The two sides of an exchange, under one id. */
-function conversion(of: string, from: Amount, to: Amount, at: number): Line[] {
+function conversion(of: string, from: Amount, to: Amount, at: number, name = "conversion"): Line[] {
   const line = {
-    id: derivedId(`conversion of ${of}`),
+    id: derivedId(`${name} of ${of}`),
     code: "T0200",
     status: "S",
     at,
@@ -76,16 +76,19 @@ const refundCodes: Record<Refund["cause"], string> = { seller: "T1107", paypal: 
 
 function linesOfRefund(refund: Refund): Line[] {
   const { id, amount, cause, status, captureId, createdAt, updatedAt, invoiceId, customId, breakdown } = refund;
-  const moves = status === "COMPLETED";
-  const letter = ({ PENDING: "P", COMPLETED: "S" } as const)[status as string] ?? "D";
+  const moves = status === "COMPLETED" || status === "CANCELLED";
+  const letter = ({ PENDING: "P", COMPLETED: "S", CANCELLED: "V" } as const)[status as string] ?? "D";
   const fee = minorOf(breakdown.paypal_fee) > 0n ? breakdown.paypal_fee : null;
   const inOther = moves ? breakdown.net_amount_in_receivable_currency : undefined;
+  const common = { id, updatedAt, reference: { id: captureId, type: "TXN" } as const, invoiceId, customId };
   return [
-    {
-      ...{ id, code: refundCodes[cause], status: letter, at: createdAt, updatedAt, amount: minus(amount), fee, movesBalance: moves },
-      ...{ reference: { id: captureId, type: "TXN" }, invoiceId, customId },
-    },
+    { ...common, code: refundCodes[cause], status: letter, at: createdAt, amount: minus(amount), fee, movesBalance: moves },
     ...(inOther ? conversion(id, breakdown.net_amount, minus(inOther), createdAt) : []),
+    // An appeal was won: it comes back.
+    ...(status === "CANCELLED"
+      ? [{ ...common, code: "T1202", status: "S" as const, at: updatedAt, amount, fee: fee && minus(fee), movesBalance: true }]
+      : []),
+    ...(status === "CANCELLED" && inOther ? conversion(id, minus(breakdown.net_amount), inOther, updatedAt, "return") : []),
   ];
 }
 
@@ -100,7 +103,7 @@ function linesOfDispute(dispute: Dispute): Line[] {
   return [
     ...(heldAt === null ? [] : [line("hold", "T1110", minus(amount), heldAt)]),
     ...(heldAt === null || releasedAt === null ? [] : [line("release", "T1111", amount, releasedAt)]),
-    ...(fee === 0n ? [] : [line("fee", "T0106", amountOf(-fee, amount.currency_code), releasedAt!)]),
+    ...(fee === 0n ? [] : [line("fee", "T0106", amountOf(-fee, amount.currency_code), dispute.feeAt!)]),
   ];
 }
 

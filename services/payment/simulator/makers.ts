@@ -115,6 +115,10 @@ export async function makersOf(simulator: Simulator, shop: ReturnType<typeof ope
     "dispute WAITING_FOR_SELLER_RESPONSE": () => dispute(),
     "dispute UNDER_REVIEW": () =>
       after(dispute(), (id) => `POST /v1/customer/disputes/${id}/provide-evidence`, { evidences: [{ evidence_type: "OTHER" }] }),
-    "dispute RESOLVED": () => after(dispute(), (id) => `POST /v1/customer/disputes/${id}/accept-claim`, { note: "n" }),
+    "dispute RESOLVED": async () => {
+      const id = await dispute();
+      simulator.tell(`disputes/${id}/resolve`, { outcome: "RESOLVED_BUYER_FAVOUR" });
+      return id;
+    },
   };
 }

@@ -4,7 +4,7 @@ import type { Principal } from "../../../config/contracts.ts";
 import { errors } from "../../../config/errors.ts";
 import { Invoice, type InvoiceRow } from "../../../entities/Invoice.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";
-import type { Em } from "../../../mixins/database.ts";
+import { row, type Em } from "../../../mixins/database.ts";
 import { lockPayment } from "../claim.ts";
 import { formatAmount, type Currency } from "../money.ts";
 import type { Breakdown } from "../tax/breakdown.ts";
@@ -50,6 +50,19 @@ export async function lockInvoice(em: Em, id: string): Promise<InvoiceRow> {
   return invoice;
 }
 
+/**
+ * An invoice and the payment that it is for, locked until the transaction ends. The payment first, as for whatever makes invoices of captures: it can't be
+ * captured meanwhile, and nobody waits for the other.
+ * @throws INVOICE_NOT_FOUND, CONFLICT when the draft is made one of another payment at the same time
+ */
+export async function lockWithPayment(em: Em, id: string): Promise<{ invoice: InvoiceRow; payment: PaymentRow | null }> {
+  const before = await row<{ paymentId: string | null }>(em, `select payment_id as "paymentId" from payment.invoices where id = ?`, [id]);
+  const payment = before?.paymentId ? await lockPayment(em, before.paymentId) : null;
+  const invoice = await lockInvoice(em, id);
+  if ((invoice.paymentId ?? null) !== (payment?.id ?? null)) throw errors.conflict("The draft is being changed; try again.", { id });
+  return { invoice, payment };
+}
+
 /** The columns that a breakdown fills. */
 export const amountsOf = ({ currency, netMinor, taxMinor, grossMinor }: Breakdown) => ({
   ...{ currency, netMinor, taxMinor, grossMinor },
@@ -76,9 +89,9 @@ export async function draftInvoice(
 
 /** Makes a draft anew of something else. @throws INVOICE_STATE_CONFLICT, and what `draftInvoice` throws */
 export async function reviseInvoice(em: Em, tenantId: string, id: string, wish: NewInvoice): Promise<InvoiceRow> {
+  const payment = wish.paymentId === undefined ? null : await paymentOf(em, wish.paymentId, id);
   const invoice = await lockInvoice(em, id);
   assertTakes(invoice, "revise");
-  const payment = wish.paymentId === undefined ? null : await paymentOf(em, wish.paymentId, id);
   return em.assign(invoice, { ...(await fill(em, tenantId, wish, payment)), paymentId: payment?.id ?? null });
 }
 

@@ -1,12 +1,11 @@
 import { errors } from "../../../config/errors.ts";
 import type { InvoiceRow } from "../../../entities/Invoice.ts";
-import { Payment } from "../../../entities/Payment.ts";
 import { describeAct } from "../../../mixins/act.ts";
 import type { Em } from "../../../mixins/database.ts";
 import { missingOf, readSeller } from "../seller/seller.ts";
 import { restore, store } from "../tax/stored.ts";
 import { sellerParty, type Content } from "./content.ts";
-import { lockInvoice } from "./drafts.ts";
+import { lockInvoice, lockWithPayment } from "./drafts.ts";
 import { tell } from "./events.ts";
 import { nextNumber } from "./numbers.ts";
 import { assertTakes } from "./state.ts";
@@ -33,7 +32,7 @@ export async function completeSeller(em: Em, tenantId: string) {
  * @throws INVOICE_NOT_FOUND, INVOICE_STATE_CONFLICT, SELLER_INCOMPLETE
  */
 export async function issueInvoice(em: Em, id: string, actor: string): Promise<InvoiceRow> {
-  const invoice = await lockInvoice(em, id);
+  const { invoice, payment } = await lockWithPayment(em, id);
   assertTakes(invoice, "issue");
   const seller = await completeSeller(em, invoice.tenantId);
   const content = restore<Content>(invoice.content);
@@ -44,7 +43,6 @@ export async function issueInvoice(em: Em, id: string, actor: string): Promise<I
         missing: ["vatId"],
       },
     );
-  const payment = invoice.paymentId ? await em.findOne(Payment, { id: invoice.paymentId }) : null;
   const paidAt = payment && payment.capturedMinor >= payment.amountMinor ? (payment.executedAt ?? null) : null;
   const given = await nextNumber(em, invoice.tenantId, seller.invoiceSeries);
   const now = new Date();

@@ -5,8 +5,12 @@ import type { Principal } from "../../../config/contracts.ts";
 import { Invoice } from "../../../entities/Invoice.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { baskets } from "../../../test/baskets.ts";
+import { until } from "../../../test/edge.ts";
 import { invoiceCaptured, invoiceRefunded } from "../invoices/automatic.ts";
+import { draftInvoice } from "../invoices/drafts.ts";
 import { showInvoice } from "../invoices/invoices.ts";
+import { issueInvoice } from "../invoices/issue.ts";
+import { nextNumber } from "../invoices/numbers.ts";
 import { formatAmount } from "../money.ts";
 import { createPayment, type NewPayment } from "../orders.ts";
 import { readPayment } from "../payments.ts";
@@ -162,6 +166,37 @@ describe("payments that say what they are for", () => {
       gross: "118.99",
       buyer: { name: "Käufer AG" },
     });
+  });
+
+  it("have their invoice paid though they are captured while it is issued", async () => {
+    const who = await principal();
+    const { tenantId } = who;
+    const { id, paypalPaymentId } = await pays(who);
+    till.simulator.approve(paypalPaymentId!);
+    const draft = await till.db.tenant(tenantId, (em) => draftInvoice(em, { tenantId, userId: null }, { paymentId: id }));
+    const [taken, mayGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const numbering = till.db.tenant(tenantId, async (em) => {
+      await nextNumber(em, tenantId, "INV");
+      taken.resolve();
+      await mayGo.promise;
+    });
+    await taken.promise;
+    const waiting = async () =>
+      (
+        await till.database.admin.query(
+          "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%payment%'",
+        )
+      ).rows.length;
+    const issuing = till.db.tenant(tenantId, (em) => issueInvoice(em, draft.id, who.subject));
+    await until(async () => (await waiting()) === 1, "who issues waits for a number", 30_000);
+    let isCaptured = false;
+    const capturing = settle(till, id)
+      .then(() => captured(who, id))
+      .finally(() => (isCaptured = true));
+    await until(async () => isCaptured || (await waiting()) === 2, "the capture is there, or waits", 30_000);
+    mayGo.resolve();
+    await Promise.all([numbering, issuing, capturing]);
+    expect(await invoices(who)).toMatchObject([{ status: "paid", paymentId: id }]);
   });
 
   it("get none where the settings do not ask for it, and a draft where the seller is not known well enough", async () => {

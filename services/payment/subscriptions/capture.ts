@@ -36,6 +36,8 @@ export function captureOutstanding(till: Till, id: string, wish: OutstandingCapt
   return exclusively(till, id, async (gateway, known, claim) => {
     if (!known.paypalSubscriptionId) insist(id, known.status, "capture");
     const subscription = insistOnLook(await look(till, gateway, known, claim));
+    const sent = await unanswered(till, id);
+    const open = sent && (await endForgotten(till, subscription, sent)) ? undefined : sent;
     const earlier = await till.db.system((em) => askedBefore(em, id, "capture", { key, wish }));
     if (earlier?.outcome === "ok") return subscription;
     const currency = subscription.currency as Currency;
@@ -47,7 +49,6 @@ export function captureOutstanding(till: Till, id: string, wish: OutstandingCapt
       if (faults.length) throw errors.invalid(faults);
     }
     const amountMinor = amount === undefined ? outstandingMinor : parseAmount(amount, currency);
-    const open = await unanswered(till, id);
     if (open && BigInt((open.request as CaptureRequest).amountMinor) !== amountMinor)
       throw errors.conflict("PayPal has not answered an earlier capture yet; what became of it is being looked for.", {
         subscriptionId: id,
@@ -89,14 +90,22 @@ async function send(
 }
 
 /**
- * Takes up a capture without an answer: asked again under the same id while PayPal remembers it; after that a balance that fell says that it happened.
- * For the sweeper, after a good look.
+ * Ends a capture without an answer that PayPal remembers no more: asked again, it would be another one. A balance that fell says that it happened. After a
+ * good look.
+ * @returns whether it was one
  */
+async function endForgotten(till: Till, { outstandingMinor }: SubscriptionRow, open: SubscriptionAttemptRow): Promise<boolean> {
+  if (open.keyExpiresAt!.getTime() > Date.now()) return false;
+  const request = open.request as CaptureRequest;
+  const hasFallen = outstandingMinor <= BigInt(request.outstandingMinor) - BigInt(request.amountMinor);
+  await till.db.system((em) => resolveAttempt(em, open, hasFallen ? "ok" : "refused", hasFallen ? null : "NOT_CONFIRMED"));
+  return true;
+}
+
+/** Takes up a capture without an answer: asked again under the same id while PayPal remembers it. For the sweeper, after a good look. */
 export async function takeUpCapture(till: Till, gateway: SubscriptionsGateway, subscription: SubscriptionRow): Promise<void> {
   const open = await unanswered(till, subscription.id);
   if (!open) return;
-  const request = open.request as CaptureRequest;
-  if (open.keyExpiresAt!.getTime() > Date.now()) return void (await send(till, gateway, subscription, request));
-  const hasFallen = subscription.outstandingMinor <= BigInt(request.outstandingMinor) - BigInt(request.amountMinor);
-  await till.db.system((em) => resolveAttempt(em, open, hasFallen ? "ok" : "refused", hasFallen ? null : "NOT_CONFIRMED"));
+  if (await endForgotten(till, subscription, open)) return;
+  await send(till, gateway, subscription, open.request as CaptureRequest);
 }

@@ -17,15 +17,20 @@ async function progress(em: Em): Promise<Cursor> {
   return found!;
 }
 
-/** SQL that adds the entries of a range to the buckets. @param where about entries `e` */
-const addEntries = (where: string) => `
-  insert into payment.report_buckets as b (tenant_id, bucket, currency, method, revenue, refunds, chargebacks, fees, captured, refunded)
+const columns = "tenant_id, bucket, currency, method, revenue, refunds, chargebacks, fees, captured, refunded";
+
+/** SQL of the buckets that the entries of a range come to. @param where about entries `e` */
+const bucketsOf = (where: string) => `
   select l.tenant_id, date_bin('15 minutes', e.at, timestamptz '2000-01-01 00:00:00Z'), l.currency, e.method,
     coalesce(-sum(l.amount_minor) filter (where l.account = 'revenue'), 0), coalesce(sum(l.amount_minor) filter (where l.account = 'refunds'), 0),
     coalesce(sum(l.amount_minor) filter (where l.account = 'chargebacks'), 0), coalesce(sum(l.amount_minor) filter (where l.account = 'fees'), 0),
     count(*) filter (where l.account = 'revenue'), count(*) filter (where l.account = 'refunds')
   from payment.ledger_entries e join payment.ledger_lines l on l.entry_id = e.id
-  where l.account in ('revenue', 'refunds', 'chargebacks', 'fees') and ${where} group by 1, 2, 3, 4
+  where l.account in ('revenue', 'refunds', 'chargebacks', 'fees') and ${where} group by 1, 2, 3, 4`;
+
+/** SQL that adds buckets to those that are there. */
+const add = (buckets: string) => `
+  insert into payment.report_buckets as b (${columns}) ${buckets}
   on conflict (tenant_id, bucket, currency, method) do update set revenue = b.revenue + excluded.revenue, refunds = b.refunds + excluded.refunds,
     chargebacks = b.chargebacks + excluded.chargebacks, fees = b.fees + excluded.fees,
     captured = b.captured + excluded.captured, refunded = b.refunded + excluded.refunded`;
@@ -50,7 +55,7 @@ export async function project(db: Database): Promise<void> {
       );
       if (!to) return false;
       await em.execute(
-        addEntries(`(e.transaction, e.position) > (?::xid8, ?::bigint) and (e.transaction, e.position) <= (?::xid8, ?::bigint)`),
+        add(bucketsOf(`(e.transaction, e.position) > (?::xid8, ?::bigint) and (e.transaction, e.position) <= (?::xid8, ?::bigint)`)),
         [from.transaction, from.position, to.transaction, to.position],
         "run",
       );
@@ -64,14 +69,30 @@ export async function project(db: Database): Promise<void> {
   );
 }
 
-/** Writes an organisation's part of the read model anew, from all entries that are in it. Readers see the old one until it is whole. */
+/**
+ * Writes an organisation's part of the read model anew, from all entries that are in it. Readers see the old one until it is whole. Its whole ledger is
+ * summed up before the projection's place is taken, which every report waits for; what came meanwhile is little, and is added.
+ */
 export async function rebuild(db: Database, tenantId: string): Promise<void> {
   await db.system(async (em) => {
-    const { transaction, position } = await progress(em);
-    await em.execute(`delete from payment.report_buckets where tenant_id = ?`, [tenantId], "run");
+    const from = await row<Cursor>(em, `select transaction::text, position::text from payment.report_progress where name = 'reports'`);
+    const summed = [from?.transaction ?? "0", from?.position ?? "0"];
+    await em.execute(`create temporary table rebuilt (like payment.report_buckets) on commit drop`, [], "run");
     await em.execute(
-      addEntries(`e.tenant_id = ? and (e.transaction, e.position) <= (?::xid8, ?::bigint)`),
-      [tenantId, transaction, position],
+      `insert into rebuilt (${columns}) ${bucketsOf(`e.tenant_id = ? and (e.transaction, e.position) <= (?::xid8, ?::bigint)`)}`,
+      [tenantId, ...summed],
+      "run",
+    );
+    const to = await progress(em);
+    await em.execute(`delete from payment.report_buckets where tenant_id = ?`, [tenantId], "run");
+    await em.execute(add(`select ${columns} from rebuilt`), [], "run");
+    await em.execute(
+      add(
+        bucketsOf(
+          `e.tenant_id = ? and (e.transaction, e.position) > (?::xid8, ?::bigint) and (e.transaction, e.position) <= (?::xid8, ?::bigint)`,
+        ),
+      ),
+      [tenantId, ...summed, to.transaction, to.position],
       "run",
     );
   });

@@ -167,6 +167,32 @@ describe("the financial report", () => {
     expect(await ask("payment.reports.finance", { ...october, methods: true })).toEqual(before);
   });
 
+  it("is read while another organisation's part is made anew, however long that takes", async () => {
+    await report(october);
+    const isThere = `select 1 from payment.report_progress p where (p.transaction, p.position) =
+      (select transaction, position from payment.ledger_entries order by transaction desc, position desc limit 1)`;
+    await until(
+      async () => {
+        await ask("payment.reports.finance", october);
+        return (await world.admin.query(isThere)).rowCount === 1;
+      },
+      "all entries",
+      30_000,
+    );
+    await world.admin.query("begin");
+    await world.admin.query("lock table payment.ledger_lines in access exclusive mode");
+    const rebuilding = ask("payment.reports.rebuild", {}, other);
+    const waits = "select 1 from pg_locks where relation = 'payment.ledger_lines'::regclass and not granted";
+    try {
+      await until(async () => (await world.admin.query(waits)).rowCount! > 0, "the ledger to be summed up", 30_000);
+      expect((await ask("payment.reports.finance", october)).data.length).toBeGreaterThan(0);
+    } finally {
+      await world.admin.query("commit");
+    }
+    await rebuilding;
+    expect((await ask("payment.reports.finance", october, other)).data).toMatchObject([{ revenue: "777.00", captures: 1 }]);
+  });
+
   it("comes as CSV over HTTP, to its own organisation alone", async () => {
     await report(october);
     const get = async (query: string, of: string) => {

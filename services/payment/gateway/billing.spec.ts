@@ -153,11 +153,10 @@ describe("sales of the first version", () => {
 
   it("go back by refunds that name them, by a link, or themselves", () => {
     const refund = { id: "R-1", amount: { total: "5.00", currency: "EUR" }, create_time: "2026-10-23T04:12:34Z" };
-    const amount = { amountMinor: 500n, currency: "EUR" };
-    expect(readSaleRefund({ ...refund, sale_id: "S-1" })).toMatchObject({ id: "R-1", saleId: "S-1", amount });
+    expect(readSaleRefund({ ...refund, sale_id: "S-1" })).toEqual({ id: "R-1", saleId: "S-1" });
     expect(readSaleRefund({ ...refund, links: [{ rel: "sale", href: "https://api.paypal.com/v1/payments/sale/S-2" }] })).toMatchObject({
       saleId: "S-2",
     });
-    expect(readSaleRefund({ ...refund, amount: { total: "-5.00", currency: "EUR" } })).toMatchObject({ saleId: "R-1", amount });
+    expect(readSaleRefund(refund)).toEqual({ id: "R-1", saleId: "R-1" });
   });
 });

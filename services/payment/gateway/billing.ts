@@ -209,7 +209,7 @@ export function readSale(resource: unknown): SaleNews | null {
   };
 }
 
-/** A refund or reversal of a sale, as v1 tells it. */
+/** A refund or reversal of a sale. */
 export interface SaleRefund {
   id: string;
   saleId: string;
@@ -219,7 +219,8 @@ export interface SaleRefund {
   at: Date;
 }
 
-export function readSaleRefund(resource: unknown): SaleRefund | null {
+/** Which refund or reversal of which sale is told, as v1 names them. */
+export function readSaleRefund(resource: unknown): Pick<SaleRefund, "id" | "saleId"> | null {
   const refund = record(resource);
   const parent = list(refund.links)
     .map(record)
@@ -227,7 +228,5 @@ export function readSaleRefund(resource: unknown): SaleRefund | null {
   const id = text(refund.id);
   // A reversal is told with the sale itself as its resource at times.
   const saleId = text(refund.sale_id) ?? text(parent?.href)?.split("/").at(-1) ?? id;
-  const amount = readSum(refund.amount);
-  const at = time(refund.update_time) ?? time(refund.create_time);
-  return id && saleId && amount && at ? { id, saleId, amount, fee: readSum(refund.refund_from_transaction_fee), at } : null;
+  return id && saleId ? { id, saleId } : null;
 }

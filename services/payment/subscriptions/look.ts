@@ -1,5 +1,6 @@
 import { errors } from "../../../config/errors.ts";
 import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";
+import { SubscriptionPayment } from "../../../entities/SubscriptionPayment.ts";
 import type { PayPalConnection } from "../gateway/connection.ts";
 import type { SubscriptionView } from "../gateway/billing.ts";
 import { subscriptionsGateway, type SubscriptionsGateway } from "../gateway/subscriptions.ts";
@@ -34,16 +35,19 @@ export interface Look {
   subscription: SubscriptionRow;
 }
 
-/**
- * Reads a claimed subscription at PayPal and writes what it shows, its payments included when there is one that is not known.
- * @param payments whether to read the payments in any case
- */
+interface LookOptions {
+  /** Whether to read the payments in any case; from a day before a time at least, when one is given. */
+  payments?: boolean | Date;
+  now?: Date;
+}
+
+/** Reads a claimed subscription at PayPal and writes what it shows, its payments included when there is one that is not known. */
 export async function look(
   till: Till,
   gateway: SubscriptionsGateway,
   subscription: SubscriptionRow,
   claim: string,
-  { payments = false, now = new Date() }: { payments?: boolean; now?: Date } = {},
+  { payments = false, now = new Date() }: LookOptions = {},
 ): Promise<Look> {
   const paypalId = subscription.paypalSubscriptionId;
   if (!paypalId) throw errors.internal("A subscription that PayPal has not confirmed can't be looked at.");
@@ -57,7 +61,7 @@ export async function look(
   const written = await writing(till.db, subscription.id, claim, (em, locked) => writeMirror(em, locked, view, now));
   if (!written) throw missing(subscription.id);
   if (!payments && !isNew) return { answer, subscription: written };
-  return { answer, subscription: await readPayments(till, gateway, written, view, now) };
+  return { answer, subscription: await readPayments(till, gateway, written, view, { payments, now }) };
 }
 
 /** A look that told nothing: the next one is later. */
@@ -72,16 +76,23 @@ async function again(till: Till, id: string, claim: string): Promise<Subscriptio
   return written;
 }
 
-/** Reads the payments from a day before the last one that is known, and writes down those that are not. */
+/**
+ * Reads the payments from a day before the last one that is known, and writes down those that are not. One that is pending (an e-check) may come to its end
+ * after later ones: the list begins before the oldest of them.
+ */
 async function readPayments(
   till: Till,
   gateway: SubscriptionsGateway,
   subscription: SubscriptionRow,
   view: SubscriptionView,
-  now: Date,
+  { payments, now }: Required<LookOptions>,
 ): Promise<SubscriptionRow> {
   const { id, createdAt, lastPaymentAt } = subscription;
-  const from = new Date((lastPaymentAt ?? createdAt).getTime() - day);
+  const pending = await till.db.system((em) =>
+    em.findOne(SubscriptionPayment, { subscriptionId: id, status: "pending" }, { orderBy: { paidAt: "asc" } }),
+  );
+  const since = [lastPaymentAt ?? createdAt, pending?.paidAt, payments instanceof Date ? payments : null];
+  const from = new Date(Math.min(...since.flatMap((at) => at?.getTime() ?? [])) - day);
   const to = new Date(Math.max(now.getTime(), view.lastPayment?.at.getTime() ?? 0, view.lastFailure?.at.getTime() ?? 0) + day);
   const listed = await gateway.payments(view.id, from, to);
   if (listed.outcome !== "ok") return subscription;
@@ -115,7 +126,7 @@ export async function exclusively<T>(
 export async function refresh(
   till: Till,
   id: string,
-  { waitMs = 0, ...options }: { waitMs?: number; payments?: boolean; now?: Date } = {},
+  { waitMs = 0, ...options }: { waitMs?: number } & LookOptions = {},
 ): Promise<{ answer: Outcome<SubscriptionView> | null; subscription: SubscriptionRow }> {
   const read = async () => {
     const subscription = await till.db.system((em) => em.findOne(Subscription, { id }));

@@ -24,6 +24,12 @@ const isPaid = (status: SaleStatus) => status !== "pending" && status !== "decli
 /** A later state is never overwritten by an earlier one: lists and webhooks come in any order. */
 const ranks: Record<SaleStatus, number> = { pending: 0, declined: 1, completed: 2, partially_refunded: 3, refunded: 4, reversed: 5 };
 
+/** Whether a payment is known to be as far as PayPal's word says, or further. */
+export const isAsFar = ({ status }: Pick<SubscriptionPaymentRow, "status">, word: string): boolean => {
+  const told = statuses[word];
+  return told === undefined || ranks[status] >= ranks[told];
+};
+
 /**
  * Writes down a payment that PayPal shows. By its id it is one payment, told once and booked once, however often and in whatever order PayPal shows it.
  * The subscription's row must be locked.

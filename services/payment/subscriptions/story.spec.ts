@@ -234,7 +234,9 @@ describe("subscriptions", () => {
     const { billing_agreement_id: _id, custom: _custom, ...nameless } = sale.resource;
     expect(await hear({ ...sale, tenantId: who.tenantId, resource: nameless })).toBe("done");
     expect(await paymentsOf(id)).toHaveLength(1);
-    expect(await hear({ ...sale, tenantId: who.tenantId, resource: { ...nameless, id: "ANOTHERSYSTEMSSALE" } })).toBe("waits");
+    expect(await hear({ ...sale, tenantId: who.tenantId, resource: { ...nameless, id: "ANOTHERSYSTEMSSALE" } })).toBe("ignored");
+    simulator.inject({ operation: "subscriptions.transactions", kind: "refuse", status: 503 });
+    expect(await hear({ ...sale, tenantId: who.tenantId, resource: { ...nameless, id: "PERHAPSOURS" } })).toBe("waits");
   });
 
   it("change their plan once the payer agrees, and not before; between plans of one product alone", async () => {
@@ -351,6 +353,14 @@ describe("subscriptions", () => {
     expect(await read(id)).toMatchObject({ outstandingMinor: 600n });
     expect((await paymentsOf(id)).filter(({ status }) => status === "completed").map(({ amount }) => amount)).toEqual(["1000", "400"]);
     expect((await attemptsOf(id)).at(-1)).toMatchObject({ operation: "capture", outcome: "ok", sends: 2 });
+
+    // PayPal remembers nothing of it any more: asked again, it would be taken twice.
+    const rest = () => captureOutstanding(till, id, { amount: "6.00", note: "rest" }, "rest");
+    simulator.inject({ operation: "subscriptions.capture", kind: "reset" });
+    await expect(rest()).rejects.toMatchObject({ type: "PAYMENT_GATEWAY_UNAVAILABLE" });
+    await rows("update payment.subscription_attempts set key_expires_at = now() where subject_id = $1 and outcome = 'unknown'", id);
+    expect(await rest()).toMatchObject({ outstandingMinor: 0n });
+    expect((await attemptsOf(id)).at(-1)).toMatchObject({ operation: "capture", outcome: "ok", sends: 1 });
   });
 
   it("have payments given back once though PayPal's answer is lost, in parts, and never more than was paid; PayPal's webhook tells nothing twice", async () => {
@@ -385,6 +395,62 @@ describe("subscriptions", () => {
     expect(await ledgerOf(id)).toContainEqual({ kind: "refund", amount: "1000" });
     const subscription = await read(id);
     expect(subscription.paidUntil!.getTime()).toBeLessThan(subscription.nextBillingAt!.getTime());
+  });
+
+  it("believe no amount that an event tells of a refund, and none where PayPal shows no refund", async () => {
+    const who = principal();
+    const { tenantId } = who;
+    const { id } = await subscribe(who, (await createPlan(till, who, aPlan())).id);
+    await read(id);
+    const [{ sale }] = (await rows<{ sale: string }>(
+      "select sale_id as sale from payment.subscription_payments where subscription_id = $1",
+      id,
+    )) as [{ sale: string }];
+    const paid = (await told()).find(({ type, resource }) => type === "PAYMENT.SALE.COMPLETED" && resource["id"] === sale)!;
+    simulator.tell(`captures/${sale}/reverse`, { value: "2.50" });
+    const reversed = { ...(await told()).find(({ resource }) => resource["sale_id"] === sale)!, tenantId };
+    const unread = async (event: PayPalEvent) => {
+      expect(await hear(event)).toBe("waits");
+      expect((await ledgerOf(id)).map(({ kind }) => kind)).toEqual(["capture", "capture_fee"]);
+    };
+    await unread({ ...paid, tenantId, type: reversed.type });
+    await unread({ ...reversed, resource: { ...reversed.resource, id: "NOREFUND" } });
+    simulator.inject({ operation: "refunds.get", kind: "refuse", status: 503 });
+    await unread(reversed);
+    expect(await hear({ ...reversed, resource: { ...reversed.resource, amount: { total: "9.99", currency: "EUR" } } })).toBe("done");
+    expect(await paymentsOf(id)).toEqual([{ status: "reversed", amount: "1000", refunded: "250" }]);
+    expect(await ledgerOf(id)).toContainEqual({ kind: "reversal", amount: "250" });
+  });
+
+  it("book a payment that was pending while later ones were made, when it comes at last", async () => {
+    const who = principal();
+    const { id, paypalSubscriptionId } = await subscribe(
+      who,
+      (await createPlan(till, who, aPlan({ cycles: [{ ...monthly, unit: "week" }] }))).id,
+    );
+    const begun = await read(id);
+    simulator.decide({ about: "renewal", status: "PENDING", reason: "ECHECK", id: paypalSubscriptionId! });
+    pass(begun.nextBillingAt);
+    const waits = await read(id);
+    pass(waits.nextBillingAt);
+    await read(id);
+    const states = async () => (await paymentsOf(id)).map(({ status }) => status);
+    expect(await states()).toEqual(["completed", "pending", "completed"]);
+    const own = async (type: string) => (await told()).find(({ type: one, tenantId }) => one === type && tenantId === who.tenantId)!;
+    const pending = await own("PAYMENT.SALE.PENDING");
+    expect(await hear(pending)).toBe("done");
+    // Told before PayPal's list shows it.
+    const early = { ...pending, type: "PAYMENT.SALE.COMPLETED", resource: { ...pending.resource, state: "completed" } };
+    expect(await hear(early)).toBe("waits");
+    simulator.tell(`captures/${String(pending.resource["id"])}/complete`);
+    expect(await hear(await own("PAYMENT.SALE.COMPLETED"))).toBe("done");
+    expect(await states()).toEqual(["completed", "completed", "completed"]);
+    expect(await ledgerOf(id)).toContainEqual({ kind: "capture", amount: "3000" });
+
+    // Neither was heard of, the pending one least of all.
+    await rows("delete from payment.subscription_payments where subscription_id = $1 and sale_id = $2", id, pending.resource["id"]);
+    expect(await hear(early)).toBe("done");
+    expect(await states()).toEqual(["completed", "completed", "completed"]);
   });
 
   it("read once for all who ask at the same time, and write no old answer over a new one", async () => {

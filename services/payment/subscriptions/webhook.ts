@@ -1,15 +1,17 @@
 import { Plan } from "../../../entities/Plan.ts";
 import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";
-import { SubscriptionPayment } from "../../../entities/SubscriptionPayment.ts";
+import { SubscriptionPayment, type SubscriptionPaymentRow } from "../../../entities/SubscriptionPayment.ts";
 import { text } from "../gateway/answer.ts";
 import { readSale, readSaleRefund, type SaleNews } from "../gateway/billing.ts";
+import { paymentsGateway } from "../gateway/payments.ts";
+import { readAmount } from "../money.ts";
 import { refreshPlan } from "../plans/refresh.ts";
 import type { Till } from "../till.ts";
 import type { Handle, Handled, PayPalEvent } from "../webhooks/event.ts";
 import { customIdOf, readCustom } from "../webhooks/resource.ts";
-import { gatewayOf, refresh } from "./look.ts";
+import { connectionOf, gatewayOf, refresh } from "./look.ts";
 import { writing } from "./record.ts";
-import { recordSaleRefund } from "./sales.ts";
+import { isAsFar, recordSaleRefund } from "./sales.ts";
 
 /** How long to wait for another one that works on the same subscription; it is told to look again when that is not enough. */
 const waitMs = 3_000;
@@ -34,13 +36,13 @@ export const handleSale: Handle = async (till, event) => {
   if (/REFUNDED|REVERSED/.test(event.type)) return refunded(till, event);
   const news = readSale(event.resource);
   if (!news) return "ignored";
-  if (await knownSale(till, event.tenantId, news.sale.id, news.sale.status)) return "done";
+  if (await knownSale(till, event, news)) return "done";
   const subscription = await ofSale(till, event, news);
   if (typeof subscription === "string") return subscription;
-  await refresh(till, subscription.id, { waitMs, payments: true });
+  await refresh(till, subscription.id, { waitMs, payments: news.sale.at });
   // Declined payments are not in every list of PayPal's; the mirror counts them.
   if (/DENIED|DECLINED/.test(event.type)) return "done";
-  return (await knownSale(till, event.tenantId, news.sale.id)) ? "done" : "waits";
+  return (await knownSale(till, event, news)) ? "done" : "waits";
 };
 
 /** Plans are read anew; products have nothing that the mirror keeps. */
@@ -82,10 +84,13 @@ async function adopt(till: Till, subscription: SubscriptionRow, paypalId: string
   });
 }
 
-/** Whether a payment is known, with that state when one is given. */
-async function knownSale(till: Till, tenantId: string, saleId: string, status?: string): Promise<boolean> {
-  const found = await till.db.tenant(tenantId, (em) => em.findOne(SubscriptionPayment, { tenantId, saleId }));
-  return found !== null && (status === undefined || found.status === status.toLowerCase());
+const saleById = (till: Till, tenantId: string, saleId: string): Promise<SubscriptionPaymentRow | null> =>
+  till.db.tenant(tenantId, (em) => em.findOne(SubscriptionPayment, { tenantId, saleId }));
+
+/** Whether a payment is known to be as far as the event tells. */
+async function knownSale(till: Till, { tenantId }: PayPalEvent, { sale }: SaleNews): Promise<boolean> {
+  const found = await saleById(till, tenantId, sale.id);
+  return found !== null && isAsFar(found, sale.status);
 }
 
 /** The subscription of a payment. One that names none is looked for in the lists of those that a payment was due of. */
@@ -112,25 +117,43 @@ async function ofSale(till: Till, event: PayPalEvent, { sale, subscriptionId }: 
       { orderBy: { createdAt: "desc" }, limit: mostCandidates },
     ),
   );
+  let isUnread = false;
   for (const candidate of candidates) {
     const listed = await (await gatewayOf(till, candidate)).payments(candidate.paypalSubscriptionId!, from, to);
-    if (listed.outcome === "ok" && listed.value.some(({ id }) => id === sale.id)) return candidate;
+    if (listed.outcome !== "ok") isUnread = true;
+    else if (listed.value.some(({ id }) => id === sale.id)) return candidate;
   }
-  // It may be a payment of another system of the same account, or one that no list shows yet.
-  return "waits";
+  // Another system of the same account takes payments too, and each round asks for many lists: one is enough. Should it be ours and in no list yet, the
+  // next look at its subscription finds it.
+  return isUnread ? "waits" : "ignored";
 }
 
-/** A payment that is not known yet is waited for: its refund may be told first. */
+/**
+ * A payment that is not known yet is waited for: its refund may be told first. What went back is what PayPal shows of the refund when asked. Where PayPal
+ * can't show it (a reversal is told with the sale itself as its resource at times, or is no refund at PayPal), nothing is guessed: the comparison of the
+ * books writes it down by PayPal's report, and until then the event waits.
+ */
 async function refunded(till: Till, event: PayPalEvent): Promise<Handled> {
-  const refund = readSaleRefund(event.resource);
-  if (!refund) return "ignored";
-  const { tenantId } = event;
-  const known = await till.db.tenant(tenantId, (em) => em.findOne(SubscriptionPayment, { tenantId, saleId: refund.saleId }));
+  const told = readSaleRefund(event.resource);
+  if (!told) return "ignored";
+  const { id, saleId } = told;
+  const known = await saleById(till, event.tenantId, saleId);
   if (!known) return "waits";
+  const isWhole = known.refundedMinor === known.amountMinor;
+  if (known.refunds.some((refund) => refund.id === id) || (id === saleId && isWhole)) return "done";
+  if (id === saleId) return "waits";
+  const subscription = await till.db.tenant(event.tenantId, (em) => em.findOneOrFail(Subscription, { id: known.subscriptionId }));
+  const answer = await paymentsGateway(await connectionOf(till, subscription)).getRefund(id);
+  if (answer.outcome !== "ok") return "waits";
+  const { status, captureId, fee, at, ...view } = answer.value;
+  if (captureId !== null && captureId !== saleId) return "ignored";
+  if (status === "FAILED" || status === "CANCELLED") return "done";
+  const amount = readAmount(view.amount, view.currency);
+  if (status !== "COMPLETED" || !amount) return "waits";
   const kind = event.type.endsWith("REVERSED") ? "reversal" : "refund";
   await writing(till.db, known.subscriptionId, null, async (em, locked) => {
     const payment = await em.findOneOrFail(SubscriptionPayment, { id: known.id });
-    await recordSaleRefund(em, locked, payment, refund, kind);
+    await recordSaleRefund(em, locked, payment, { id, saleId, amount, fee, at: at ?? event.createdAt }, kind);
   });
   return "done";
 }

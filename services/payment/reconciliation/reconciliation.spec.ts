@@ -426,6 +426,22 @@ describe("the schedule", () => {
     expect((await listRuns(till.db, secret, platform, {})).data.length).toBeGreaterThan(0);
   });
 
+  it("reads the report of the account that organisations share once for those whose turn comes together, and gives each its own", async () => {
+    const [one, other] = [randomUUID(), randomUUID()];
+    const [first, second] = [await captured(one), await captured(other, "40.00")];
+    report.transactions = [reportOf(first), reportOf(second)];
+    await sweepBooks(till, now, 1_000);
+    report.asked = [];
+    await base.database.admin.query(
+      `update payment.reconciliations set next_run_at = now() - interval '1 minute', compared_until = null where tenant_id = any($1)`,
+      [[one, other]],
+    );
+    expect(await sweepBooks(till, now, 1_000)).toBe(2);
+    expect(report.asked).toHaveLength(1);
+    for (const tenantId of [one, other])
+      expect((await listRuns(till.db, secret, tenantId, {})).data[0]).toMatchObject({ status: "completed", found: 0, transactions: 1 });
+  });
+
   it("tries again later when PayPal's report can't be had, and says so", async () => {
     const tenantId = randomUUID();
     await captured(tenantId);

@@ -8,6 +8,7 @@ import type { Till } from "../till.ts";
 import { accountsOf } from "./accounts.ts";
 import { tellBreaks } from "./breaks.ts";
 import { halvesOf, windowsOf, type Window } from "./collect.ts";
+import type { SharedReport } from "./shared.ts";
 import { compareWindow } from "./window.ts";
 
 /** After which whoever runs a comparison is believed dead. Every window renews it. */
@@ -64,13 +65,15 @@ export interface Run {
   period: Window;
   by: string;
   now: Date;
+  /** Of the round that it belongs to; without one PayPal is asked in any case. */
+  shared?: SharedReport;
   signal?: AbortSignal;
   /** Called in the transaction that ends a window. */
   compared?: (em: Em, until: Date) => Promise<void>;
 }
 
 /** Compares a period under a claim, window by window, and gives the claim back. @throws what PayPal's report throws, after writing it down */
-export async function runComparison(till: Till, { tenantId, claim, period, by, now, signal, compared }: Run): Promise<ShownRun> {
+export async function runComparison(till: Till, { tenantId, claim, period, by, now, shared, signal, compared }: Run): Promise<ShownRun> {
   const id = uuidv7();
   const inTenant = <T>(work: (em: Em) => Promise<T>) => till.db.tenant(tenantId, work);
   const finish = (failure: unknown) =>
@@ -95,7 +98,14 @@ export async function runComparison(till: Till, { tenantId, claim, period, by, n
     ),
   );
   try {
-    const run = { tenantId, runId: id, accounts: await accountsOf(till, tenantId), now, ...(signal && { signal }) };
+    const run = {
+      tenantId,
+      runId: id,
+      accounts: await accountsOf(till, tenantId),
+      now,
+      ...(shared && { shared }),
+      ...(signal && { signal }),
+    };
     const windows = windowsOf(period);
     for (let window = windows.shift(); window; window = windows.shift()) {
       signal?.throwIfAborted();

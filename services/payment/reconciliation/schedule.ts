@@ -4,6 +4,7 @@ import type { Till } from "../till.ts";
 import type { Window } from "./collect.ts";
 import { lagMs, lastComplete } from "./period.ts";
 import { runComparison, takeBooks } from "./runs.ts";
+import { SharedReport } from "./shared.ts";
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -55,16 +56,17 @@ export async function sweepBooks(till: Till, now: Date, limit: number, signal?: 
     ),
   );
   const failures: unknown[] = [];
+  const shared = new SharedReport();
   for (const { tenantId } of due) {
     if (signal?.aborted) break;
     // One organisation's trouble, credentials that are gone for instance, does not hold up the others' books.
-    await compareDue(till, tenantId, now, signal).catch((error: unknown) => failures.push(error));
+    await compareDue(till, tenantId, now, shared, signal).catch((error: unknown) => failures.push(error));
   }
   if (failures.length) throw failures[0];
   return due.length;
 }
 
-async function compareDue(till: Till, tenantId: string, now: Date, signal?: AbortSignal): Promise<void> {
+async function compareDue(till: Till, tenantId: string, now: Date, shared: SharedReport, signal?: AbortSignal): Promise<void> {
   const inTenant = <T>(work: (em: Em) => Promise<T>) => till.db.tenant(tenantId, work);
   const taken = await inTenant(async (em) => {
     const claim = await takeBooks(em, tenantId);
@@ -85,7 +87,7 @@ async function compareDue(till: Till, tenantId: string, now: Date, signal?: Abor
       await runComparison(till, {
         tenantId,
         ...taken,
-        ...{ by: "service:payment", now },
+        ...{ by: "service:payment", now, shared },
         ...(signal && { signal }),
         compared: async (em, until) => {
           await em.execute(

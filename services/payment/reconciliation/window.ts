@@ -10,6 +10,7 @@ import { heal } from "./heal.ts";
 import { bookedIn, oursOf, unbookedIn, type Unbooked } from "./ours.ts";
 import { lagMs } from "./period.ts";
 import { within } from "./scope.ts";
+import type { SharedReport } from "./shared.ts";
 
 /** PayPal's clock and ours may put a moment on either side of a boundary: so much more of its report is read on both sides. */
 const aroundMs = 3_600_000;
@@ -26,6 +27,8 @@ export interface WindowRun {
   runId: string;
   accounts: BookAccounts;
   now: Date;
+  /** Of the round that the run belongs to. */
+  shared?: SharedReport;
   signal?: AbortSignal;
 }
 
@@ -63,7 +66,11 @@ export async function compareWindow(till: Till, run: WindowRun, window: Window):
 }
 
 /** What all accounts report of the organisation's money in a window and around it; null when it is too much for one. */
-async function readReports(till: Till, { tenantId, accounts, now, signal }: WindowRun, window: Window): Promise<TransactionView[] | null> {
+async function readReports(
+  till: Till,
+  { tenantId, accounts, now, shared: round, signal }: WindowRun,
+  window: Window,
+): Promise<TransactionView[] | null> {
   const around = {
     from: new Date(window.from.getTime() - aroundMs),
     to: new Date(Math.max(window.to.getTime(), Math.min(window.to.getTime() + aroundMs, now.getTime() - lagMs))),
@@ -72,9 +79,8 @@ async function readReports(till: Till, { tenantId, accounts, now, signal }: Wind
   const found: TransactionView[] = [];
   for (const { paypal, shared } of accounts.read) {
     const gateway = searchGateway(paypal.connection);
-    const all = isShort
-      ? await collect(gateway, around, window.to, signal)
-      : await collectFew(gateway, around, window.to, mostPages, signal);
+    const read = () => (isShort ? collect(gateway, around, window.to, signal) : collectFew(gateway, around, window.to, mostPages, signal));
+    const all = await (shared && round ? round.of(paypal.connection, around, read) : read());
     if (!all) return null;
     found.push(...(shared ? await within(till.db, tenantId, all) : all));
   }

@@ -54,7 +54,15 @@ async function ours(cluster: PaymentCluster): Promise<void> {
 }
 
 const order = (): NewOrder => ({
-  ...{ paymentId: randomUUID(), tenantId: randomUUID(), amountMinor: 1250n, currency: "EUR", intent: "capture" },
+  ...{
+    paymentId: randomUUID(),
+    tenantId: randomUUID(),
+    amountMinor: 1250n,
+    currency: "EUR",
+    intent: "capture",
+    card: false,
+    vaultId: null,
+  },
   ...{ description: null, breakdown: null },
   ...{ returnUrl: "http://127.0.0.1/return", cancelUrl: "http://127.0.0.1/cancel" },
 });

@@ -23,6 +23,7 @@ import type { actions as webhooks } from "../services/notification/notification.
 import type { actions as paymentFraud } from "../services/payment/payment.fraud.service.ts";
 import type { actions as paymentAuthorizations } from "../services/payment/payment.authorizations.service.ts";
 import type { actions as paymentUnanswered } from "../services/payment/payment.unanswered.service.ts";
+import type { actions as paymentMethods } from "../services/payment/payment.methods.service.ts";
 import type { actions as paymentRefunds } from "../services/payment/payment.refunds.service.ts";
 import type { actions as payment } from "../services/payment/payment.service.ts";
 import type { actions as paymentAccounts } from "../services/payment/payment.accounts.service.ts";
@@ -80,6 +81,7 @@ export interface ActionMap
     ActionTypes<"payment.disputes", typeof paymentDisputes>,
     ActionTypes<"payment.webhooks", typeof paymentWebhooks>,
     ActionTypes<"payment.authorizations", typeof paymentAuthorizations>,
+    ActionTypes<"payment.methods", typeof paymentMethods>,
     ActionTypes<"payment.refunds", typeof paymentRefunds>,
     ActionTypes<"payment.unanswered", typeof paymentUnanswered>,
     ActionTypes<"payment.ledger", typeof paymentLedger>,

@@ -307,6 +307,10 @@ export type PaymentStatus = (typeof paymentStatuses)[number];
 export const paymentIntents = ["capture", "authorize"] as const;
 export type PaymentIntent = (typeof paymentIntents)[number];
 
+/** pending: the customer has still to agree to it at PayPal. */
+export const savedMethodStatuses = ["pending", "active", "removed"] as const;
+export type SavedMethodStatus = (typeof savedMethodStatuses)[number];
+
 /** requested: PayPal has not confirmed it yet; pending: PayPal keeps the money back; failed: PayPal refused it. */
 export const captureStatuses = ["requested", "pending", "completed", "declined", "failed"] as const;
 export type CaptureStatus = (typeof captureStatuses)[number];

@@ -126,6 +126,8 @@ export const errors = {
   paymentRefused: refused(422, "PAYMENT_REFUSED"),
   paymentState: refused(409, "PAYMENT_STATE_CONFLICT"),
   paymentDisputed: refused(409, "PAYMENT_DISPUTED"),
+  methodNotFound: refused(404, "PAYMENT_METHOD_NOT_FOUND"),
+  methodRefused: refused(422, "PAYMENT_METHOD_REFUSED"),
   captureExceeds: refused(422, "CAPTURE_AMOUNT_EXCEEDED"),
   captureRefused: refused(422, "CAPTURE_REFUSED"),
   authorizationRefused: refused(422, "AUTHORIZATION_REFUSED"),

@@ -52,6 +52,7 @@ import { RecoveryCode } from "./RecoveryCode.ts";
 import { Refund } from "./Refund.ts";
 import { Revocation } from "./Revocation.ts";
 import { Seller } from "./Seller.ts";
+import { SavedMethod } from "./SavedMethod.ts";
 import { ServiceAccount } from "./ServiceAccount.ts";
 import { Session } from "./Session.ts";
 import { SigningKey } from "./SigningKey.ts";
@@ -133,6 +134,7 @@ const own = {
     Authorization,
     Capture,
     Refund,
+    SavedMethod,
     LedgerEntry,
     LedgerLine,
     ReportBucket,

@@ -822,6 +822,12 @@ create table "payment"."report_buckets" ("tenant_id" uuid not null, "bucket" tim
 
 create table "payment"."report_progress" ("name" text not null, "transaction" xid8 not null default '0', "position" bigint not null default '0', primary key ("name"));
 
+create table "payment"."saved_methods" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "customer" varchar(100) not null, "account_id" uuid null, "status" text not null default 'pending', "setup_id" varchar(255) null, "vault_id" varchar(255) null, "approval_url" text null, "refusals" int not null default 0, "label" text null, "created_at" timestamptz not null default now(), "saved_at" timestamptz null, "removed_at" timestamptz null, primary key ("id"));
+create index "saved_methods_tenant_id_customer_created_at_index" on "payment"."saved_methods" ("tenant_id", "customer", "created_at");
+alter table "payment"."saved_methods" add constraint "saved_methods_tenant_id_vault_id_unique" unique ("tenant_id", "vault_id");
+alter table "payment"."saved_methods" add constraint "saved_methods_active_has_id" check (status <> 'active' or vault_id is not null);
+alter table "payment"."saved_methods" add constraint "saved_methods_status_check" check ("status" in ('pending', 'active', 'removed'));
+
 create table "payment"."sellers" ("tenant_id" uuid not null, "name" text null, "street" text null, "postcode" text null, "city" text null, "country" text null, "vat_id" text null, "tax_number" text null, "email" text null, "phone" text null, "iban" text null, "bic" text null, "registrations" jsonb not null default '[]', "home_taxed" boolean not null default false, "require_evidence" boolean not null default false, "prices" text not null default 'exclusive', "rounding_scope" text not null default 'total', "rounding_mode" text not null default 'half-up', "invoice_series" text not null default 'INV', "credit_series" text not null default 'CN', "due_days" int not null default 14, "invoice_on_capture" boolean not null default false, "mail_on_issue" boolean not null default false, "updated_at" timestamptz not null default now(), primary key ("tenant_id"));
 alter table "payment"."sellers" add constraint "sellers_prices_check" check ("prices" in ('exclusive', 'inclusive'));
 alter table "payment"."sellers" add constraint "sellers_rounding_scope_check" check ("rounding_scope" in ('total', 'line'));
@@ -925,6 +931,8 @@ alter table "payment"."report_buckets" enable row level security;
 create policy "tenant_isolation" on "payment"."report_buckets" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."report_progress" enable row level security;
 create policy "system_only" on "payment"."report_progress" using ((select current_setting('legendo.scope', true)) = 'system') with check ((select current_setting('legendo.scope', true)) = 'system');
+alter table "payment"."saved_methods" enable row level security;
+create policy "tenant_isolation" on "payment"."saved_methods" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."sellers" enable row level security;
 create policy "tenant_isolation" on "payment"."sellers" using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system');
 alter table "payment"."subscriptions" enable row level security;

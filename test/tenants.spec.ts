@@ -69,6 +69,7 @@ const things = {
   plan: randomUUID(),
   subscription: randomUUID(),
   refund: randomUUID(),
+  method: randomUUID(),
   attempt: randomUUID(),
   invoice: "",
   key: "",
@@ -189,6 +190,14 @@ async function fill(): Promise<void> {
   await insert("payment.payment_attempts", {
     ...{ id: things.attempt, tenant_id: ours, payment_id: things.payment, object_id: things.payment, operation: "create", number: 1 },
     ...{ request_id: "spec", key_expires_at: at, request_hash: "", outcome: "unknown", sends: 1, created_at: at },
+  });
+  await insert("payment.saved_methods", {
+    id: things.method,
+    tenant_id: ours,
+    customer: "spec",
+    status: "pending",
+    refusals: 0,
+    created_at: at,
   });
   await insert("payment.refunds", {
     id: things.refund,
@@ -358,6 +367,7 @@ function thingFor(action: string, param: string): unknown {
     groupId: () => things.group,
     assetId: () => things.asset,
     refundId: () => things.refund,
+    methodId: () => things.method,
     attemptId: () => things.attempt,
     assetIds: () => [things.asset],
     after: () => [things.job],

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import type { PaymentIntent, Principal } from "../../config/contracts.ts";
 import { errors, type Fault } from "../../config/errors.ts";
 import { Payment, type PaymentRow } from "../../entities/Payment.ts";
+import type { PayMethod } from "../../entities/LedgerEntry.ts";
 import { describeAct } from "../../mixins/act.ts";
 import { once } from "../../mixins/events.ts";
 import { claimRow } from "./claim.ts";
@@ -12,6 +13,7 @@ import { mustPass, passes } from "./fraud/withhold.ts";
 import { sweepDue } from "./due.ts";
 import { turnAfter } from "./issues.ts";
 import { amountFaults, formatAmount, parseAmount, type Currency } from "./money.ts";
+import { usableMethod } from "./methods/methods.ts";
 import { tell } from "./tell.ts";
 import { firstLookMs } from "./schedule.ts";
 import { settle } from "./settle.ts";
@@ -19,6 +21,7 @@ import { openCreation, submit } from "./submit.ts";
 import { sell, type SaleWish } from "./tax/sale.ts";
 import { store } from "./tax/stored.ts";
 import type { Till } from "./till.ts";
+import { urlFaults } from "./weburl.ts";
 
 export interface NewPayment extends SaleWish {
   /** Decimal string, e.g. "12.50". */
@@ -26,6 +29,10 @@ export interface NewPayment extends SaleWish {
   currency: string;
   /** When the money is taken: at once unless said. */
   intent?: PaymentIntent;
+  /** How the payer pays: with PayPal unless said. */
+  method?: PayMethod;
+  /** The saved method, when `method` is that. */
+  methodId?: string;
   description?: string;
   returnUrl?: string;
   cancelUrl?: string;
@@ -37,12 +44,9 @@ function faultsOf(input: NewPayment): Fault[] {
   const faults = amountFaults(input.amount, input.currency);
   if (faults.length === 0 && parseAmount(input.amount, input.currency) === 0n)
     faults.push({ pointer: "/amount", detail: "must be more than zero" });
-  for (const name of ["returnUrl", "cancelUrl"] as const) {
-    const url = input[name];
-    if (url === undefined) continue;
-    const scheme = URL.canParse(url) ? new URL(url).protocol : null;
-    if (scheme !== "https:" && scheme !== "http:") faults.push({ pointer: `/${name}`, detail: "must be an absolute http or https URL" });
-  }
+  faults.push(...urlFaults(input, ["returnUrl", "cancelUrl"]));
+  if ((input.method === "saved") !== (input.methodId !== undefined))
+    faults.push({ pointer: "/methodId", detail: 'belongs to the method "saved", which needs one' });
   return [...faults, ...payerFaults(input.payer ?? {})];
 }
 
@@ -66,6 +70,7 @@ export async function createPayment(till: Till, principal: Principal, input: New
     let fresh: { payment: PaymentRow; claim: string; attempt: Awaited<ReturnType<typeof openCreation>> } | undefined;
     const { id } = await once(em, "payment", { tenantId, action: "payment.create", key, params: input }, async () => {
       const sale = await sell(em, tenantId, input);
+      const saved = input.methodId === undefined ? null : await usableMethod(em, tenantId, paypal.accountId, input.methodId);
       const payment = em.create(Payment, {
         id: paymentId,
         tenantId,
@@ -75,6 +80,8 @@ export async function createPayment(till: Till, principal: Principal, input: New
         amount: formatAmount(amountMinor, currency),
         currency,
         intent: input.intent ?? "capture",
+        method: input.method ?? "paypal",
+        methodId: saved?.id ?? null,
         status: "created",
         description: input.description ?? null,
         sale: sale && store(sale),

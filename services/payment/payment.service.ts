@@ -2,6 +2,7 @@ import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
 import { paymentIntents, paymentStatuses } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
+import { payMethods } from "../../entities/LedgerEntry.ts";
 import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
 import { jobsMixin, type WithJobs } from "../../mixins/jobs.mixin.ts";
@@ -70,6 +71,13 @@ export const actions = {
           default: "capture",
         }),
       ),
+      method: Type.Optional(
+        Type.Enum(payMethods, {
+          description: "paypal; card, typed in at PayPal, never sent here; saved, which is paid with at once, without the payer.",
+          default: "paypal",
+        }),
+      ),
+      methodId: Type.Optional(uuid("The saved method to pay with.")),
       description: Type.Optional(Type.String({ minLength: 1, maxLength: 127, description: "What is paid for; the payer sees it." })),
       returnUrl: Type.Optional(url("Where the payer goes after approving; paymentId and status are added to its query.")),
       cancelUrl: Type.Optional(url("Where the payer goes after cancelling; returnUrl when left out.")),

@@ -3,6 +3,7 @@ import type { Page } from "../../config/action.ts";
 import type { PaymentIntent, PaymentStatus } from "../../config/contracts.ts";
 import { errors } from "../../config/errors.ts";
 import type { Things } from "../../config/rules.ts";
+import type { PayMethod } from "../../entities/LedgerEntry.ts";
 import { Payment, type PaymentRow } from "../../entities/Payment.ts";
 import { row, type Database, type Em } from "../../mixins/database.ts";
 import type { Condition } from "../../mixins/policy/sql.ts";
@@ -19,6 +20,9 @@ export interface ShownPayment {
   /** Of the amount, where the payment says what it is for. */
   tax: string | null;
   intent: PaymentIntent;
+  method: PayMethod;
+  /** What 3-D Secure said of a card's owner, in PayPal's word. */
+  liabilityShift: string | null;
   /** What has been taken, and of that given back. */
   captured: string;
   refunded: string;
@@ -45,6 +49,8 @@ export const showPayment = (payment: PaymentRow): ShownPayment => ({
   currency: payment.currency,
   tax: payment.taxMinor == null ? null : formatAmount(payment.taxMinor, payment.currency as Currency),
   intent: payment.intent,
+  method: payment.method,
+  liabilityShift: payment.liabilityShift ?? null,
   captured: formatAmount(payment.capturedMinor, payment.currency as Currency),
   refunded: formatAmount(payment.refundedMinor, payment.currency as Currency),
   description: payment.description ?? null,

@@ -16,6 +16,8 @@ import type { Failure } from "./state.ts";
 export interface Change {
   status?: PaymentStatus;
   paypalPaymentId?: string;
+  /** What 3-D Secure found out; null where nothing is known. */
+  liabilityShift?: string | null;
   approvalUrl?: string | null;
   /** An order whose authorizations, captures and refunds say how the payment stands. */
   order?: OrderView;
@@ -34,6 +36,7 @@ export async function writeChange(em: Em, payment: PaymentRow, claim: string, ch
   if (change.attempt) await closeAttempt(em, change.attempt.id, change.attempt.answer);
   const wasOver = isOver(payment.status);
   const before = payment.status;
+  if (change.liabilityShift) payment.liabilityShift = change.liabilityShift;
   if (change.paypalPaymentId) payment.paypalPaymentId ??= change.paypalPaymentId;
   if (change.status && change.status !== before) await move(em, payment, change.status);
   if (!wasOver) {

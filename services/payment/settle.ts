@@ -58,8 +58,9 @@ async function look(
   payerActed: boolean,
 ): Promise<PaymentRow> {
   const finish = (reading: Reading, attempt?: Change["attempt"]) =>
-    record(db, payment.id, claim, { ...changeOf(reading), attempt, release: true });
+    record(db, payment.id, claim, { ...changeOf(reading), liabilityShift, ...(approvalUrl && { approvalUrl }), attempt, release: true });
   const first = await orders.getOrder(orderId);
+  const { liabilityShift, approvalUrl } = first.outcome === "ok" ? first.value : { liabilityShift: null, approvalUrl: null };
   const reading = readLook(first, Date.now() - payment.createdAt.getTime(), payment.status === "approved");
   if (reading.next !== "capture") return finish(reading);
   if (payment.status === "pending" && payment.failureType && !payerActed) return finish({ next: "wait" });

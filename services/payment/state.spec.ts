@@ -21,6 +21,7 @@ const order = (status: string, ...captures: CaptureView[]): OrderView => ({
   id: "ORDER",
   status,
   approvalUrl: null,
+  liabilityShift: null,
   captures,
   authorizations: [],
   refunds: [],
@@ -39,6 +40,16 @@ describe("what PayPal's answers mean", () => {
     expect(readOrderState(order("COMPLETED"))).toEqual({ next: "look" });
     const declined = order("COMPLETED", capture({ status: "DECLINED" }));
     expect(readOrderState(declined)).toEqual({ next: "record", order: declined });
+  });
+
+  it.each([
+    [null, "capture"],
+    ["POSSIBLE", "capture"],
+    ["YES", "capture"],
+    ["NO", "failed"],
+    ["UNKNOWN", "return"],
+  ])("with a liability shift of %s goes on to: %s", (liabilityShift, next) => {
+    expect(readOrderState({ ...order("APPROVED"), liabilityShift }).next).toBe(next);
   });
 
   it("looks again at a capture of which the answer leaves out the amount", () => {

@@ -22,10 +22,24 @@ export type Reading =
 
 /** Reads an order. A completed order is not a paid one: its captures say whether money came. */
 export function readOrderState(order: OrderView): Reading {
-  if (order.status === "APPROVED") return { next: "capture" };
+  if (order.status === "APPROVED") return afterAuthentication(order.liabilityShift);
   if (order.status === "VOIDED") return { next: "failed", failure: { type: "ORDER_VOIDED", message: "PayPal voided the order." } };
   if (order.status !== "COMPLETED") return { next: "wait" };
   return order.captures.length || order.authorizations.length ? { next: "record", order } : { next: "look" };
+}
+
+/**
+ * Whether a card may be charged, by what 3-D Secure found out. Source: PayPal's table of responses: with POSSIBLE (once YES) the bank answers for fraud, with NO
+ * it is not to be, with UNKNOWN the payer is asked to try again.
+ */
+function afterAuthentication(liabilityShift: string | null): Reading {
+  if (liabilityShift === "NO") {
+    return { next: "failed", failure: { type: "CARD_NOT_AUTHENTICATED", message: "The card's bank did not recognise the payer." } };
+  }
+  if (liabilityShift === "UNKNOWN") {
+    return { next: "return", failure: { type: "CARD_AUTHENTICATION_UNKNOWN", message: "The card's bank could not be asked: pay again." } };
+  }
+  return { next: "capture" };
 }
 
 /** What the answer to a capture or an authorization means. One that leaves out the amounts is looked at once more. */

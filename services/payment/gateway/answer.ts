@@ -28,18 +28,30 @@ export function readOrder(body: unknown): OrderView | null {
   const id = text(order.id);
   const status = text(order.status);
   if (!id || !status) return null;
-  const link = list(order.links)
-    .map(record)
-    .find(({ rel }) => rel === "payer-action" || rel === "approve");
   const payments = list(order.purchase_units).map((unit) => record(record(unit).payments));
   return {
     id,
     status,
-    approvalUrl: text(link?.href),
+    approvalUrl: linkOf(order, "payer-action") ?? linkOf(order, "approve"),
+    liabilityShift: text(record(record(record(order.payment_source).card).authentication_result).liability_shift),
     captures: payments.flatMap(({ captures }) => list(captures).flatMap((of) => readCapture(of) ?? [])),
     authorizations: payments.flatMap(({ authorizations }) => list(authorizations).flatMap((of) => readAuthorization(of) ?? [])),
     refunds: payments.flatMap(({ refunds }) => list(refunds).flatMap((of) => readRefund(of) ?? [])),
   };
+}
+
+/** Where a link of PayPal's leads. */
+export const linkOf = (body: unknown, rel: string): string | null =>
+  text(
+    list(record(body).links)
+      .map(record)
+      .find((link) => link.rel === rel)?.href,
+  );
+
+/** What everything of PayPal's has. */
+export function idAndStatus(body: unknown): { id: string; status: string } | null {
+  const { id, status } = record(body);
+  return text(id) && text(status) ? { id: String(id), status: String(status) } : null;
 }
 
 /** PayPal's capture; null when it is none. */

@@ -14,6 +14,8 @@ export const someOrder = (of: Partial<NewOrder> = {}): NewOrder => ({
   paymentId: randomUUID(),
   tenantId: randomUUID(),
   intent: "capture",
+  card: false,
+  vaultId: null,
   amountMinor: 1250n,
   currency: "EUR",
   description: "Annual plan",

@@ -26,6 +26,10 @@ export interface NewOrder {
   intent: PaymentIntent;
   amountMinor: bigint;
   currency: Currency;
+  /** Whether the payer is asked for a card at once. */
+  card: boolean;
+  /** What PayPal keeps of the payer, to be paid with without them. */
+  vaultId: string | null;
   /** At most 127 characters. */
   description: string | null;
   /** What the amount is made up of; null when that is nobody's business. */
@@ -94,6 +98,8 @@ export interface OrderView {
   status: string;
   /** Where the payer agrees; null once that is over. */
   approvalUrl: string | null;
+  /** What 3-D Secure found out of a card's owner: POSSIBLE or YES (the bank answers for fraud), NO, UNKNOWN; null without it. */
+  liabilityShift: string | null;
   captures: CaptureView[];
   authorizations: AuthorizationView[];
   refunds: RefundView[];

@@ -1,6 +1,7 @@
 import {
   CheckoutPaymentIntent,
   OrdersController,
+  PaypalExperienceLandingPage,
   PaypalExperienceUserAction,
   PaypalWalletContextShippingPreference,
 } from "@paypal/paypal-server-sdk";
@@ -49,15 +50,17 @@ const orderRequest = (order: NewOrder) => ({
     },
   ],
   paymentSource: {
-    paypal: {
-      experienceContext: {
-        returnUrl: order.returnUrl,
-        cancelUrl: order.cancelUrl,
-        userAction: PaypalExperienceUserAction.PayNow,
-        shippingPreference: PaypalWalletContextShippingPreference.NoShipping,
-      },
-    },
+    paypal: order.vaultId === null ? { experienceContext: experienceOf(order) } : { vaultId: order.vaultId },
   },
+});
+
+/** A card's number is typed in at PayPal: it never comes here. */
+const experienceOf = (order: NewOrder) => ({
+  returnUrl: order.returnUrl,
+  cancelUrl: order.cancelUrl,
+  userAction: PaypalExperienceUserAction.PayNow,
+  shippingPreference: PaypalWalletContextShippingPreference.NoShipping,
+  ...(order.card && { landingPage: PaypalExperienceLandingPage.GuestCheckout }),
 });
 
 /** An amount as PayPal writes it. */

@@ -1,5 +1,6 @@
 import { handleDispute } from "../disputes/webhook.ts";
 import { handleInvoice } from "../invoicing/webhook.ts";
+import { handleToken } from "../methods/webhook.ts";
 import { handleRefund } from "../refunds/webhook.ts";
 import type { Handle } from "./event.ts";
 import { handlePlan, handleProduct, handleSale, handleSubscription } from "../subscriptions/webhook.ts";
@@ -10,6 +11,7 @@ const handlers: Record<string, Handle> = {
   "CHECKOUT.": handleOrder,
   "PAYMENT.CAPTURE.": handleOrder,
   "PAYMENT.AUTHORIZATION.": handleOrder,
+  "VAULT.PAYMENT-TOKEN.": handleToken,
   "PAYMENT.SALE.": handleSale,
   "BILLING.SUBSCRIPTION.": handleSubscription,
   "BILLING.PLAN.": handlePlan,

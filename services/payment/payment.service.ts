@@ -13,8 +13,9 @@ import { payerField } from "./fraud/payer.ts";
 import { invoiceSubscriptions } from "./invoices/automatic.ts";
 import { mailSubscription } from "./invoices/mailing.ts";
 import { postOf } from "./invoices/post.ts";
-import { landingPage, pageAnswer, shownToPayer } from "./landing.ts";
+import { landingPage } from "./landing.ts";
 import { createPayment, sweep } from "./orders.ts";
+import { shownToPayer } from "./payerpage.ts";
 import {
   attributesOfPayment,
   listPayments,
@@ -147,7 +148,7 @@ export const actions = {
       const returned = await readReturned(this.db, ctx.params.id, ctx.params.token);
       const settled = () => settle(this.till, returned.id, { payerActed: true, waitMs });
       const payment = cancelled ? returned : await shownToPayer(returned, settled(), this.logger);
-      return pageAnswer(landingPage(payment, cancelled));
+      return landingPage(payment, cancelled);
     },
   }),
 

@@ -6,7 +6,7 @@ import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { payerField } from "./fraud/payer.ts";
-import { pageAnswer, shownToPayer } from "./landing.ts";
+import { shownToPayer } from "./payerpage.ts";
 import { captureOutstanding } from "./subscriptions/capture.ts";
 import { changePlan } from "./subscriptions/change.ts";
 import { createSubscription } from "./subscriptions/create.ts";
@@ -259,7 +259,7 @@ export const actions = {
       const { cancelled = false } = ctx.params;
       const returned = await readReturned(this.db, ctx.params.id, ctx.params.subscription_id);
       const looked = refresh(this.till, returned.id, { waitMs }).then(({ subscription }) => subscription);
-      return pageAnswer(subscriptionPage(await shownToPayer(returned, looked, this.logger), cancelled));
+      return subscriptionPage(await shownToPayer(returned, looked, this.logger), cancelled);
     },
   }),
 };

@@ -15,6 +15,7 @@ import { cycleAmount, regularOf, type Terms } from "../plans/terms.ts";
 import { waitMs } from "../schedule.ts";
 import type { Failure } from "../state.ts";
 import type { Till } from "../till.ts";
+import { urlFaults } from "../weburl.ts";
 import { alone } from "./alone.ts";
 import { closeAttempt, openAttempt } from "./attempts.ts";
 import { planFaults, quantityFor, returnUrls } from "./change.ts";
@@ -39,12 +40,7 @@ function faultsOf(input: NewSubscription, plan: PlanRow): Fault[] {
   const faults = planFaults(plan, input.quantity ?? 1);
   if (input.startAt !== undefined && new Date(input.startAt).getTime() <= Date.now())
     faults.push({ pointer: "/startAt", detail: "must be in the future; leave it out to start at once" });
-  for (const name of ["returnUrl", "cancelUrl"] as const) {
-    const url = input[name];
-    if (url === undefined) continue;
-    const scheme = URL.canParse(url) ? new URL(url).protocol : null;
-    if (scheme !== "https:" && scheme !== "http:") faults.push({ pointer: `/${name}`, detail: "must be an absolute http or https URL" });
-  }
+  faults.push(...urlFaults(input, ["returnUrl", "cancelUrl"]));
   return [...faults, ...payerFaults(input.payer ?? {})];
 }
 

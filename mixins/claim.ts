@@ -1,4 +1,4 @@
-import { hash, hkdfSync } from "node:crypto";
+import { hkdfSync } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import { importJWK, jwtVerify, SignJWT, type JWK, type JWTPayload, type JWTVerifyGetKey } from "jose";
@@ -50,11 +50,12 @@ interface Verdict {
 }
 
 /**
- * Verifies claims and remembers the verdict by the claim's SHA-256 until it expires: a signature check costs ~100 µs, a look-up under one.
+ * Verifies claims and remembers the verdict until it expires: a signature check costs ~100 µs, a look-up under one. Claims are remembered as they
+ * are, in memory alone and only once they were verified: each request looks twice or more, and a digest would cost more than all else of it.
  * What is revoked meanwhile is refused at the next look.
  */
 export class ClaimVerifier {
-  private readonly verdicts = new LRUCache<string, Verdict>({ max: 20_000 });
+  private readonly verdicts = new LRUCache<string, Verdict>({ max: 10_000 });
   private keys = new Map<string, Awaited<ReturnType<typeof importJWK>>>();
   private fetched = 0;
   private fetching: Promise<void> | undefined;
@@ -71,7 +72,7 @@ export class ClaimVerifier {
   /** Whom a claim that was verified before, has not expired and was not revoked belongs to. */
   known(claim: string | undefined): Principal | undefined {
     if (!claim) return undefined;
-    const verdict = this.verdicts.get(digestOf(claim));
+    const verdict = this.verdicts.get(claim);
     return verdict && verdict.expires > Date.now() && this.stands(verdict) ? verdict.principal : undefined;
   }
 
@@ -85,7 +86,7 @@ export class ClaimVerifier {
     if (payload.iss !== serviceIssuer) await this.revocations.known();
     const verdict = { principal: principalOf(payload), issued: issuedAt(payload), expires: (payload.exp ?? 0) * 1000, epoch: -1 };
     if (!this.stands(verdict)) throw errors.unauthenticated("The token was revoked.", { reason: "revoked" });
-    this.verdicts.set(digestOf(claim), verdict);
+    this.verdicts.set(claim, verdict);
     return verdict.principal;
   }
 
@@ -157,8 +158,6 @@ function reasonOf(error: unknown): string {
   if (code === "ERR_JOSE_ALG_NOT_ALLOWED") return "algorithm";
   return code === undefined ? "key" : "malformed";
 }
-
-const digestOf = (claim: string): string => hash("sha256", claim, "base64");
 
 function principalOf(payload: JWTPayload): Principal {
   const subject = String(payload.sub);

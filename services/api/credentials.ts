@@ -33,21 +33,25 @@ export class Credentials {
 
   /**
    * @param from the client's address
+   * @returns at once for a token, which is its own claim
    * @throws UNAUTHENTICATED when there is none, or two different ones; FORBIDDEN for a key that may not be used from there
    */
-  async claimOf(headers: IncomingHttpHeaders, from: string | undefined): Promise<string> {
+  claimOf(headers: IncomingHttpHeaders, from: string | undefined): string | Promise<string> {
     const credential = credentialOf(headers);
-    if (!credential.startsWith(keyPrefix) && !credential.startsWith(accessTokenPrefix)) return credential;
-    const { claim, networks } = await this.ofKey(credential);
-    if (networks && !within(from, networks))
-      throw errors.forbidden(`This API key may not be used from ${from ?? "an unknown address"}.`, { address: from ?? null });
-    return claim;
+    return credential.startsWith(keyPrefix) || credential.startsWith(accessTokenPrefix) ? this.exchanged(credential, from) : credential;
   }
 
   /** Forgets what was exchanged for a revoked subject. @param subject "key:<uuid>", "token:<hex>" */
   drop(subject: string): void {
     this.revocations++;
     for (const [digest, { claim }] of this.claims.entries()) if (subjectOf(claim) === subject) this.claims.delete(digest);
+  }
+
+  private async exchanged(credential: string, from: string | undefined): Promise<string> {
+    const { claim, networks } = await this.ofKey(credential);
+    if (networks && !within(from, networks))
+      throw errors.forbidden(`This API key may not be used from ${from ?? "an unknown address"}.`, { address: from ?? null });
+    return claim;
   }
 
   private async ofKey(key: string): Promise<VerifiedKey> {

@@ -67,7 +67,8 @@ async function beforeCall(gateway: Gateway, req: EdgeRequest, alias: Alias): Pro
   const { permission } = route;
   req.$ctx.meta.client = clientOf(req);
   if (permission !== "public") {
-    req.claim = await credentials.claimOf(req.headers, req.from);
+    const claim = credentials.claimOf(req.headers, req.from);
+    req.claim = typeof claim === "string" ? claim : await claim;
     req.$ctx.meta.claim = req.claim;
     if (route.handler) {
       // What the edge answers itself has no called node that would look at the claim.

@@ -138,4 +138,3 @@ say(
 );
 say(`of those, ${unconfirmed} are kept to be asked for again`);
 if (journey > aims.journey || slower >= aims.reading || unconfirmed !== waiting) process.exitCode = 1;
-process.exit();

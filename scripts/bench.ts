@@ -17,6 +17,8 @@ try {
     // The measurement sees its own arguments where it would if it were run by itself.
     process.argv = [process.execPath, join(folder, `${name}.ts`), ...args];
     await import(join(folder, `${name}.ts`));
+    // It is over; the channel to the process that started this one would hold it open.
+    process.exit();
   }
 } catch (error) {
   giveUp(error);

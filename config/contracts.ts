@@ -337,6 +337,7 @@ export interface DisputeFacts {
   paypalDisputeId: string;
   paymentId: string | null;
   subscriptionId: string | null;
+  invoiceId: string | null;
   /** PayPal's word, e.g. MERCHANDISE_OR_SERVICE_NOT_RECEIVED. */
   reason: string;
   /** Decimal string in the currency's own precision. */

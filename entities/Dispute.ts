@@ -13,9 +13,10 @@ export const Dispute = defineEntity({
     /** The PayPal account that it is about; null for the platform's. */
     accountId: p.uuid().nullable(),
     paypalId: p.string().length(255),
-    /** What was paid: one of both. */
+    /** What was paid: one of them. */
     paymentId: p.uuid().nullable(),
     subscriptionId: p.uuid().nullable(),
+    invoiceId: p.uuid().nullable(),
     /** PayPal's id of the disputed capture or sale. */
     captureId: p.string().length(255),
     state: p.enum(disputeStates).default("open"),
@@ -51,7 +52,7 @@ export const Dispute = defineEntity({
   },
   checks: [
     { name: "disputes_amount_positive", expression: "amount_minor > 0" },
-    { name: "disputes_about_something", expression: "payment_id is not null or subscription_id is not null" },
+    { name: "disputes_about_something", expression: "payment_id is not null or subscription_id is not null or invoice_id is not null" },
   ],
   uniques: [{ properties: ["tenantId", "paypalId"] }],
   indexes: [

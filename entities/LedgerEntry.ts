@@ -41,6 +41,8 @@ export const LedgerEntry = defineEntity({
     captureId: p.string().length(255),
     paymentId: p.uuid().nullable(),
     subscriptionId: p.uuid().nullable(),
+    /** The invoice that PayPal collects. */
+    invoiceId: p.uuid().nullable(),
     method: p.enum(payMethods),
     /** What the fact said, in minor units: the lines may move less. */
     amountMinor: p.bigint("bigint"),
@@ -60,6 +62,7 @@ export const LedgerEntry = defineEntity({
     { properties: ["objectId"] },
     { name: "ledger_entries_payment", properties: ["tenantId", "paymentId"], where: "payment_id is not null" },
     { name: "ledger_entries_subscription", properties: ["tenantId", "subscriptionId"], where: "subscription_id is not null" },
+    { name: "ledger_entries_invoice", properties: ["tenantId", "invoiceId"], where: "invoice_id is not null" },
     { properties: ["transaction", "position"] },
   ],
   policies: tenantPolicy(),

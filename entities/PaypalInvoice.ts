@@ -33,6 +33,7 @@ export const PaypalInvoice = defineEntity({
   uniques: [{ properties: ["tenantId", "paypalId"] }],
   indexes: [
     { properties: ["tenantId", "createdAt"] },
+    { properties: ["paypalId"] },
     { name: "paypal_invoices_due", properties: ["nextCheckAt"], where: "next_check_at is not null" },
   ],
   policies: tenantPolicy(),

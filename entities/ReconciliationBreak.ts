@@ -34,6 +34,7 @@ export const ReconciliationBreak = defineEntity({
     currency: p.string().length(3),
     paymentId: p.uuid().nullable(),
     subscriptionId: p.uuid().nullable(),
+    invoiceId: p.uuid().nullable(),
     /** When it happened, by whoever has it. */
     at: p.datetime(),
     /** What each side says: amount, currency, fee, status. */

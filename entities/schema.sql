@@ -620,7 +620,7 @@ alter table "payment"."captures" add constraint "captures_amount_positive" check
 alter table "payment"."captures" add constraint "captures_completed_has_id" check (status <> 'completed' or (paypal_id is not null and captured_at is not null));
 alter table "payment"."captures" add constraint "captures_status_check" check ("status" in ('requested', 'pending', 'completed', 'declined', 'failed'));
 
-create table "payment"."disputes" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "account_id" uuid null, "paypal_id" varchar(255) not null, "payment_id" uuid null, "subscription_id" uuid null, "capture_id" varchar(255) not null, "state" text not null default 'open', "outcome" text null, "reason" text not null, "paypal_status" text not null, "stage" text not null, "channel" text not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "lost_minor" bigint null, "fee_minor" bigint null, "due_at" timestamptz null, "reminders" int not null default 0, "held_at" timestamptz null, "accepted_at" timestamptz null, "answered_at" timestamptz null, "next_check_at" timestamptz null, "opened_at" timestamptz not null, "changed_at" timestamptz not null, "resolved_at" timestamptz null, "noticed_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("id"));
+create table "payment"."disputes" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "account_id" uuid null, "paypal_id" varchar(255) not null, "payment_id" uuid null, "subscription_id" uuid null, "invoice_id" uuid null, "capture_id" varchar(255) not null, "state" text not null default 'open', "outcome" text null, "reason" text not null, "paypal_status" text not null, "stage" text not null, "channel" text not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "lost_minor" bigint null, "fee_minor" bigint null, "due_at" timestamptz null, "reminders" int not null default 0, "held_at" timestamptz null, "accepted_at" timestamptz null, "answered_at" timestamptz null, "next_check_at" timestamptz null, "opened_at" timestamptz not null, "changed_at" timestamptz not null, "resolved_at" timestamptz null, "noticed_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("id"));
 create index "disputes_tenant_id_opened_at_id_index" on "payment"."disputes" ("tenant_id", "opened_at", "id");
 create index "disputes_tenant_id_capture_id_index" on "payment"."disputes" ("tenant_id", "capture_id");
 create index "disputes_payment_id_index" on "payment"."disputes" ("payment_id");
@@ -628,7 +628,7 @@ create index "disputes_due" on "payment"."disputes" ("next_check_at") where next
 create index "disputes_deadlines" on "payment"."disputes" ("due_at") where due_at is not null;
 alter table "payment"."disputes" add constraint "disputes_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
 alter table "payment"."disputes" add constraint "disputes_amount_positive" check (amount_minor > 0);
-alter table "payment"."disputes" add constraint "disputes_about_something" check (payment_id is not null or subscription_id is not null);
+alter table "payment"."disputes" add constraint "disputes_about_something" check (payment_id is not null or subscription_id is not null or invoice_id is not null);
 alter table "payment"."disputes" add constraint "disputes_state_check" check ("state" in ('open', 'resolved'));
 alter table "payment"."disputes" add constraint "disputes_outcome_check" check ("outcome" in ('won', 'lost', 'paid_by_paypal', 'withdrawn', 'other'));
 
@@ -683,12 +683,13 @@ create trigger "invoice_documents_append_only" BEFORE UPDATE OR DELETE on "payme
 
 create table "payment"."invoice_numbers" ("tenant_id" uuid not null, "series" text not null, "last" int not null, primary key ("tenant_id", "series"));
 
-create table "payment"."ledger_entries" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "object_id" varchar(255) not null, "capture_id" varchar(255) not null, "payment_id" uuid null, "subscription_id" uuid null, "method" text not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "rate" text null, "at" timestamptz not null, "created_at" timestamptz not null default now(), "position" bigint generated always as identity not null, "transaction" xid8 not null default pg_current_xact_id(), primary key ("id"));
+create table "payment"."ledger_entries" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "object_id" varchar(255) not null, "capture_id" varchar(255) not null, "payment_id" uuid null, "subscription_id" uuid null, "invoice_id" uuid null, "method" text not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "rate" text null, "at" timestamptz not null, "created_at" timestamptz not null default now(), "position" bigint generated always as identity not null, "transaction" xid8 not null default pg_current_xact_id(), primary key ("id"));
 create index "ledger_entries_tenant_id_at_id_index" on "payment"."ledger_entries" ("tenant_id", "at", "id");
 create index "ledger_entries_capture_id_index" on "payment"."ledger_entries" ("capture_id");
 create index "ledger_entries_object_id_index" on "payment"."ledger_entries" ("object_id");
 create index "ledger_entries_payment" on "payment"."ledger_entries" ("tenant_id", "payment_id") where payment_id is not null;
 create index "ledger_entries_subscription" on "payment"."ledger_entries" ("tenant_id", "subscription_id") where subscription_id is not null;
+create index "ledger_entries_invoice" on "payment"."ledger_entries" ("tenant_id", "invoice_id") where invoice_id is not null;
 create index "ledger_entries_transaction_position_index" on "payment"."ledger_entries" ("transaction", "position");
 alter table "payment"."ledger_entries" add constraint "ledger_entries_tenant_id_kind_object_id_unique" unique ("tenant_id", "kind", "object_id");
 alter table "payment"."ledger_entries" add constraint "ledger_entries_kind_check" check ("kind" in ('capture', 'capture_fee', 'capture_conversion', 'refund', 'refund_fee', 'refund_conversion', 'reversal', 'reversal_fee', 'reversal_conversion', 'dispute_hold', 'dispute_release', 'dispute_loss', 'dispute_fee'));
@@ -771,6 +772,7 @@ alter table "payment"."paypal_accounts" add constraint "paypal_accounts_environm
 
 create table "payment"."paypal_invoices" ("id" uuid not null, "tenant_id" uuid not null, "account_id" uuid null, "paypal_id" text null, "status" text not null, "due_minor" bigint null, "payer_url" text null, "simulated" boolean not null default false, "failure_type" text null, "failure_message" text null, "claimed_until" timestamptz null, "next_check_at" timestamptz null, "checks" int not null default 0, "created_at" timestamptz not null default now(), primary key ("id"));
 create index "paypal_invoices_tenant_id_created_at_index" on "payment"."paypal_invoices" ("tenant_id", "created_at");
+create index "paypal_invoices_paypal_id_index" on "payment"."paypal_invoices" ("paypal_id");
 create index "paypal_invoices_due" on "payment"."paypal_invoices" ("next_check_at") where next_check_at is not null;
 alter table "payment"."paypal_invoices" add constraint "paypal_invoices_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
 
@@ -793,7 +795,7 @@ alter table "payment"."webhook_inbox" add constraint "webhook_inbox_state_check"
 create table "payment"."reconciliations" ("tenant_id" uuid not null, "next_run_at" timestamptz not null default now(), "claim" uuid null, "claimed_until" timestamptz null, "compared_until" timestamptz null, "failures" int not null default 0, primary key ("tenant_id"));
 create index "reconciliations_next_run_at_index" on "payment"."reconciliations" ("next_run_at");
 
-create table "payment"."reconciliation_breaks" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "object_id" varchar(255) not null, "code" varchar(10) not null, "currency" varchar(3) not null, "payment_id" uuid null, "subscription_id" uuid null, "at" timestamptz not null, "paypal" jsonb null, "ours" jsonb null, "evidence" jsonb null, "state" text not null default 'open', "note" text null, "closed_by" text null, "closed_at" timestamptz null, "first_seen_at" timestamptz not null default now(), "last_seen_at" timestamptz not null default now(), "run_id" uuid not null, primary key ("id"));
+create table "payment"."reconciliation_breaks" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "kind" text not null, "object_id" varchar(255) not null, "code" varchar(10) not null, "currency" varchar(3) not null, "payment_id" uuid null, "subscription_id" uuid null, "invoice_id" uuid null, "at" timestamptz not null, "paypal" jsonb null, "ours" jsonb null, "evidence" jsonb null, "state" text not null default 'open', "note" text null, "closed_by" text null, "closed_at" timestamptz null, "first_seen_at" timestamptz not null default now(), "last_seen_at" timestamptz not null default now(), "run_id" uuid not null, primary key ("id"));
 create index "reconciliation_breaks_tenant_id_at_id_index" on "payment"."reconciliation_breaks" ("tenant_id", "at", "id");
 create index "reconciliation_breaks_open" on "payment"."reconciliation_breaks" ("tenant_id", "at", "id") where state = 'open';
 create index "reconciliation_breaks_payment" on "payment"."reconciliation_breaks" ("tenant_id", "payment_id") where payment_id is not null;

@@ -1,4 +1,5 @@
-import { actionOf, caller, strict, uuid } from "../../config/action.ts";
+import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
+import { env } from "../../config/env.ts";
 import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
@@ -7,6 +8,7 @@ import { attributesOfInvoice } from "./invoices/invoices.ts";
 import { note } from "./invoices/schema.ts";
 import { showPaypalInvoice, type ShownPaypalInvoice } from "./invoicing/mirror.ts";
 import { doAtPayPal, readPaypalInvoice, sendByPayPal, sweepInvoices } from "./invoicing/send.ts";
+import { listEntries, type ShownEntry } from "./ledger/list.ts";
 import { Sweeper } from "./sweeper.ts";
 import { tillMixin, type WithTill } from "./till.mixin.ts";
 
@@ -46,6 +48,21 @@ export const actions = {
     async handler(ctx): Promise<ShownPaypalInvoice | null> {
       const mirrored = await readPaypalInvoice(this.till, caller(ctx).tenantId, ctx.params.id);
       return mirrored && showPaypalInvoice(mirrored);
+    },
+  }),
+
+  ledger: action({
+    description: "Lists the ledger's entries of an invoice that PayPal collects: what was paid, fees, refunds, disputes; latest first.",
+    permission: "payment:read",
+    concerns,
+    rest: "GET /invoices/:id/ledger",
+    idempotent: true,
+    params: strict({ ...pageParams, id }),
+    async handler(ctx): Promise<Page<ShownEntry>> {
+      const { tenantId } = caller(ctx);
+      const { id: invoiceId, ...page } = ctx.params;
+      await readPaypalInvoice(this.till, tenantId, invoiceId);
+      return await listEntries(this.db, env.CLUSTER_SECRET, tenantId, { ...page, invoiceId });
     },
   }),
 

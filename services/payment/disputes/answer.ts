@@ -10,11 +10,12 @@ import { lookAtDispute } from "./look.ts";
 /** PayPal's kinds of evidence that can be given without a document. */
 export const evidenceTypes = ["PROOF_OF_FULFILLMENT", "PROOF_OF_REFUND", "OTHER"] as const;
 
-const disputedOf = ({ tenantId, accountId, paymentId, subscriptionId }: DisputeRow) => ({
+const disputedOf = ({ tenantId, accountId, paymentId, subscriptionId, invoiceId }: DisputeRow) => ({
   tenantId,
   accountId: accountId ?? null,
   paymentId: paymentId ?? null,
   subscriptionId: subscriptionId ?? null,
+  invoiceId: invoiceId ?? null,
 });
 
 /**

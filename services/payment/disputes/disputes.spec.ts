@@ -220,7 +220,7 @@ describe("disputes", () => {
       const before = await books(tenantId);
       const { dispute_id: paypalId } = complain(payment.capture);
       await deliver(payment);
-      const of = { tenantId, accountId: null, paymentId: payment.id, subscriptionId: null };
+      const of = { tenantId, accountId: null, paymentId: payment.id, subscriptionId: null, invoiceId: null };
       const seen = await disputesGateway((await till.paypal(tenantId)).connection).get(paypalId);
       if (seen.outcome !== "ok") throw new Error(JSON.stringify(seen));
       if (refunded)

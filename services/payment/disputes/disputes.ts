@@ -12,6 +12,7 @@ export interface ShownDispute {
   paypalDisputeId: string;
   paymentId: string | null;
   subscriptionId: string | null;
+  invoiceId: string | null;
   captureId: string;
   state: DisputeState;
   outcome: DisputeOutcome | null;
@@ -39,6 +40,7 @@ export function showDispute(dispute: DisputeRow): ShownDispute {
     paypalDisputeId: dispute.paypalId,
     paymentId: dispute.paymentId ?? null,
     subscriptionId: dispute.subscriptionId ?? null,
+    invoiceId: dispute.invoiceId ?? null,
     captureId: dispute.captureId,
     state: dispute.state,
     outcome: dispute.outcome ?? null,

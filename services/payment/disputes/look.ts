@@ -1,5 +1,7 @@
 import { row, type Em } from "../../../mixins/database.ts";
 import type { Outcome } from "../gateway/gateway.ts";
+import { invoiceOf } from "../invoicing/billed.ts";
+import { ownedBy } from "../ledger/owner.ts";
 import type { Till } from "../till.ts";
 import { captureIdOf, customIdOf, paymentIdOf, readCustom } from "../webhooks/resource.ts";
 import { disputesGateway, type DisputeView } from "./gateway.ts";
@@ -18,14 +20,21 @@ export async function disputedBy(em: Em, tenantId: string, resource: Record<stri
      limit 1`,
     [tenantId, custom?.id ?? null, paymentIdOf(resource), captureId],
   );
-  if (payment) return { tenantId, accountId: payment.account, paymentId: payment.id, subscriptionId: null };
+  if (payment) return { tenantId, accountId: payment.account, ...ownedBy({ paymentId: payment.id }) };
   const subscription = await row<{ id: string; account: string | null }>(
     em,
     `select s.id, s.account_id as account from payment.subscriptions s
      where s.tenant_id = ? and (s.id = ?::uuid or s.id = (select m.subscription_id from payment.subscription_payments m where m.tenant_id = s.tenant_id and m.sale_id = ?)) limit 1`,
     [tenantId, custom?.id ?? null, captureId],
   );
-  return subscription ? { tenantId, accountId: subscription.account, paymentId: null, subscriptionId: subscription.id } : null;
+  if (subscription) return { tenantId, accountId: subscription.account, ...ownedBy({ subscriptionId: subscription.id }) };
+  const invoice = await row<{ id: string; account: string | null }>(
+    em,
+    `select i.id, i.account_id as account from payment.paypal_invoices i
+     where i.tenant_id = ? and (i.id = ?::uuid or i.id = (select e.invoice_id from payment.ledger_entries e where e.tenant_id = i.tenant_id and e.object_id = ? and e.kind = 'capture')) limit 1`,
+    [tenantId, customId === null ? null : invoiceOf(customId), captureId],
+  );
+  return invoice ? { tenantId, accountId: invoice.account, ...ownedBy({ invoiceId: invoice.id }) } : null;
 }
 
 /**

@@ -5,15 +5,14 @@ import { row, type Em } from "../../../mixins/database.ts";
 import { appendEvent } from "../../../mixins/events.ts";
 import { lockContested } from "../ledger/contested.ts";
 import { postDisputeHold, postDisputeLoss, postDisputeRelease } from "../ledger/post.ts";
+import type { Owner } from "../ledger/owner.ts";
 import { formatAmount, type Currency } from "../money.ts";
 import type { DisputeView } from "./gateway.ts";
 
 /** What was paid, and with which account. */
-export interface Disputed {
+export interface Disputed extends Owner {
   tenantId: string;
   accountId: string | null;
-  paymentId: string | null;
-  subscriptionId: string | null;
 }
 
 /** Between two looks at an open dispute that nothing is heard of. */
@@ -72,9 +71,9 @@ export async function recordDispute(
   return { dispute, waits };
 }
 
-function begin(em: Em, { tenantId, accountId, paymentId, subscriptionId }: Disputed, view: DisputeView): DisputeRow {
+function begin(em: Em, { tenantId, accountId, paymentId, subscriptionId, invoiceId }: Disputed, view: DisputeView): DisputeRow {
   const dispute = em.create(Dispute, {
-    ...{ tenantId, accountId, paymentId, subscriptionId },
+    ...{ tenantId, accountId, paymentId, subscriptionId, invoiceId },
     ...{
       paypalId: view.id,
       captureId: view.captureId,
@@ -96,6 +95,7 @@ const factOf = (dispute: DisputeRow, at: Date, amountMinor = dispute.amountMinor
   tenantId: dispute.tenantId,
   paymentId: dispute.paymentId ?? null,
   subscriptionId: dispute.subscriptionId ?? null,
+  invoiceId: dispute.invoiceId ?? null,
   objectId: dispute.paypalId,
   captureId: dispute.captureId,
   at,
@@ -156,6 +156,7 @@ export async function tellDispute(
     paypalDisputeId: dispute.paypalId,
     paymentId: dispute.paymentId ?? null,
     subscriptionId: dispute.subscriptionId ?? null,
+    invoiceId: dispute.invoiceId ?? null,
     reason: dispute.reason,
     amount: formatAmount(dispute.amountMinor, dispute.currency as Currency),
     currency: dispute.currency,

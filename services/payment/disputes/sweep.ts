@@ -2,7 +2,7 @@ import { Dispute, type DisputeRow } from "../../../entities/Dispute.ts";
 import { rows } from "../../../mixins/database.ts";
 import type { Till } from "../till.ts";
 import { lookAtDispute } from "./look.ts";
-import { tellDispute } from "./record.ts";
+import { tellDispute, type Disputed } from "./record.ts";
 
 /** So long before the end of the time to answer the organisation is reminded, first and again. */
 const remindersMs = [3 * 86_400_000, 86_400_000];
@@ -30,19 +30,19 @@ export async function remind({ db }: Till, now = new Date(), limit = 100): Promi
 /** Reads open disputes anew that nothing was heard of for hours. @throws the first failure, after all were looked at */
 export async function lookAtOpen(till: Till, signal?: AbortSignal, limit = 50): Promise<number> {
   const due = await till.db.system((em) =>
-    rows<Pick<DisputeRow, "tenantId" | "paypalId"> & { account: string | null; payment: string | null; subscription: string | null }>(
+    rows<Disputed & Pick<DisputeRow, "paypalId">>(
       em,
       `update payment.disputes set next_check_at = now() + interval '${againMinutes} minutes'
        where id in (select id from payment.disputes where next_check_at <= now() order by next_check_at limit ? for update skip locked)
-       returning tenant_id as "tenantId", paypal_id as "paypalId", account_id as account, payment_id as payment, subscription_id as subscription`,
+       returning tenant_id as "tenantId", paypal_id as "paypalId", account_id as "accountId", payment_id as "paymentId",
+         subscription_id as "subscriptionId", invoice_id as "invoiceId"`,
       [limit],
     ),
   );
   const failures: unknown[] = [];
   await Promise.all(
-    due.map(async ({ tenantId, paypalId, account, payment, subscription }) => {
+    due.map(async ({ paypalId, ...disputed }) => {
       if (signal?.aborted) return;
-      const disputed = { tenantId, accountId: account, paymentId: payment, subscriptionId: subscription };
       await lookAtDispute(till, disputed, paypalId).catch((error: unknown) => failures.push(error));
     }),
   );

@@ -37,6 +37,9 @@ export interface InvoiceView {
   amount: Money | null;
   due: Money | null;
   payerUrl: string | null;
+  /** PayPal's ids of the captures by which it was paid through PayPal, and of what went back; what was only recorded as paid is none of them. */
+  captureIds: string[];
+  refundIds: string[];
 }
 
 /** Invoicing v2, which PayPal's SDK lacks. No request takes a PayPal-Request-Id: what was made is found again by its number. */
@@ -100,6 +103,12 @@ const money = (value: unknown): Money | null => {
   return readAmount(text(amount), text(currency));
 };
 
+/** What moved money through PayPal, of the transactions of an invoice. */
+const movedBy = (of: unknown, name: "payment_id" | "refund_id"): string[] =>
+  list(record(of)["transactions"])
+    .map(record)
+    .flatMap((one) => (one["type"] === "PAYPAL" ? (text(one[name]) ?? []) : []));
+
 /** PayPal's invoice; null when it is none. */
 export function readInvoice(body: unknown): InvoiceView | null {
   const invoice = record(body);
@@ -111,5 +120,7 @@ export function readInvoice(body: unknown): InvoiceView | null {
     amount: money(invoice["amount"]),
     due: money(invoice["due_amount"]),
     payerUrl: text(record(detail["metadata"])["recipient_view_url"]),
+    captureIds: movedBy(invoice["payments"], "payment_id"),
+    refundIds: movedBy(invoice["refunds"], "refund_id"),
   };
 }

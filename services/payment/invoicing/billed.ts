@@ -51,6 +51,9 @@ export function billedItems(breakdown: Breakdown): { items: BilledItem[]; note: 
 
 /** What is ours at PayPal is known by it. */
 export const referenceOf = (id: string) => `invoice:${id}`;
+const ours = /^invoice:([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})$/;
+/** The invoice of ours that such a name means; null for what a merchant wrote at PayPal itself. */
+export const invoiceOf = (reference: string): string | null => ours.exec(reference)?.[1] ?? null;
 
 /** An issued invoice in PayPal's terms. @param email the buyer's */
 export function billed(id: string, issued: Issued, email: string): BilledInvoice {

@@ -4,18 +4,15 @@ import fc from "fast-check";
 import type { Principal } from "../../../config/contracts.ts";
 import { errors } from "../../../config/errors.ts";
 import { baskets, broken } from "../../../test/baskets.ts";
+import { invoicesOf } from "../../../test/issued.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { invoicingGateway, type InvoiceView } from "../gateway/invoicing.ts";
-import { draftInvoice, findInvoice } from "../invoices/drafts.ts";
-import { issueInvoice } from "../invoices/issue.ts";
-import { writeSeller } from "../seller/seller.ts";
+import { findInvoice } from "../invoices/drafts.ts";
 import { plantRates } from "../tax/seed.ts";
 import type { PayPalEvent } from "../webhooks/event.ts";
 import { handlerOf } from "../webhooks/handlers.ts";
 import { billedItems, paypalTotals } from "./billed.ts";
 import { doAtPayPal, readPaypalInvoice, sendByPayPal, sweepInvoices } from "./send.ts";
-
-const seller = { name: "Söhne GmbH", street: "Weg 1", postcode: "10115", city: "Berlin", country: "DE", vatId: "DE136695976" };
 
 describe("an invoice in PayPal's terms", () => {
   it("comes to the very total, whatever is sold and however it is rounded", () => {
@@ -34,28 +31,14 @@ describe("an invoice in PayPal's terms", () => {
 
 describe("invoices that PayPal sends", () => {
   let till: TestTill;
-  let count = 0;
+  let issued: ReturnType<typeof invoicesOf>;
   beforeAll(async () => {
     till = await testTill();
+    issued = invoicesOf(till);
     await plantRates(till.db);
   });
   afterAll(() => till?.stop());
 
-  /** An organisation whose numbers nobody else at the one PayPal account has, with an issued invoice. */
-  const issued = async (prices: "exclusive" | "inclusive" = "exclusive", email: string | undefined = "buyer@example.com") => {
-    const tenantId = randomUUID();
-    const who: Principal = { tenantId, subject: "user:test", userId: null, permissions: ["payment:write"] };
-    const id = await till.db.tenant(tenantId, async (em) => {
-      await writeSeller(em, tenantId, { ...seller, invoiceSeries: `S${++count}` });
-      const draft = await draftInvoice(em, who, {
-        ...{ currency: "EUR", prices, items: [{ name: "Annual plan", quantity: 3, unitAmount: "33.33" }], customer: { country: "DE" } },
-        buyer: { name: "Käufer AG", ...(email && { email }) },
-      });
-      await em.flush();
-      return (await issueInvoice(em, draft.id, "user:test")).id;
-    });
-    return { who, id, number: `S${count}-000001` };
-  };
   const gateway = async () => invoicingGateway((await till.paypal("")).connection);
   const atPayPal = async (number: string): Promise<InvoiceView[]> => {
     const found = await (await gateway()).find(number);
@@ -73,7 +56,7 @@ describe("invoices that PayPal sends", () => {
     till.database.admin.query("update payment.paypal_invoices set next_check_at = now(), claimed_until = null where id = $1", [id]);
 
   it.each(["exclusive", "inclusive"] as const)("are made and sent with the total of ours, prices %s", async (prices) => {
-    const { who, id, number } = await issued(prices);
+    const { who, id, number } = await issued({ prices });
     const sent = await sendByPayPal(till, who, id);
     expect(sent).toMatchObject({
       status: "SENT",
@@ -171,7 +154,7 @@ describe("invoices that PayPal sends", () => {
         type: "PAYPAL_INVOICE_REFUSED",
         data: { issue: "DUPLICATE_INVOICE_NUMBER" },
       });
-    const silent = await issued("exclusive", "");
+    const silent = await issued({ email: "" });
     await expect(sendByPayPal(till, silent.who, silent.id)).rejects.toMatchObject({ type: "VALIDATION_FAILED" });
   });
 

@@ -8,9 +8,10 @@ import { findInvoice, lockInvoice } from "../invoices/drafts.ts";
 import { issuedOf, type Issued } from "../invoices/issued.ts";
 import { assertTakes } from "../invoices/state.ts";
 import { firstLookMs } from "../schedule.ts";
-import type { Till } from "../till.ts";
+import type { PayPal, Till } from "../till.ts";
 import { billed, referenceOf } from "./billed.ts";
-import { claimed, failureOf, mirror, refusalOf, stuck } from "./mirror.ts";
+import { claimed, mirror, stuck } from "./mirror.ts";
+import { failureOf, refusalOf } from "./refusals.ts";
 
 /**
  * Has PayPal send an issued invoice to its buyer and collect the money. The row stands before PayPal hears of it; an answer that was lost is looked
@@ -54,37 +55,38 @@ export async function advance(till: Till, id: string): Promise<PaypalInvoiceRow>
     issued: issuedOf(await findInvoice(em, id)),
   }));
   if (!mine) return mirrored;
-  const gateway = await gatewayOf(till, mirrored).catch(async (error: unknown) => {
+  const paypal = await paypalOf(till, mirrored).catch(async (error: unknown) => {
     // Without credentials it waits like everything else, ever longer.
     await stuck(db, id, { type: failureType(error), message: messageOf(error) }, false);
     throw error;
   });
+  const gateway = invoicingGateway(paypal.connection);
   const made = mirrored.paypalId ? await gateway.get(mirrored.paypalId) : await make(gateway, id, issued);
   if (made.outcome !== "ok") return await stuck(db, id, failureOf(made), made.outcome === "refused" && !mirrored.paypalId);
   const view = made.value;
-  if (view.status !== "DRAFT") return await mirror(db, id, view);
+  if (view.status !== "DRAFT") return await mirror(till, paypal, mirrored, view);
   if (view.amount?.amountMinor !== issued.breakdown.grossMinor) {
     await gateway.remove(view.id);
     return await stuck(db, id, { type: "INVOICE_AMOUNT_DIFFERS", message: "PayPal reckons another total than the invoice has." }, true);
   }
-  await mirror(db, id, view);
+  await mirror(till, paypal, mirrored, view);
   const sent = await gateway.send(view.id);
   // Refused may mean that it was sent before; lost means that nobody knows: what PayPal shows is what happened.
   const seen = await gateway.get(view.id);
   if (seen.outcome !== "ok") return await stuck(db, id, failureOf(seen), false);
-  const after = await mirror(db, id, seen.value);
+  const after = await mirror(till, paypal, mirrored, seen.value);
   return seen.value.status === "DRAFT" && sent.outcome !== "ok" ? await stuck(db, id, failureOf(sent), false) : after;
 }
 
-export const gatewayOf = async (till: Till, { tenantId, accountId = null }: PaypalInvoiceRow): Promise<InvoicingGateway> =>
-  invoicingGateway((await till.paypal(tenantId, accountId)).connection);
+const paypalOf = (till: Till, { tenantId, accountId = null }: PaypalInvoiceRow): Promise<PayPal> => till.paypal(tenantId, accountId);
 
 /** The invoice of ours that PayPal has already, else a new one. */
 async function make(gateway: InvoicingGateway, id: string, issued: Issued): Promise<Outcome<InvoiceView>> {
   const found = await gateway.find(issued.number);
   if (found.outcome !== "ok") return found;
   const own = found.value.find(({ reference }) => reference === referenceOf(id));
-  return own ? { ...found, value: own } : await gateway.create(billed(id, issued, issued.buyer.email!));
+  // A list has not all of it.
+  return own ? await gateway.get(own.id) : await gateway.create(billed(id, issued, issued.buyer.email!));
 }
 
 /** How it stands at PayPal; null when PayPal does not send it. @throws INVOICE_NOT_FOUND */
@@ -107,11 +109,12 @@ export async function doAtPayPal(
   const mirrored = await readPaypalInvoice(till, tenantId, id);
   const paypalId = mirrored?.paypalId;
   if (!mirrored || !paypalId) throw errors.invoiceState("PayPal does not send this invoice, or has not confirmed it yet.", { id });
-  const gateway = await gatewayOf(till, mirrored);
+  const paypal = await paypalOf(till, mirrored);
+  const gateway = invoicingGateway(paypal.connection);
   const done = await act(gateway, paypalId);
   if (done.outcome !== "ok") throw refusalOf(done, id);
   const seen = await gateway.get(paypalId);
-  return seen.outcome === "ok" ? await mirror(till.db, id, seen.value) : mirrored;
+  return seen.outcome === "ok" ? await mirror(till, paypal, mirrored, seen.value) : mirrored;
 }
 
 /** Looks at what is due: lost answers, what no webhook told. See `sweepDue`. */

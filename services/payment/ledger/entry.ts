@@ -6,9 +6,10 @@ import type { Line } from "./bookings.ts";
 /** What every fact says. */
 export interface Fact {
   tenantId: string;
-  /** Null where no payment of ours stands behind it: then `subscriptionId` says whose sale it is. */
+  /** Null where no payment of ours stands behind it: then `subscriptionId` says whose sale it is, or `invoiceId` which invoice PayPal collects. */
   paymentId: string | null;
   subscriptionId?: string | null;
+  invoiceId?: string | null;
   /** PayPal's id of what happened. */
   objectId: string;
   /** When it happened at PayPal. */
@@ -37,8 +38,8 @@ export async function writeEntry(em: Em, entry: NewEntry): Promise<boolean> {
     em,
     `with entry as (
        insert into payment.ledger_entries
-         (tenant_id, kind, object_id, capture_id, payment_id, subscription_id, method, amount_minor, currency, rate, at)
-       select ?::uuid, ?, ?, ?, ?, ?,
+         (tenant_id, kind, object_id, capture_id, payment_id, subscription_id, invoice_id, method, amount_minor, currency, rate, at)
+       select ?::uuid, ?, ?, ?, ?, ?, ?,
               coalesce(?, (select method from payment.ledger_entries where tenant_id = ? and kind = 'capture' and object_id = ?), 'paypal'), ?, ?, ?, ?
        on conflict (tenant_id, kind, object_id) do nothing returning id, tenant_id
      ), lines as (
@@ -48,7 +49,8 @@ export async function writeEntry(em: Em, entry: NewEntry): Promise<boolean> {
      )
      select count(*)::int as entries from entry`,
     [
-      ...[entry.tenantId, entry.kind, entry.objectId, entry.captureId, entry.paymentId, entry.subscriptionId ?? null],
+      ...[entry.tenantId, entry.kind, entry.objectId, entry.captureId],
+      ...[entry.paymentId, entry.subscriptionId ?? null, entry.invoiceId ?? null],
       ...[entry.method ?? null, entry.tenantId, entry.captureId],
       ...[String(entry.amount.amountMinor), entry.amount.currency, entry.rate ?? null, entry.at.toISOString(), JSON.stringify(lines)],
     ],

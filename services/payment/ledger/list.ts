@@ -14,6 +14,8 @@ export interface ShownEntry {
   captureId: string;
   paymentId: string | null;
   subscriptionId: string | null;
+  /** The invoice that PayPal collects. */
+  invoiceId: string | null;
   method: PayMethod;
   /** What the fact said, as a decimal string; its lines may move less. */
   amount: string;
@@ -29,6 +31,7 @@ export interface ShownEntry {
 
 export interface EntryFilter {
   paymentId?: string;
+  invoiceId?: string;
   kind?: EntryKind;
   from?: string;
   to?: string;
@@ -55,12 +58,13 @@ export async function listEntries(
   db: Database,
   clusterSecret: string,
   tenantId: string,
-  { limit = 50, cursor, paymentId, kind, from, to }: EntryFilter & { limit?: number; cursor?: string },
+  { limit = 50, cursor, paymentId, invoiceId, kind, from, to }: EntryFilter & { limit?: number; cursor?: string },
 ): Promise<Page<ShownEntry>> {
-  const scope = ["ledger", tenantId, paymentId ?? null, kind ?? null, from ?? null, to ?? null];
+  const scope = ["ledger", tenantId, paymentId ?? null, invoiceId ?? null, kind ?? null, from ?? null, to ?? null];
   const after = decodeCursor(clusterSecret, scope, cursor);
   const wishes: [sql: string, ...values: unknown[]][] = [["tenant_id = ?", tenantId]];
   if (paymentId) wishes.push(["payment_id = ?", paymentId]);
+  if (invoiceId) wishes.push(["invoice_id = ?", invoiceId]);
   if (kind) wishes.push(["kind = ?", kind]);
   if (from) wishes.push(["at >= ?::timestamptz", from]);
   if (to) wishes.push(["at < ?::timestamptz", to]);
@@ -68,8 +72,8 @@ export async function listEntries(
   const found = await db.tenant(tenantId, (em) =>
     rows<Read>(
       em,
-      `select e.id, kind, object_id as "objectId", capture_id as "captureId", payment_id as "paymentId", subscription_id as "subscriptionId", method,
-         e.amount_minor::text as amount, e.currency, rate, ${isoTime("at")} as at, ${isoTime("created_at")} as "bookedAt", at::text as moment,
+      `select e.id, kind, object_id as "objectId", capture_id as "captureId", payment_id as "paymentId", subscription_id as "subscriptionId",
+         invoice_id as "invoiceId", method, e.amount_minor::text as amount, e.currency, rate, ${isoTime("at")} as at, ${isoTime("created_at")} as "bookedAt", at::text as moment,
          (select coalesce(jsonb_agg(jsonb_build_object('account', account, 'currency', currency, 'amount', amount_minor::text) order by number), '[]')
           from payment.ledger_lines where entry_id = e.id) as lines
        from payment.ledger_entries e where ${wishes.map(([sql]) => sql).join(" and ")} order by at desc, id desc limit ?`,

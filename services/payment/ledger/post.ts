@@ -113,9 +113,9 @@ async function whole(
 }
 
 /** @throws INTERNAL_ERROR when the fact moves nothing or belongs to nobody: a fault of the caller's reading */
-function check({ objectId, paymentId, subscriptionId }: Fact, { amountMinor, currency }: Money): void {
+function check({ objectId, paymentId, subscriptionId, invoiceId }: Fact, { amountMinor, currency }: Money): void {
   if (amountMinor <= 0n)
     throw errors.internal(`A ledger entry needs an amount above zero; ${amountMinor} ${currency} came for ${objectId}.`);
-  if (!paymentId && !subscriptionId)
-    throw errors.internal(`A ledger entry needs a payment or a subscription; ${objectId} came with neither.`);
+  if (!paymentId && !subscriptionId && !invoiceId)
+    throw errors.internal(`A ledger entry needs a payment, a subscription or an invoice; ${objectId} came with none.`);
 }

@@ -18,6 +18,7 @@ export const sharesPlatform = (tenant: string) => `(
   not exists (select 1 from payment.paypal_accounts a where a.tenant_id = ${tenant} and a.retired_at is null)
   or exists (select 1 from payment.payments p where p.tenant_id = ${tenant} and p.account_id is null)
   or exists (select 1 from payment.subscriptions s where s.tenant_id = ${tenant} and s.account_id is null)
+  or exists (select 1 from payment.paypal_invoices i where i.tenant_id = ${tenant} and i.account_id is null)
 )`;
 
 interface Own {
@@ -44,6 +45,6 @@ async function known(em: Em, tenantId: string): Promise<{ own: Own[]; shares: bo
     `select id, environment || ' ' || client_id as client, sealed_secret is not null as open from payment.paypal_accounts where tenant_id = ? order by created_at`,
     [tenantId],
   );
-  const shared = await row<{ shares: boolean }>(em, `select ${sharesPlatform("?::uuid")} as shares`, [tenantId, tenantId, tenantId]);
+  const shared = await row<{ shares: boolean }>(em, `select ${sharesPlatform("?::uuid")} as shares`, Array<string>(4).fill(tenantId));
   return { own, shares: shared!.shares };
 }

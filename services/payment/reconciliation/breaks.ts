@@ -38,10 +38,11 @@ export async function writeBreak(em: Em, tenantId: string, runId: string, found:
   const closed = state === "open" ? null : self;
   await em.execute(
     `insert into payment.reconciliation_breaks as b
-       (tenant_id, kind, object_id, code, currency, payment_id, subscription_id, at, paypal, ours, evidence, state, note, closed_by, closed_at, run_id)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?::jsonb, ?::jsonb, ?::jsonb, ?, ?, ?, ?, ?)
+       (tenant_id, kind, object_id, code, currency, payment_id, subscription_id, invoice_id, at, paypal, ours, evidence, state, note, closed_by, closed_at, run_id)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?::jsonb, ?::jsonb, ?::jsonb, ?, ?, ?, ?, ?)
      on conflict (tenant_id, kind, object_id, code, currency) do update set last_seen_at = now(), run_id = excluded.run_id, paypal = excluded.paypal, ours = excluded.ours,
-       evidence = excluded.evidence, payment_id = coalesce(excluded.payment_id, b.payment_id), at = excluded.at,
+       evidence = excluded.evidence, payment_id = coalesce(excluded.payment_id, b.payment_id),
+       invoice_id = coalesce(excluded.invoice_id, b.invoice_id), at = excluded.at,
        state = case when b.state = 'explained' and excluded.state <> 'resolved' then b.state else excluded.state end,
        note = case when b.state = 'explained' and excluded.state <> 'resolved' then b.note
                    when b.state = 'resolved' and excluded.state = 'open' then 'It was found again.' else coalesce(excluded.note, b.note) end,
@@ -56,6 +57,7 @@ export async function writeBreak(em: Em, tenantId: string, runId: string, found:
         currencyOf(found),
         found.paymentId,
         found.subscriptionId,
+        found.invoiceId,
         found.at.toISOString(),
       ],
       ...[found.paypal && JSON.stringify(sideOf(found.paypal)), found.ours && JSON.stringify(sideOf(found.ours))],
@@ -99,6 +101,7 @@ export interface ShownBreak {
   code: string | null;
   paymentId: string | null;
   subscriptionId: string | null;
+  invoiceId: string | null;
   /** ISO 8601. */
   at: string;
   paypal: Side | null;
@@ -115,8 +118,8 @@ export interface ShownBreak {
   ageDays: number;
 }
 
-const columns = `id, kind, object_id as "objectId", nullif(code, '') as code, payment_id as "paymentId", subscription_id as "subscriptionId", ${isoTime("at")} as at,
-  paypal, ours, evidence, state, note, closed_by as "closedBy", ${isoTime("closed_at")} as "closedAt", ${isoTime("first_seen_at")} as "firstSeenAt",
+const columns = `id, kind, object_id as "objectId", nullif(code, '') as code, payment_id as "paymentId", subscription_id as "subscriptionId", invoice_id as "invoiceId",
+  ${isoTime("at")} as at, paypal, ours, evidence, state, note, closed_by as "closedBy", ${isoTime("closed_at")} as "closedAt", ${isoTime("first_seen_at")} as "firstSeenAt",
   ${isoTime("last_seen_at")} as "lastSeenAt", floor(extract(epoch from coalesce(closed_at, now()) - at) / 86400)::int as "ageDays"`;
 
 export interface BreakFilter {

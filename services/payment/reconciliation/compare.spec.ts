@@ -10,7 +10,7 @@ const reported = (of: Partial<TransactionView> = {}): TransactionView => ({
   ...{ referenceId: null, referenceType: null, invoiceId: null, custom: null },
   ...of,
 });
-const owner = { paymentId: "P1", subscriptionId: null };
+const owner = { paymentId: "P1", subscriptionId: null, invoiceId: null };
 const entry = (kind: Booked["kind"], amountMinor: bigint, of: Partial<Booked> = {}): Booked => ({
   ...{ kind, objectId: "C1", captureId: "C1", amountMinor, currency: "USD" as const, at },
   ...owner,

@@ -1,6 +1,7 @@
 import type { EntryKind } from "../../../entities/LedgerEntry.ts";
 import type { BreakKind } from "../../../entities/ReconciliationBreak.ts";
 import type { TransactionView } from "../gateway/search.ts";
+import { ownedBy, type Owner } from "../ledger/owner.ts";
 import type { Currency, Money } from "../money.ts";
 import { meaningOf } from "./codes.ts";
 
@@ -12,12 +13,6 @@ export interface Booked extends Owner {
   amountMinor: bigint;
   currency: Currency;
   at: Date;
-}
-
-/** Whose money it is. */
-export interface Owner {
-  paymentId: string | null;
-  subscriptionId: string | null;
 }
 
 /** A row of a capture, a refund or a subscription's sale that has PayPal's id. */
@@ -35,7 +30,7 @@ export interface Ours {
   byCapture: ReadonlyMap<string, readonly Booked[]>;
   /** By PayPal's id. */
   recorded: ReadonlyMap<string, Recorded>;
-  /** Payments and subscriptions of the organisation that transactions name. */
+  /** Payments, subscriptions and invoices of the organisation that transactions name. */
   named: ReadonlyMap<TransactionView, Owner>;
 }
 
@@ -69,6 +64,7 @@ export interface Found extends Owner {
   look: { thing: Sight; id: string; told: TransactionView | null } | null;
 }
 
+const ownerOf = ({ paymentId, subscriptionId, invoiceId }: Owner): Owner => ({ paymentId, subscriptionId, invoiceId });
 const things: readonly EntryKind[] = ["capture", "refund", "reversal"] satisfies Thing[];
 const size = (money: Money): Money => ({ ...money, amountMinor: money.amountMinor < 0n ? -money.amountMinor : money.amountMinor });
 const transfers = "Money moved between PayPal and the bank account, or from one balance to another.";
@@ -147,8 +143,8 @@ export function duplicates(transactions: readonly TransactionView[]): Found[] {
 export function missingAtPayPal(booked: readonly Booked[], reported: ReadonlySet<string>): Found[] {
   return booked
     .filter(({ kind, objectId }) => things.includes(kind) && !reported.has(objectId))
-    .map(({ objectId, at, paymentId, subscriptionId, amountMinor, currency }) => ({
-      ...({ kind: "missing_at_paypal", objectId, code: null, at, paymentId, subscriptionId, paypal: null } as const),
+    .map(({ objectId, at, amountMinor, currency, ...owner }) => ({
+      ...({ kind: "missing_at_paypal", objectId, code: null, at, ...ownerOf(owner), paypal: null } as const),
       ours: { amount: { amountMinor, currency }, fee: null, status: null },
       ...{ evidence: null, explanation: null, look: null },
     }));
@@ -161,8 +157,7 @@ function base(kind: BreakKind, transaction: TransactionView): Found {
     objectId: id,
     code,
     at,
-    paymentId: null,
-    subscriptionId: null,
+    ...ownedBy(),
     paypal: { amount, fee: fee && { ...fee, amountMinor: -fee.amountMinor }, status },
     ours: null,
     evidence: raw,
@@ -184,11 +179,7 @@ const unknown = (transaction: TransactionView, explanation: string | null): Foun
   explanation,
 });
 
-const missing = (transaction: TransactionView, { paymentId, subscriptionId }: Owner): Found => ({
-  ...base("missing_in_ledger", transaction),
-  paymentId,
-  subscriptionId,
-});
+const missing = (transaction: TransactionView, owner: Owner): Found => ({ ...base("missing_in_ledger", transaction), ...ownerOf(owner) });
 
 /** Money that moved and is not booked: of something of ours, or of something nobody here knows. */
 function lost(transaction: TransactionView, { named }: Ours): Found {
@@ -205,8 +196,7 @@ function differs(
 ): Found {
   return {
     ...base(kind, transaction),
-    paymentId: entry?.paymentId ?? row?.paymentId ?? null,
-    subscriptionId: entry?.subscriptionId ?? row?.subscriptionId ?? null,
+    ...ownerOf(entry ?? row ?? ownedBy()),
     ours: { amount: entry ? { amountMinor: entry.amountMinor, currency: entry.currency } : null, fee, status: row?.status ?? null },
   };
 }

@@ -1,20 +1,23 @@
 import { failureType } from "../../../config/errors.ts";
 import { Payment, type PaymentRow } from "../../../entities/Payment.ts";
+import { PaypalInvoice } from "../../../entities/PaypalInvoice.ts";
 import { Subscription } from "../../../entities/Subscription.ts";
 import { SubscriptionPayment } from "../../../entities/SubscriptionPayment.ts";
+import type { Em } from "../../../mixins/database.ts";
 import { recordCapture } from "../captures.ts";
 import { lockPayment } from "../claim.ts";
 import { disputesGateway } from "../disputes/gateway.ts";
 import { lookAtDispute } from "../disputes/look.ts";
-import type { RefundView } from "../gateway/gateway.ts";
-import type { TransactionView } from "../gateway/search.ts";
-import { formatAmount } from "../money.ts";
+import type { Outcome } from "../gateway/gateway.ts";
+import { bookCapture, bookRefund } from "../invoicing/money.ts";
+import type { Owner } from "../ledger/owner.ts";
 import { recordRefund } from "../refunds/record.ts";
 import { refresh } from "../subscriptions/look.ts";
 import { writing } from "../subscriptions/record.ts";
 import { recordSaleRefund } from "../subscriptions/sales.ts";
 import type { PayPal, Till } from "../till.ts";
-import type { Found, Owner, Thing } from "./compare.ts";
+import type { Found, Thing } from "./compare.ts";
+import { absolute, reportedCapture, reportedRefund } from "./reported.ts";
 
 /** What a look at PayPal may mend: something that was not heard of, or not to its end. An amount that differs is for people. */
 const mendable = new Set<Found["kind"]>(["missing_in_ledger", "status_differs", "fee_differs"]);
@@ -35,29 +38,26 @@ export async function heal(till: Till, tenantId: string, found: readonly Found[]
   const inOrder = broken.toSorted((one, other) => order.indexOf(one.look?.thing ?? "") - order.indexOf(other.look?.thing ?? ""));
   const seen = new Set<string>();
   let looked = 0;
-  for (const { look, paymentId, subscriptionId } of inOrder) {
+  for (const { look, paymentId, subscriptionId, invoiceId } of inOrder) {
     signal?.throwIfAborted();
     if (!look || seen.has(`${look.thing} ${look.id}`)) continue;
     seen.add(`${look.thing} ${look.id}`);
-    if (await lookAt(till, tenantId, { paymentId, subscriptionId }, look)) looked++;
+    if (await lookAt(till, tenantId, { paymentId, subscriptionId, invoiceId }, look)) looked++;
   }
   return looked;
 }
 
-async function lookAt(till: Till, tenantId: string, { paymentId, subscriptionId }: Owner, look: Look): Promise<boolean> {
-  if (look.thing === "disputes") return await lookAtDisputes(till, tenantId, { paymentId, subscriptionId }, look.id);
+async function lookAt(till: Till, tenantId: string, owner: Owner, look: Look): Promise<boolean> {
+  const { paymentId, subscriptionId, invoiceId } = owner;
+  if (look.thing === "disputes") return await lookAtDisputes(till, tenantId, owner, look.id);
   if (paymentId !== null) return await lookAtPayment(till, tenantId, paymentId, { ...look, thing: look.thing });
+  if (invoiceId !== null) return await lookAtInvoice(till, tenantId, invoiceId, { ...look, thing: look.thing });
   return subscriptionId !== null && (await lookAtSubscription(till, tenantId, subscriptionId, { ...look, thing: look.thing }));
 }
 
 /** Reads every dispute of a capture or sale. */
 async function lookAtDisputes(till: Till, tenantId: string, owner: Owner, captureId: string): Promise<boolean> {
-  const { paymentId, subscriptionId } = owner;
-  const paid = await till.db.tenant(tenantId, async (em) =>
-    paymentId !== null
-      ? await em.findOne(Payment, { id: paymentId, tenantId })
-      : await em.findOne(Subscription, { id: subscriptionId!, tenantId }),
-  );
+  const paid = await till.db.tenant(tenantId, (em) => paidBy(em, tenantId, owner));
   const paypal = paid && (await reach(till, paid));
   if (!paypal) return false;
   const answer = await disputesGateway(paypal.connection).of(captureId);
@@ -65,6 +65,12 @@ async function lookAtDisputes(till: Till, tenantId: string, owner: Owner, captur
   const disputed = { tenantId, ...owner, accountId: paid.accountId ?? null };
   for (const id of answer.value) await lookAtDispute(till, disputed, id);
   return answer.value.length > 0;
+}
+
+async function paidBy(em: Em, tenantId: string, { paymentId, subscriptionId, invoiceId }: Owner) {
+  if (paymentId !== null) return await em.findOne(Payment, { id: paymentId, tenantId });
+  if (invoiceId !== null) return await em.findOne(PaypalInvoice, { id: invoiceId, tenantId });
+  return await em.findOne(Subscription, { id: subscriptionId!, tenantId });
 }
 
 /** @returns whether PayPal showed it. No claim is needed: what is recorded is merged under the row's lock. */
@@ -85,13 +91,33 @@ async function lookAtPayment(till: Till, tenantId: string, id: string, look: Thi
     return true;
   }
   const kind = look.thing;
-  const answer = await paypal.payments.getRefund(look.id);
   // Not everything that is reversed can be read as a refund; the report is PayPal's own word too.
-  const gone = answer.outcome === "refused" && answer.httpStatus === 404;
-  const view = answer.outcome === "ok" ? answer.value : gone ? reportedRefund(look.told) : null;
+  const view = shownOr(await paypal.payments.getRefund(look.id), () => reportedRefund(look.told));
   if (!view) return false;
   const captureId = view.captureId ?? look.told?.referenceId ?? null;
   return (await locked((em, row) => recordRefund(em, row, { ...view, captureId }, { kind }))) !== null;
+}
+
+/** What PayPal can't show as a capture or refund is taken from its report. */
+async function lookAtInvoice(till: Till, tenantId: string, id: string, { thing, id: paypalId, told }: ThingLook): Promise<boolean> {
+  const invoice = await till.db.tenant(tenantId, (em) => em.findOne(PaypalInvoice, { id, tenantId }));
+  const paypal = invoice && (await reach(till, invoice));
+  if (!paypal) return false;
+  const { payments } = paypal;
+  if (thing === "capture") {
+    const view = shownOr(await payments.getCapture(paypalId), () => reportedCapture(told));
+    return view !== null && (await till.db.tenant(tenantId, (em) => bookCapture(em, invoice, view)));
+  }
+  const view = shownOr(await payments.getRefund(paypalId), () => reportedRefund(told));
+  if (!view) return false;
+  const captureId = view.captureId ?? told?.referenceId ?? null;
+  return await till.db.tenant(tenantId, (em) => bookRefund(em, invoice, { ...view, captureId }, thing));
+}
+
+/** What PayPal shows; what its report says where PayPal has nothing to show; null while it can't be asked. */
+function shownOr<T>(answer: Outcome<T>, reported: () => T | null): T | null {
+  if (answer.outcome === "ok") return answer.value;
+  return answer.outcome === "refused" && answer.httpStatus === 404 ? reported() : null;
 }
 
 /** Null when the credentials that it was paid with are gone: it can't be looked at any more. */
@@ -113,7 +139,7 @@ async function lookAtSubscription(till: Till, tenantId: string, id: string, { th
   const saleId = told?.referenceId;
   const amount = told?.amount;
   if (!told || !saleId || !amount) return false;
-  const refund = { id: told.id, saleId, at: told.at, fee: told.fee, amount: { ...amount, amountMinor: absolute(amount.amountMinor) } };
+  const refund = { id: told.id, saleId, at: told.at, fee: told.fee, amount: absolute(amount) };
   const sale = await till.db.tenant(tenantId, (em) => em.findOne(SubscriptionPayment, { tenantId, saleId, subscriptionId: id }));
   if (!sale) return false;
   await writing(till.db, id, null, async (em, subscription) => {
@@ -121,17 +147,4 @@ async function lookAtSubscription(till: Till, tenantId: string, id: string, { th
     await recordSaleRefund(em, subscription, payment, refund, thing);
   });
   return true;
-}
-
-const absolute = (amountMinor: bigint) => (amountMinor < 0n ? -amountMinor : amountMinor);
-
-/** What the report says of a refund, where it is all that PayPal says; null when it does not say how much. */
-function reportedRefund(told: TransactionView | null): RefundView | null {
-  if (!told?.amount || told.status === "P" || told.status === "D") return null;
-  const { id, at, amount, invoiceId, referenceId, fee } = told;
-  return {
-    ...{ id, at, invoiceId, captureId: referenceId, status: "COMPLETED", reason: null, total: null },
-    ...{ amount: formatAmount(absolute(amount.amountMinor), amount.currency), currency: amount.currency },
-    ...{ fee, net: null, settled: null },
-  };
 }

@@ -2,18 +2,19 @@ import { bulk, type Em } from "../../../mixins/database.ts";
 import type { TransactionView } from "../gateway/search.ts";
 import { isUuid } from "../ids.ts";
 import { readCustom } from "../webhooks/resource.ts";
-import type { Owner } from "./compare.ts";
+import { invoiceOf } from "../invoicing/billed.ts";
+import { ownedBy, type Owner } from "../ledger/owner.ts";
 
 interface Thing {
   id: string;
-  /** PayPal's id of the order or the subscription. */
+  /** PayPal's id of the order, the subscription or the invoice. */
   paypalId: string | null;
-  subscription: boolean;
+  what: keyof Owner;
 }
 
 /**
  * What transactions say that they belong to, where it is there: by the id of themselves or of what they refer to, by what we gave PayPal to keep, by
- * the invoice id, by the order or the subscription.
+ * the invoice id, by the order, the subscription or PayPal's invoice.
  * @param tenantId null for anybody's, in the system's scope
  * @param owners of what PayPal knows by an id
  */
@@ -28,15 +29,17 @@ export async function namedBy(
   const references = [...new Set(transactions.flatMap(({ referenceId }) => referenceId ?? []))];
   const things = await bulk<Thing>(
     em,
-    `select id, paypal_payment_id as "paypalId", false as subscription from payment.payments where id = any($1::uuid[]) and ${whose}
-     union select id, paypal_payment_id, false from payment.payments where paypal_payment_id = any($2) and ${whose}
-     union select id, paypal_subscription_id, true from payment.subscriptions where id = any($1::uuid[]) and ${whose}
-     union select id, paypal_subscription_id, true from payment.subscriptions where paypal_subscription_id = any($2) and ${whose}`,
+    `select id, paypal_payment_id as "paypalId", 'paymentId' as what from payment.payments where id = any($1::uuid[]) and ${whose}
+     union select id, paypal_payment_id, 'paymentId' from payment.payments where paypal_payment_id = any($2) and ${whose}
+     union select id, paypal_subscription_id, 'subscriptionId' from payment.subscriptions where id = any($1::uuid[]) and ${whose}
+     union select id, paypal_subscription_id, 'subscriptionId' from payment.subscriptions where paypal_subscription_id = any($2) and ${whose}
+     union select id, paypal_id, 'invoiceId' from payment.paypal_invoices where id = any($1::uuid[]) and ${whose}
+     union select id, paypal_id, 'invoiceId' from payment.paypal_invoices where paypal_id = any($2) and ${whose}`,
     [ids, references, tenantId],
   );
   const known = new Map<string, Owner>();
-  for (const { id, paypalId, subscription } of things) {
-    const owner = subscription ? { paymentId: null, subscriptionId: id } : { paymentId: id, subscriptionId: null };
+  for (const { id, paypalId, what } of things) {
+    const owner = ownedBy({ [what]: id });
     known.set(id, owner);
     if (paypalId) known.set(paypalId, owner);
   }
@@ -71,8 +74,8 @@ export function alongReferences<T>(
   return found;
 }
 
-/** Ids of payments and subscriptions that a transaction may name. */
+/** Ids of payments, subscriptions and invoices that a transaction may name. */
 function namesIn({ custom, invoiceId }: TransactionView): string[] {
-  const kept = custom === null ? null : readCustom(custom);
-  return [...(kept ? [kept.id] : []), ...(invoiceId !== null && isUuid(invoiceId) ? [invoiceId] : [])];
+  const kept = custom === null ? null : (readCustom(custom)?.id ?? invoiceOf(custom));
+  return [...(kept === null ? [] : [kept]), ...(invoiceId !== null && isUuid(invoiceId) ? [invoiceId] : [])];
 }

@@ -1,12 +1,13 @@
 import { bulk, type Em } from "../../../mixins/database.ts";
 import type { TransactionView } from "../gateway/search.ts";
+import { ownedBy, type Owner } from "../ledger/owner.ts";
 import type { Currency } from "../money.ts";
 import type { Window } from "./collect.ts";
-import { oursFrom, type Booked, type Ours, type Owner, type Recorded } from "./compare.ts";
+import { oursFrom, type Booked, type Ours, type Recorded } from "./compare.ts";
 import { namedBy } from "./named.ts";
 
 const bookedColumns = `kind, object_id as "objectId", capture_id as "captureId", payment_id as "paymentId", subscription_id as "subscriptionId",
-  amount_minor::text as amount, currency, at`;
+  invoice_id as "invoiceId", amount_minor::text as amount, currency, at`;
 
 type BookedRow = Omit<Booked, "amountMinor" | "at"> & { amount: string; at: string | Date };
 
@@ -43,7 +44,8 @@ export async function oursOf(em: Em, tenantId: string | null, transactions: read
 const recordedAs = (em: Em, tenantId: string, ids: string[]) =>
   bulk<Recorded>(
     em,
-    `select thing, paypal_id as "paypalId", payment_id as "paymentId", subscription_id as "subscriptionId", status from ${recordedRows} r
+    `select thing, paypal_id as "paypalId", payment_id as "paymentId", subscription_id as "subscriptionId",
+       null as "invoiceId", status from ${recordedRows} r
      where tenant_id = $1 and paypal_id = any($2)`,
     [tenantId, ids],
   );
@@ -51,9 +53,9 @@ const recordedAs = (em: Em, tenantId: string, ids: string[]) =>
 /** Whose is what PayPal knows by an id. */
 function ownersOf(entries: readonly Booked[], rows: readonly Recorded[]): Map<string, Owner> {
   const owners = new Map<string, Owner>();
-  for (const { paypalId, paymentId, subscriptionId } of rows) owners.set(paypalId, { paymentId, subscriptionId });
-  for (const { objectId, captureId, paymentId, subscriptionId } of entries)
-    for (const id of [objectId, captureId]) owners.set(id, { paymentId, subscriptionId });
+  for (const { paypalId, paymentId, subscriptionId } of rows) owners.set(paypalId, ownedBy({ paymentId, subscriptionId }));
+  for (const { objectId, captureId, paymentId, subscriptionId, invoiceId } of entries)
+    for (const id of [objectId, captureId]) owners.set(id, { paymentId, subscriptionId, invoiceId });
   return owners;
 }
 
@@ -64,7 +66,8 @@ export async function bookedIn(em: Em, tenantId: string, { from, to }: Window, c
     `select ${bookedColumns} from payment.ledger_entries e
      where tenant_id = $3 and at >= $1 and at < $2 and kind in ('capture', 'refund', 'reversal')
        and not exists (select 1 from payment.payments p where p.id = e.payment_id and p.account_id = any($4::uuid[]))
-       and not exists (select 1 from payment.subscriptions s where s.id = e.subscription_id and s.account_id = any($4::uuid[]))`,
+       and not exists (select 1 from payment.subscriptions s where s.id = e.subscription_id and s.account_id = any($4::uuid[]))
+       and not exists (select 1 from payment.paypal_invoices i where i.id = e.invoice_id and i.account_id = any($4::uuid[]))`,
     [from.toISOString(), to.toISOString(), tenantId, closed],
   );
   return found.map(booked);
@@ -80,7 +83,7 @@ export interface Unbooked extends Recorded {
 export async function unbookedIn(em: Em, tenantId: string, { from, to }: Window): Promise<Unbooked[]> {
   const found = await bulk<Recorded & { at: string | Date; amount: string; currency: Currency }>(
     em,
-    `select r.thing, r.paypal_id as "paypalId", r.payment_id as "paymentId", r.subscription_id as "subscriptionId", r.status, r.at, r.amount_minor::text as amount, r.currency
+    `select r.thing, r.paypal_id as "paypalId", r.payment_id as "paymentId", r.subscription_id as "subscriptionId", null as "invoiceId", r.status, r.at, r.amount_minor::text as amount, r.currency
      from ${recordedRows} r
      where tenant_id = $3 and status = 'completed' and at >= $1 and at < $2 and not exists (
        select 1 from payment.ledger_entries e

@@ -125,9 +125,9 @@ const once = (transactions: readonly TransactionView[]): TransactionView[] => [
 
 const ownerOf = ({ look }: Found, { named }: Ours) => (look?.told && named.get(look.told)) ?? {};
 
-function unbooked({ thing, paypalId, paymentId, subscriptionId, status, at, amountMinor, currency }: Unbooked): Found {
+function unbooked({ thing, paypalId, paymentId, subscriptionId, invoiceId, status, at, amountMinor, currency }: Unbooked): Found {
   return {
-    ...({ kind: "missing_in_ledger", objectId: paypalId, code: null, at, paymentId, subscriptionId, paypal: null } as const),
+    ...({ kind: "missing_in_ledger", objectId: paypalId, code: null, at, paymentId, subscriptionId, invoiceId, paypal: null } as const),
     ours: { amount: { amountMinor, currency }, fee: null, status },
     ...{ evidence: null, explanation: null, look: { thing, id: paypalId, told: null } },
   };

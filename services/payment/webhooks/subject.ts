@@ -1,4 +1,5 @@
 import { row, type Em } from "../../../mixins/database.ts";
+import { ownerOfInvoiced } from "../invoicing/owner.ts";
 import { ownerOfBilled } from "../subscriptions/owner.ts";
 import { captureIdOf, customIdOf, groupOf, orderIdOf, paymentIdOf, readCustom } from "./resource.ts";
 
@@ -35,6 +36,6 @@ export async function subjectOf(em: Em, { eventId, resourceType, resource }: Tol
           [paymentId, orderId, captureId],
         );
   if (payment) return { tenantId: payment.tenant_id, key: group ?? `payment:${payment.id}` };
-  const billed = await ownerOfBilled(em, resource);
+  const billed = (await ownerOfBilled(em, resource)) ?? (await ownerOfInvoiced(em, resource, resourceType));
   return { tenantId: billed?.tenantId, key: group ?? billed?.key ?? `event:${eventId}` };
 }

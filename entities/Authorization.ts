@@ -38,6 +38,7 @@ export const Authorization = defineEntity({
   indexes: [
     { properties: ["paymentId"] },
     { name: "authorizations_due", properties: ["nextCheckAt"], where: "next_check_at is not null" },
+    { name: "authorizations_due_of", properties: ["tenantId", "nextCheckAt"], where: "next_check_at is not null" },
     { name: "authorizations_given_up", properties: ["tenantId", "givenUpAt"], where: "given_up_at is not null" },
   ],
   policies: tenantPolicy(),

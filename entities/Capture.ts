@@ -56,6 +56,7 @@ export const Capture = defineEntity({
     { properties: ["paymentId"] },
     { properties: ["tenantId", "capturedAt"] },
     { name: "captures_due", properties: ["nextCheckAt"], where: "next_check_at is not null" },
+    { name: "captures_due_of", properties: ["tenantId", "nextCheckAt"], where: "next_check_at is not null" },
     { name: "captures_given_up", properties: ["tenantId", "givenUpAt"], where: "given_up_at is not null" },
   ],
   policies: tenantPolicy(),

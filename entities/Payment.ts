@@ -69,6 +69,7 @@ export const Payment = defineEntity({
     { properties: ["status"] },
     { properties: ["createdAt"] },
     { name: "payments_due", properties: ["nextCheckAt"], where: "next_check_at is not null" },
+    { name: "payments_due_of", properties: ["tenantId", "nextCheckAt"], where: "next_check_at is not null" },
     { name: "payments_given_up", properties: ["tenantId", "givenUpAt"], where: "given_up_at is not null" },
   ],
   policies: tenantPolicy(),

@@ -35,6 +35,7 @@ export const PaypalInvoice = defineEntity({
     { properties: ["tenantId", "createdAt"] },
     { properties: ["paypalId"] },
     { name: "paypal_invoices_due", properties: ["nextCheckAt"], where: "next_check_at is not null" },
+    { name: "paypal_invoices_due_of", properties: ["tenantId", "nextCheckAt"], where: "next_check_at is not null" },
   ],
   policies: tenantPolicy(),
 });

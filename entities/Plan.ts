@@ -42,6 +42,7 @@ export const Plan = defineEntity({
     { properties: ["tenantId", "createdAt", "id"] },
     { properties: ["tenantId", "productId"] },
     { name: "plans_due", properties: ["nextCheckAt"], where: "next_check_at is not null" },
+    { name: "plans_due_of", properties: ["tenantId", "nextCheckAt"], where: "next_check_at is not null" },
   ],
   policies: tenantPolicy(),
 });

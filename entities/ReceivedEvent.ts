@@ -41,6 +41,7 @@ export const ReceivedEvent = defineEntity({
     { properties: ["tenantId", "state", "id"] },
     { name: "webhook_inbox_due", properties: ["nextAttemptAt"], where: "next_attempt_at is not null" },
     { name: "webhook_inbox_finished", properties: ["finishedAt"], where: "finished_at is not null" },
+    { name: "webhook_inbox_dead", properties: ["receivedAt"], where: "state = 'dead'" },
   ],
   policies: tenantPolicy(),
 });

@@ -60,6 +60,7 @@ export const Refund = defineEntity({
     { properties: ["paymentId"] },
     { properties: ["tenantId", "createdAt", "id"] },
     { name: "refunds_due", properties: ["nextCheckAt"], where: "next_check_at is not null" },
+    { name: "refunds_due_of", properties: ["tenantId", "nextCheckAt"], where: "next_check_at is not null" },
     { name: "refunds_given_up", properties: ["tenantId", "givenUpAt"], where: "given_up_at is not null" },
   ],
   policies: tenantPolicy(),

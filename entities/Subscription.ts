@@ -78,6 +78,7 @@ export const Subscription = defineEntity({
     { properties: ["tenantId", "customer"] },
     { name: "subscriptions_account", properties: ["accountId"], where: "account_id is not null and ended_at is null" },
     { name: "subscriptions_due", properties: ["nextCheckAt"], where: "next_check_at is not null" },
+    { name: "subscriptions_due_of", properties: ["tenantId", "nextCheckAt"], where: "next_check_at is not null" },
   ],
   policies: tenantPolicy(),
 });

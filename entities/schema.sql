@@ -605,6 +605,7 @@ create schema if not exists "payment";
 create table "payment"."authorizations" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "payment_id" uuid not null, "paypal_id" varchar(255) not null, "amount_minor" bigint not null, "currency" varchar(3) not null, "status" text not null, "paypal_status" text not null, "reason" text null, "authorized_at" timestamptz not null, "honored_until" timestamptz not null, "expires_at" timestamptz not null, "replaces" uuid null, "claim" uuid null, "claimed_until" timestamptz null, "next_check_at" timestamptz null, "checks" int not null default 0, "given_up_at" timestamptz null, "created_at" timestamptz not null default now(), primary key ("id"));
 create index "authorizations_payment_id_index" on "payment"."authorizations" ("payment_id");
 create index "authorizations_due" on "payment"."authorizations" ("next_check_at") where next_check_at is not null;
+create index "authorizations_due_of" on "payment"."authorizations" ("tenant_id", "next_check_at") where next_check_at is not null;
 create index "authorizations_given_up" on "payment"."authorizations" ("tenant_id", "given_up_at") where given_up_at is not null;
 alter table "payment"."authorizations" add constraint "authorizations_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
 alter table "payment"."authorizations" add constraint "authorizations_amount_positive" check (amount_minor > 0);
@@ -614,6 +615,7 @@ create table "payment"."captures" ("id" uuid not null default gen_random_uuid(),
 create index "captures_payment_id_index" on "payment"."captures" ("payment_id");
 create index "captures_tenant_id_captured_at_index" on "payment"."captures" ("tenant_id", "captured_at");
 create index "captures_due" on "payment"."captures" ("next_check_at") where next_check_at is not null;
+create index "captures_due_of" on "payment"."captures" ("tenant_id", "next_check_at") where next_check_at is not null;
 create index "captures_given_up" on "payment"."captures" ("tenant_id", "given_up_at") where given_up_at is not null;
 alter table "payment"."captures" add constraint "captures_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
 alter table "payment"."captures" add constraint "captures_amount_positive" check (amount_minor > 0);
@@ -717,6 +719,7 @@ create index "payments_tenant_id_status_created_at_index" on "payment"."payments
 create index "payments_status_index" on "payment"."payments" ("status");
 create index "payments_created_at_index" on "payment"."payments" ("created_at");
 create index "payments_due" on "payment"."payments" ("next_check_at") where next_check_at is not null;
+create index "payments_due_of" on "payment"."payments" ("tenant_id", "next_check_at") where next_check_at is not null;
 create index "payments_given_up" on "payment"."payments" ("tenant_id", "given_up_at") where given_up_at is not null;
 alter table "payment"."payments" add constraint "payments_amount_positive" check (amount_minor > 0 and amount > 0);
 alter table "payment"."payments" add constraint "payments_captured_has_capture" check (status <> 'captured' or (capture_id is not null and executed_at is not null));
@@ -774,6 +777,7 @@ create table "payment"."paypal_invoices" ("id" uuid not null, "tenant_id" uuid n
 create index "paypal_invoices_tenant_id_created_at_index" on "payment"."paypal_invoices" ("tenant_id", "created_at");
 create index "paypal_invoices_paypal_id_index" on "payment"."paypal_invoices" ("paypal_id");
 create index "paypal_invoices_due" on "payment"."paypal_invoices" ("next_check_at") where next_check_at is not null;
+create index "paypal_invoices_due_of" on "payment"."paypal_invoices" ("tenant_id", "next_check_at") where next_check_at is not null;
 alter table "payment"."paypal_invoices" add constraint "paypal_invoices_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
 
 create table "payment"."plans" ("id" uuid not null default gen_random_uuid(), "tenant_id" uuid not null, "account_id" uuid null, "name" varchar(127) not null, "description" text null, "status" text not null default 'creating', "product_id" varchar(50) not null, "product" jsonb null, "paypal_plan_id" varchar(50) null, "currency" varchar(3) not null, "terms" jsonb not null, "starts_active" boolean not null default true, "grace_days" int not null, "simulated" boolean not null default false, "failure_type" text null, "failure_message" text null, "claim" uuid null, "claimed_until" timestamptz null, "stale" boolean not null default false, "next_check_at" timestamptz null, "checks" int not null default 0, "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), primary key ("id"));
@@ -781,6 +785,7 @@ alter table "payment"."plans" add constraint "plans_paypal_plan_id_unique" uniqu
 create index "plans_tenant_id_created_at_id_index" on "payment"."plans" ("tenant_id", "created_at", "id");
 create index "plans_tenant_id_product_id_index" on "payment"."plans" ("tenant_id", "product_id");
 create index "plans_due" on "payment"."plans" ("next_check_at") where next_check_at is not null;
+create index "plans_due_of" on "payment"."plans" ("tenant_id", "next_check_at") where next_check_at is not null;
 alter table "payment"."plans" add constraint "plans_status_check" check ("status" in ('creating', 'created', 'active', 'inactive', 'failed'));
 
 create table "payment"."webhook_inbox" ("id" uuid not null, "tenant_id" uuid not null, "account_id" uuid not null, "event_id" varchar(255) not null, "type" text not null, "resource_type" text not null, "subject" text not null, "body" bytea not null, "headers" jsonb null, "proved_by" text not null, "state" text not null default 'received', "attempts" int not null default 0, "next_attempt_at" timestamptz null, "error_type" text null, "error_message" text null, "event_at" timestamptz not null, "received_at" timestamptz not null default now(), "finished_at" timestamptz null, primary key ("id"));
@@ -788,6 +793,7 @@ create index "webhook_inbox_tenant_id_id_index" on "payment"."webhook_inbox" ("t
 create index "webhook_inbox_tenant_id_state_id_index" on "payment"."webhook_inbox" ("tenant_id", "state", "id");
 create index "webhook_inbox_due" on "payment"."webhook_inbox" ("next_attempt_at") where next_attempt_at is not null;
 create index "webhook_inbox_finished" on "payment"."webhook_inbox" ("finished_at") where finished_at is not null;
+create index "webhook_inbox_dead" on "payment"."webhook_inbox" ("received_at") where state = 'dead';
 alter table "payment"."webhook_inbox" add constraint "webhook_inbox_account_id_event_id_unique" unique ("account_id", "event_id");
 alter table "payment"."webhook_inbox" add constraint "webhook_inbox_proved_by_check" check ("proved_by" in ('signature', 'paypal', 'list'));
 alter table "payment"."webhook_inbox" add constraint "webhook_inbox_state_check" check ("state" in ('received', 'processing', 'done', 'ignored', 'waiting', 'dead'));
@@ -812,6 +818,7 @@ create index "refunds_capture_id_index" on "payment"."refunds" ("capture_id");
 create index "refunds_payment_id_index" on "payment"."refunds" ("payment_id");
 create index "refunds_tenant_id_created_at_id_index" on "payment"."refunds" ("tenant_id", "created_at", "id");
 create index "refunds_due" on "payment"."refunds" ("next_check_at") where next_check_at is not null;
+create index "refunds_due_of" on "payment"."refunds" ("tenant_id", "next_check_at") where next_check_at is not null;
 create index "refunds_given_up" on "payment"."refunds" ("tenant_id", "given_up_at") where given_up_at is not null;
 alter table "payment"."refunds" add constraint "refunds_tenant_id_paypal_id_unique" unique ("tenant_id", "paypal_id");
 alter table "payment"."refunds" add constraint "refunds_amount_positive" check (amount_minor > 0);
@@ -843,6 +850,7 @@ create index "subscriptions_tenant_id_status_created_at_index" on "payment"."sub
 create index "subscriptions_tenant_id_customer_index" on "payment"."subscriptions" ("tenant_id", "customer");
 create index "subscriptions_account" on "payment"."subscriptions" ("account_id") where account_id is not null and ended_at is null;
 create index "subscriptions_due" on "payment"."subscriptions" ("next_check_at") where next_check_at is not null;
+create index "subscriptions_due_of" on "payment"."subscriptions" ("tenant_id", "next_check_at") where next_check_at is not null;
 alter table "payment"."subscriptions" add constraint "subscriptions_amounts" check (cycle_minor >= 0 and outstanding_minor >= 0 and quantity > 0);
 alter table "payment"."subscriptions" add constraint "subscriptions_ended" check ((status in ('cancelled', 'expired', 'failed')) = (ended_at is not null));
 alter table "payment"."subscriptions" add constraint "subscriptions_status_check" check ("status" in ('created', 'approval_pending', 'approved', 'active', 'past_due', 'suspended', 'cancelled', 'expired', 'failed'));

@@ -26,7 +26,10 @@ export interface Claimed {
   epoch: number;
 }
 
-/** Puts a letter into an actor's mailbox and rings its bell, in the sender's transaction. */
+/**
+ * Puts a letter into an actor's mailbox and rings its bell, in the sender's transaction. Rows of actors at rest are removed in the end (prune.ts): the
+ * epochs of a new row begin with the clock's seconds, so that none is given out twice and whoever held the lease before the removal stays fenced.
+ */
 export async function tell(em: Em, schema: SchemaName, letter: Letter): Promise<void> {
   const fresh = await row(
     em,
@@ -35,7 +38,9 @@ export async function tell(em: Em, schema: SchemaName, letter: Letter): Promise<
   );
   if (!fresh) return;
   await em.execute(
-    `insert into ${schema}.actors (key, tenant_id, kind, pending) values (?, ?, ?, 1) on conflict (key) do update set pending = actors.pending + 1`,
+    `insert into ${schema}.actors (key, tenant_id, kind, pending, epoch) values (?, ?, ?, 1, floor(extract(epoch from clock_timestamp())))
+     on conflict (key) do update set pending = actors.pending + 1,
+       lease_until = case when actors.pending > 0 or actors.owner is not null then actors.lease_until end`,
     [letter.key, letter.tenantId, letter.kind],
     "run",
   );
@@ -107,11 +112,11 @@ export async function finish(em: Em, schema: SchemaName, key: string, messageId:
   await em.execute(`update ${schema}.actors set pending = pending - 1 where key = ?`, [key], "run");
 }
 
-/** Gives the lease back when no letter has come in meanwhile; returns whether it was given back. */
+/** Gives the lease back when no letter has come in meanwhile, and notes since when the actor rests; returns whether it was given back. */
 export async function releaseIdle(em: Em, schema: SchemaName, key: string, epoch: number): Promise<boolean> {
   const released = await row(
     em,
-    `update ${schema}.actors set owner = null, lease_until = null where key = ? and epoch = ? and pending = 0 returning 1`,
+    `update ${schema}.actors set owner = null, lease_until = now() where key = ? and epoch = ? and pending = 0 returning 1`,
     [key, epoch],
   );
   return released !== undefined;

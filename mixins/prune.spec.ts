@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { randomUUID } from "node:crypto";
 import { testDatabase, type TestDatabase } from "../test/database.ts";
 import type { Database } from "./database.ts";
+import { claimFirst, finish, nextMessage, releaseIdle, renew, tell } from "./mailbox.ts";
 import { prune } from "./prune.ts";
 
 const tenant = randomUUID();
@@ -51,4 +52,88 @@ it("is left to one node at a time", async () => {
   expect(await prune(db)).toBe(0);
   await database.admin.query("commit");
   expect(await prune(db)).toBe(1);
+});
+
+const letter = (key: string) => ({ tenantId: tenant, kind: "spec", key, messageId: randomUUID(), type: "t" });
+const actors = async () =>
+  (
+    await database.admin.query<{ key: string; pending: number }>(
+      `select key, pending::int as pending from ai.actors where tenant_id = $1 order by key`,
+      [tenant],
+    )
+  ).rows;
+/** Has an actor deal with all its letters and rest since so many days. @returns the epoch of its lease */
+async function rest(key: string, days: number): Promise<number> {
+  await db.system((em) => tell(em, "ai", letter(key)));
+  const { epoch } = (await db.system((em) => claimFirst(em, "ai", [key], "a node", 3_000)))!;
+  const message = (await db.system((em) => nextMessage(em, "ai", key)))!;
+  await db.system((em) => finish(em, "ai", key, message.id));
+  expect(await db.system((em) => releaseIdle(em, "ai", key, epoch))).toBe(true);
+  await database.admin.query(`update ai.actors set lease_until = now() - $2 * interval '1 day' where key = $1`, [key, days]);
+  return epoch;
+}
+
+it("removes actors that have rested for a week, and those whose owner died after the last letter, but none with mail", async () => {
+  await database.admin.query(`delete from ai.actor_messages`);
+  await rest("idle", 8);
+  await rest("new", 6);
+  await rest("left", 8);
+  await database.admin.query(`update ai.actors set owner = 'a dead node' where key = 'left'`);
+  await rest("woken", 30);
+  await db.system((em) => tell(em, "ai", letter("woken")));
+  await prune(db);
+  expect(await actors()).toEqual([
+    { key: "new", pending: 0 },
+    { key: "woken", pending: 1 },
+  ]);
+});
+
+it("loses no letter that comes while an actor's row is removed, and lets nobody hold a lease from before", async () => {
+  const keys = Array.from({ length: 40 }, (_, i) => `busy-${String(i).padStart(2, "0")}`);
+  const epochs = new Map<string, number>();
+  for (const key of keys) epochs.set(key, await rest(key, 8));
+  // Every other letter is half written while the rows go; all others race with them.
+  const held = keys.filter((_, i) => i % 2 === 0);
+  let go = () => {};
+  const gone = new Promise<void>((resolve) => (go = resolve));
+  const sending = held.slice(0, 5).map((key) =>
+    db.system(async (em) => {
+      await tell(em, "ai", letter(key));
+      await gone;
+    }),
+  );
+  const racing = keys.filter((key) => !held.slice(0, 5).includes(key)).map((key) => db.system((em) => tell(em, "ai", letter(key))));
+  await Promise.all([prune(db), prune(db), ...racing]);
+  go();
+  await Promise.all(sending);
+  expect((await actors()).filter(({ key }) => keys.includes(key))).toEqual(keys.map((key) => ({ key, pending: 1 })));
+  for (const key of keys) {
+    expect(await db.system((em) => renew(em, "ai", key, epochs.get(key)!, 3_000))).toBe(false);
+    expect(await db.system((em) => claimFirst(em, "ai", [key], "another node", 3_000))).toBeDefined();
+    expect(await db.system((em) => nextMessage(em, "ai", key))).toMatchObject({ attempts: 1 });
+  }
+});
+
+it("removes events of PayPal's that were given up half a year ago, but not while one is being replayed", async () => {
+  const payment = await database.open("payment");
+  const event = async (state: string, days: number) => {
+    const id = randomUUID();
+    await database.admin.query(
+      `insert into payment.webhook_inbox (id, tenant_id, account_id, event_id, type, resource_type, subject, body, proved_by, state, event_at, received_at)
+       values ($1, $2, $2, $3, 'T', 't', 's', '', 'signature', $4, now(), now() - $5 * interval '1 day')`,
+      [id, tenant, randomUUID(), state, days],
+    );
+    return id;
+  };
+  const [, replayed, ...left] = [await event("dead", 181), await event("dead", 181), await event("dead", 179), await event("waiting", 400)];
+  const ids = async () =>
+    (await database.admin.query<{ id: string }>(`select id from payment.webhook_inbox where tenant_id = $1`, [tenant])).rows.map(
+      ({ id }) => id,
+    );
+  await database.admin.query("begin");
+  await database.admin.query(`update payment.webhook_inbox set state = 'received' where id = $1`, [replayed]);
+  await prune(payment);
+  await database.admin.query("commit");
+  await prune(payment);
+  expect((await ids()).sort()).toEqual([replayed, ...left].sort());
 });

@@ -18,9 +18,11 @@ const durable: Outdated[] = [
   { table: "inbox", where: "created_at < now() - interval '14 days'" },
   { table: "idempotency_keys", where: "created_at < now() - interval '7 days'" },
   { table: "actor_messages", where: "done_at < now() - interval '7 days'" },
+  // At rest, or left by an owner that died after its last letter. Null is from before rest was noted.
+  { table: "actors", where: "pending = 0 and (lease_until is null or lease_until < now() - interval '7 days')" },
 ];
 
-/** Of single services. A day more than what the OpenID provider keeps lasts: a code or token that is used twice is told from an unknown one. A dead letter among the mails can be sent again for a month; of others nobody asks. */
+/** Of single services. A day more than what the OpenID provider keeps lasts: a code or token that is used twice is told from an unknown one. A dead letter among the mails can be sent again for a month; of others nobody asks. A dead event of PayPal's can be dealt with again as long as a payment can be refunded. */
 const own: Partial<Record<SchemaName, Outdated[]>> = {
   auth: [
     { table: "challenges", where: "expires_at < now()" },
@@ -29,7 +31,10 @@ const own: Partial<Record<SchemaName, Outdated[]>> = {
     { table: "links", where: "expires_at < now() - interval '7 days'" },
     { table: "sessions", where: "coalesce(ended_at, expires_at) < now() - interval '90 days'" },
   ],
-  payment: [{ table: "webhook_inbox", where: "finished_at < now() - interval '90 days'" }],
+  payment: [
+    { table: "webhook_inbox", where: "finished_at < now() - interval '90 days'" },
+    { table: "webhook_inbox", where: "state = 'dead' and received_at < now() - interval '180 days'" },
+  ],
   notification: [{ table: "mails", where: "status <> 'pending' and ended_at < now() - interval '30 days'" }],
 };
 
@@ -61,8 +66,9 @@ function removeSome(database: Database, { table, where }: Outdated): Promise<num
   });
 }
 
+/** What somebody works on right now (a letter that is being put into an idle mailbox, an event that is being replayed) is outdated no more. */
 const removal = (schema: SchemaName, table: string, where: string) =>
   `with removed as (
-     delete from ${schema}.${table} where ctid = any(array(select ctid from ${schema}.${table} where ${where} limit ${atOnce})) returning 1
+     delete from ${schema}.${table} where ctid = any(array(select ctid from ${schema}.${table} where ${where} limit ${atOnce} for update skip locked)) returning 1
    )
    select count(*)::int as count from removed`;

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Database } from "../../mixins/database.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
-import { sweepDue } from "./due.ts";
+import { explaining } from "../../test/plans.ts";
+import { dueOf, sweepDue, tables } from "./due.ts";
 
 describe("what is due", () => {
   let database: TestDatabase;
@@ -47,6 +48,32 @@ describe("what is due", () => {
     const worked: string[] = [];
     await sweepDue({ db }, "payments", 3, (id) => Promise.resolve(worked.push(id)));
     expect(worked.sort()).toEqual([theirs[0]!, theirs[1]!, ours].sort());
+  });
+
+  it("gives a turn to everybody beside a backlog, and reads a bounded part of it by indexes", async () => {
+    await database.admin.query(
+      `insert into payment.payments (id, tenant_id, amount, amount_minor, currency, next_check_at)
+       select gen_random_uuid(), $1, 5, 500, 'EUR', now() - (i + 60) * interval '1 second' from generate_series(1, 20000) i
+       union all select gen_random_uuid(), gen_random_uuid(), 5, 500, 'EUR', now() + interval '1 hour' from generate_series(1, 100)`,
+      [noisy],
+    );
+    const ours = [await due(calm, 2), await due(calm, 1)];
+    await database.admin.query("analyze payment.payments");
+    const { found, cost } = await db.system(async (em) => {
+      const explained = explaining(em, ["payments"]);
+      return { found: await dueOf(explained.em, "payments", 20), cost: explained.cost };
+    });
+    expect(found.slice(0, 4).map(({ tenantId }) => tenantId)).toEqual([noisy, calm, noisy, calm]);
+    expect(found.filter(({ tenantId }) => tenantId === calm).map(({ id }) => id)).toEqual(ours);
+    expect(found).toHaveLength(20);
+    expect(cost.scanned).toEqual([]);
+    expect(cost.rows).toBeLessThan(1_500);
+    expect(cost.sorted).toBeLessThan(100);
+  });
+
+  it.each([...tables])("is looked for in %s", async (table) => {
+    await database.admin.query("delete from payment.payments");
+    expect(await db.system((em) => dueOf(em, table, 20))).toEqual([]);
   });
 
   it("is all worked on though some of it fails, which is then told", async () => {

@@ -15,6 +15,8 @@ export type Concern<Params> = {
     | { of(params: Partial<Params>, principal: Principal): Things[K] | Things[K][] }
     /** The handler shows only what `visible(ctx, …)` lets through. */
     | { filtered: true }
+    /** The handler finds out what it is about, and calls `demand(ctx, …)` before anything else. */
+    | { demanded: true }
   );
 }[Kind];
 

@@ -10,6 +10,8 @@ export const Plan = defineEntity({
   properties: {
     id: p.uuid().primary().defaultRaw("gen_random_uuid()"),
     tenantId: p.uuid(),
+    /** Who made it; null from before that was noted. */
+    userId: p.uuid().nullable(),
     /** The PayPal account that it is in, whatever the organisation connects later; null for the platform's. */
     accountId: p.uuid().nullable(),
     name: p.string().length(127),

@@ -147,7 +147,7 @@ async function examine(action: Action, permission: Permission, policy: Policy, p
   const { concerns } = action;
   // What can't be held against the rule is outside of it.
   if (!concerns) throw policy.error(policy.limit(permission)!);
-  if ("filtered" in concerns) return;
+  if ("filtered" in concerns || "demanded" in concerns) return;
   for (const attributes of await thingsOf(action, concerns, principal, params)) {
     const refusal = policy.refusalOf(permission, concerns.kind, attributes);
     if (refusal) throw policy.error(refusal);
@@ -156,7 +156,7 @@ async function examine(action: Action, permission: Permission, policy: Policy, p
 
 async function thingsOf(
   { name, service }: Action,
-  concerns: Exclude<NonNullable<Action["concerns"]>, { filtered: true }>,
+  concerns: Exclude<NonNullable<Action["concerns"]>, { filtered: true } | { demanded: true }>,
   principal: Principal,
   params: unknown,
 ): Promise<Things[Kind][]> {

@@ -1,6 +1,6 @@
 import { caller } from "../../config/action.ts";
 import type { Permission } from "../../config/contracts.ts";
-import type { Kind } from "../../config/rules.ts";
+import type { Kind, Things } from "../../config/rules.ts";
 import type { Policy } from "./policy.ts";
 import type { Columns, Condition } from "./sql.ts";
 
@@ -24,4 +24,18 @@ export const policyOf = (ctx: object): Policy => admittedTo(ctx).policy;
 export function visible<K extends Kind>(ctx: object, kind: K, columns: Columns<K>): Condition {
   const { policy, permission } = admittedTo(ctx);
   return policy.filter(permission, kind, columns);
+}
+
+/**
+ * Holds things that a call turns out to be about against the caller's rules, by the action's permission.
+ * @param tell what rules look at of each; asked only where a rule limits the caller
+ * @throws FORBIDDEN
+ */
+export async function demand<K extends Kind>(ctx: object, kind: K, tell: () => Things[K][] | Promise<Things[K][]>): Promise<void> {
+  const { policy, permission } = admittedTo(ctx);
+  if (!policy.limit(permission)) return;
+  for (const attributes of await tell()) {
+    const refusal = policy.refusalOf(permission, kind, attributes);
+    if (refusal) throw policy.error(refusal);
+  }
 }

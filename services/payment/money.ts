@@ -27,6 +27,9 @@ export const isCurrency = (code: string): code is Currency => Object.hasOwn(deci
 
 const decimalsOf = (currency: Currency): number => decimals[currency];
 
+/** Whether it has no smaller unit. */
+export const isWhole = (currency: Currency): boolean => decimalsOf(currency) === 0;
+
 /** The most that PayPal takes at once, in minor units. */
 export const largestAmount = (currency: Currency): bigint => 10n ** BigInt(wholeDigits + decimalsOf(currency)) - 1n;
 

@@ -2,14 +2,17 @@ import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
 import { planStatuses } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
+import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
+import { demand, visible } from "../../mixins/policy/admitted.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { productTypes } from "./gateway/catalog.ts";
 import { createPlan } from "./plans/create.ts";
 import { changePrices, setActive } from "./plans/moves.ts";
 import { listPlans, readOwnPlan, setGrace, showPlan, sweepPlans, type ShownPlan } from "./plans/plans.ts";
 import { intervalUnits, pricingModels } from "./plans/terms.ts";
+import { attributesOfPlan, largestPrice, planAttributes } from "./subscriptions/attributes.ts";
 import { Sweeper } from "./sweeper.ts";
 import { tillMixin, type WithTill } from "./till.mixin.ts";
 
@@ -21,6 +24,7 @@ const askMs = 60_000;
 const sweepMs = 15_000;
 
 const id = uuid("The plan's id.");
+const concerns = { kind: "payment", id: "id" } as const;
 const name = (description: string) => Type.String({ minLength: 1, maxLength: 127, description });
 const amount = (description: string) => Type.String({ maxLength: 40, description });
 const graceDays = Type.Integer({
@@ -60,6 +64,14 @@ export const actions = {
   create: action({
     description: "Creates a plan that customers can subscribe to, with its product at PayPal.",
     permission: "payment:write",
+    concerns: {
+      kind: "payment",
+      of: ({ cycles, setupFee, currency }, by) => ({
+        owner: by.userId,
+        amount: largestPrice(cycles, setupFee),
+        currency: String(currency),
+      }),
+    },
     stepUp: true,
     audit: "plan.created",
     rest: "POST /plans",
@@ -111,6 +123,7 @@ export const actions = {
   get: action({
     description: "Shows a plan.",
     permission: "payment:read",
+    concerns,
     rest: "GET /plans/:id",
     idempotent: true,
     params: strict({ id }),
@@ -122,17 +135,20 @@ export const actions = {
   list: action({
     description: "Lists the organisation's plans, newest first.",
     permission: "payment:read",
+    concerns: { kind: "payment", filtered: true },
     rest: "GET /plans",
     idempotent: true,
     params: strict({ ...pageParams, status: Type.Optional(Type.Enum(planStatuses, { description: "Only plans in this state." })) }),
     async handler(ctx): Promise<Page<ShownPlan>> {
-      return await listPlans(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params);
+      const seen = visible(ctx, "payment", planAttributes);
+      return await listPlans(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params, seen);
     },
   }),
 
   update: action({
     description: "Changes for how long whoever does not pay remains entitled by a plan.",
     permission: "payment:write",
+    concerns,
     audit: { act: "plan.updated", object: "plan:id" },
     rest: "PUT /plans/:id",
     idempotent: true,
@@ -145,6 +161,7 @@ export const actions = {
   activate: action({
     description: "Lets customers subscribe to a plan.",
     permission: "payment:write",
+    concerns,
     stepUp: true,
     audit: { act: "plan.activated", object: "plan:id" },
     rest: "POST /plans/:id/activate",
@@ -159,6 +176,7 @@ export const actions = {
   deactivate: action({
     description: "Lets nobody subscribe to a plan any more; who is subscribed goes on.",
     permission: "payment:write",
+    concerns,
     audit: { act: "plan.deactivated", object: "plan:id" },
     rest: "POST /plans/:id/deactivate",
     timeout: askMs,
@@ -172,6 +190,7 @@ export const actions = {
   price: action({
     description: "Gives a plan other prices: for new subscribers at once, for others with payments that are due more than ten days later.",
     permission: "payment:write",
+    concerns,
     stepUp: true,
     audit: { act: "plan.priced", object: "plan:id" },
     rest: "POST /plans/:id/prices",
@@ -185,7 +204,10 @@ export const actions = {
     }),
     async handler(ctx): Promise<ShownPlan> {
       const plan = await readOwnPlan(this.db, caller(ctx).tenantId, ctx.params.id);
-      return showPlan(await changePrices(this.till, plan, ctx.params.prices));
+      const { prices } = ctx.params;
+      const { currency, userId: owner = null } = plan;
+      await demand(ctx, "payment", () => [{ owner, currency, amount: largestPrice(prices) }]);
+      return showPlan(await changePrices(this.till, plan, prices));
     },
   }),
 };
@@ -194,6 +216,11 @@ export default service<Plans>()({
   name: "payment.plans",
   mixins: [tillMixin, redisMixin, ormMixin("payment")],
   actions,
+  methods: {
+    async attributesOf(_kind: "payment", tenantId: string, of: string): Promise<Things["payment"] | undefined> {
+      return await this.db.tenant(tenantId, (em) => attributesOfPlan(em, of));
+    },
+  },
   started() {
     this.sweeper = new Sweeper("plans", sweepMs, (signal) => sweepPlans(this.till, 20, signal), this.logger);
   },

@@ -2,11 +2,16 @@ import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
 import { subscriptionStatuses } from "../../config/contracts.ts";
 import { env } from "../../config/env.ts";
+import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";
+import { Plan } from "../../entities/Plan.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
+import { demand, visible } from "../../mixins/policy/admitted.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { payerField } from "./fraud/payer.ts";
 import { shownToPayer } from "./payerpage.ts";
+import type { Terms } from "./plans/terms.ts";
+import { attributesOfCustomer, attributesOfSubscription, attributesOfTerms, subscriptionAttributes } from "./subscriptions/attributes.ts";
 import { captureOutstanding } from "./subscriptions/capture.ts";
 import { changePlan } from "./subscriptions/change.ts";
 import { createSubscription } from "./subscriptions/create.ts";
@@ -48,6 +53,14 @@ const reason = (what: string) =>
   Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: `Why it is ${what}; PayPal keeps it.` }));
 const url = (description: string) => Type.Optional(Type.String({ maxLength: 2048, description }));
 
+const concerns = { kind: "payment", id: "id" } as const;
+
+/** What rules look at of a subscription to so many of a plan; nothing where there is no such plan, which is told later. */
+async function planned({ db }: Subscriptions, tenantId: string, of: string, units: number, owner: string | null) {
+  const plan = await db.tenant(tenantId, (em) => em.findOne(Plan, { id: of, tenantId }));
+  return plan ? [attributesOfTerms(plan.terms as Terms, units, owner)] : [];
+}
+
 const moved = (self: Subscriptions, tenantId: string, subscriptionId: string, name: PlainMove, why: string) =>
   readOwn(self.db, tenantId, subscriptionId).then(async (own) => showSubscription(await move(self.till, own.id, name, why)));
 
@@ -56,6 +69,7 @@ export const actions = {
     description:
       "Creates a subscription and answers where the payer agrees to it. One that the rules against fraud block is answered with PAYMENT_BLOCKED.",
     permission: "payment:write",
+    concerns: { kind: "payment", demanded: true },
     stepUp: true,
     audit: "subscription.created",
     rest: "POST /subscriptions",
@@ -73,6 +87,8 @@ export const actions = {
       cancelUrl: url("Where the payer goes after cancelling; returnUrl when left out."),
     }),
     async handler(ctx): Promise<ShownSubscription> {
+      const { planId: of, quantity: units = 1 } = ctx.params;
+      await demand(ctx, "payment", () => planned(this, caller(ctx).tenantId, of, units, caller(ctx).userId));
       return showSubscription(await createSubscription(this.till, caller(ctx), ctx.params, ctx.meta.idempotencyKey));
     },
   }),
@@ -80,6 +96,7 @@ export const actions = {
   get: action({
     description: "Shows a subscription as PayPal showed it last.",
     permission: "payment:read",
+    concerns,
     rest: "GET /subscriptions/:id",
     idempotent: true,
     params: strict({ id }),
@@ -91,6 +108,7 @@ export const actions = {
   list: action({
     description: "Lists the organisation's subscriptions, newest first.",
     permission: "payment:read",
+    concerns: { kind: "payment", filtered: true },
     rest: "GET /subscriptions",
     idempotent: true,
     params: strict({
@@ -100,13 +118,15 @@ export const actions = {
       planId: Type.Optional(planId("Only subscriptions to this plan.")),
     }),
     async handler(ctx): Promise<Page<ShownSubscription>> {
-      return await listSubscriptions(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params);
+      const seen = visible(ctx, "payment", subscriptionAttributes);
+      return await listSubscriptions(this.db, env.CLUSTER_SECRET, caller(ctx).tenantId, ctx.params, seen);
     },
   }),
 
   payments: action({
     description: "Lists what PayPal took, or tried to take, for a subscription, newest first.",
     permission: "payment:read",
+    concerns,
     rest: "GET /subscriptions/:id/payments",
     idempotent: true,
     params: strict({ id, ...pageParams }),
@@ -118,17 +138,22 @@ export const actions = {
   entitled: action({
     description: "Tells whether a customer is entitled by a subscription now, until when, and why.",
     permission: "payment:read",
+    concerns: { kind: "payment", demanded: true },
     rest: "GET /entitlements",
     idempotent: true,
     params: strict({ customer, planId: Type.Optional(planId("By a subscription to this plan alone.")) }),
     async handler(ctx): Promise<Entitlement> {
-      return await entitled(this.db, caller(ctx).tenantId, ctx.params);
+      const { tenantId } = caller(ctx);
+      // An answer without what may not be seen would be a wrong one.
+      await demand(ctx, "payment", () => this.db.tenant(tenantId, (em) => attributesOfCustomer(em, tenantId, ctx.params)));
+      return await entitled(this.db, tenantId, ctx.params);
     },
   }),
 
   refresh: action({
     description: "Looks at PayPal how a subscription and its payments stand.",
     permission: "payment:write",
+    concerns,
     rest: "POST /subscriptions/:id/refresh",
     idempotent: true,
     timeout: askMs,
@@ -142,6 +167,7 @@ export const actions = {
   suspend: action({
     description: "Suspends a subscription: no payments are taken until it is resumed.",
     permission: "payment:write",
+    concerns,
     audit: { act: "subscription.suspended", object: "subscription:id" },
     rest: "POST /subscriptions/:id/suspend",
     timeout: askMs,
@@ -154,6 +180,7 @@ export const actions = {
   resume: action({
     description: "Resumes a suspended subscription.",
     permission: "payment:write",
+    concerns,
     stepUp: true,
     audit: { act: "subscription.resumed", object: "subscription:id" },
     rest: "POST /subscriptions/:id/resume",
@@ -167,6 +194,7 @@ export const actions = {
   cancel: action({
     description: "Cancels a subscription for good; what is paid for remains.",
     permission: "payment:write",
+    concerns,
     audit: { act: "subscription.cancelled", object: "subscription:id" },
     rest: "POST /subscriptions/:id/cancel",
     timeout: askMs,
@@ -179,13 +207,17 @@ export const actions = {
   change: action({
     description: "Asks the payer to agree to another plan of the same product, or another quantity; nothing changes before.",
     permission: "payment:write",
+    concerns,
     stepUp: true,
     audit: { act: "subscription.change.requested", object: "subscription:id" },
     rest: "POST /subscriptions/:id/change",
     timeout: askMs,
     params: strict({ id, planId: planId("The plan to change to; the present one for another quantity."), quantity }),
     async handler(ctx): Promise<ShownSubscription> {
-      const { id: own } = await readOwn(this.db, caller(ctx).tenantId, ctx.params.id);
+      const { tenantId } = caller(ctx);
+      const { id: own, userId = null, quantity: present } = await readOwn(this.db, tenantId, ctx.params.id);
+      const { planId: to, quantity: units = present } = ctx.params;
+      await demand(ctx, "payment", () => planned(this, tenantId, to, units, userId));
       return showSubscription(await changePlan(this.till, own, ctx.params));
     },
   }),
@@ -193,6 +225,7 @@ export const actions = {
   capture: action({
     description: "Takes what is outstanding of a subscription, or a part of it.",
     permission: "payment:write",
+    concerns,
     stepUp: true,
     audit: { act: "subscription.captured", object: "subscription:id" },
     rest: "POST /subscriptions/:id/capture",
@@ -213,6 +246,7 @@ export const actions = {
   refund: action({
     description: "Gives back a payment of a subscription, or a part of it.",
     permission: "payment:refund",
+    concerns,
     stepUp: true,
     audit: { act: "subscription.refunded", object: "subscription:id" },
     rest: "POST /subscriptions/:id/payments/:saleId/refund",
@@ -268,6 +302,11 @@ export default service<Subscriptions>()({
   name: "payment.subscriptions",
   mixins: [tillMixin, redisMixin, ormMixin("payment")],
   actions,
+  methods: {
+    async attributesOf(_kind: "payment", tenantId: string, of: string): Promise<Things["payment"] | undefined> {
+      return await this.db.tenant(tenantId, (em) => attributesOfSubscription(em, of));
+    },
+  },
   started() {
     this.sweeper = new Sweeper("subscriptions", sweepMs, (signal) => sweepSubscriptions(this.till, 20, signal), this.logger);
   },

@@ -38,7 +38,7 @@ function split({ name, description, product, productOf, graceDays = 3, active = 
  * stays `creating`, and is asked for again under the same PayPal-Request-Id. The product's id is of our choosing, so there can't be two.
  * @throws VALIDATION_FAILED naming every fault of the terms, IDEMPOTENCY_KEY_REUSED, PLAN_REFUSED and others by PayPal's issue; the plan then is `failed`
  */
-export async function createPlan(till: Till, { tenantId }: Principal, input: NewPlan, key?: string): Promise<PlanRow> {
+export async function createPlan(till: Till, { tenantId, userId }: Principal, input: NewPlan, key?: string): Promise<PlanRow> {
   const { about, product, productOf, terms } = split(input);
   const faults: Fault[] = termFaults(terms);
   if (product && productOf) faults.push({ pointer: "/productOf", detail: "must be left out where there is a product" });
@@ -59,6 +59,7 @@ export async function createPlan(till: Till, { tenantId }: Principal, input: New
       em.create(Plan, {
         id,
         tenantId,
+        userId,
         name: about.name,
         description: about.description,
         status: "creating",

@@ -1,8 +1,9 @@
-import { LockMode } from "@mikro-orm/core";
+import { LockMode, raw } from "@mikro-orm/core";
 import type { Page } from "../../../config/action.ts";
 import type { PlanStatus } from "../../../config/contracts.ts";
 import { Plan, type PlanRow } from "../../../entities/Plan.ts";
 import type { Database } from "../../../mixins/database.ts";
+import type { Condition } from "../../../mixins/policy/sql.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../../mixins/page.ts";
 import { sweepDue } from "../due.ts";
 import { alone } from "../subscriptions/alone.ts";
@@ -63,12 +64,13 @@ export const setGrace = (db: Database, tenantId: string, id: string, graceDays: 
     return plan;
   });
 
-/** The organisation's plans, newest first. */
+/** The organisation's plans, newest first. @param seen those that the caller may see */
 export async function listPlans(
   db: Database,
   clusterSecret: string,
   tenantId: string,
   { limit = 50, cursor, status }: { limit?: number; cursor?: string; status?: PlanStatus },
+  seen: Condition,
 ): Promise<Page<ShownPlan>> {
   const scope = ["plans", tenantId, status ?? null];
   const from = decodeCursor(clusterSecret, scope, cursor);
@@ -78,6 +80,7 @@ export async function listPlans(
       Plan,
       {
         tenantId,
+        [raw(seen.sql, seen.values)]: [],
         ...(status && { status }),
         ...(at && id && { $or: [{ createdAt: { $lt: at } }, { createdAt: at, id: { $lt: id } }] }),
       },

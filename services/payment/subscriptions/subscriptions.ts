@@ -1,8 +1,10 @@
+import { raw } from "@mikro-orm/core";
 import type { Page } from "../../../config/action.ts";
 import type { SubscriptionStatus } from "../../../config/contracts.ts";
 import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";
 import { SubscriptionPayment, type SubscriptionPaymentRow } from "../../../entities/SubscriptionPayment.ts";
 import type { Database } from "../../../mixins/database.ts";
+import type { Condition } from "../../../mixins/policy/sql.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../../mixins/page.ts";
 import type { CycleView } from "../gateway/billing.ts";
 import { formatAmount, type Currency } from "../money.ts";
@@ -111,12 +113,13 @@ interface Wish {
   planId?: string;
 }
 
-/** The organisation's subscriptions, newest first. */
+/** The organisation's subscriptions, newest first. @param seen those that the caller may see */
 export async function listSubscriptions(
   db: Database,
   clusterSecret: string,
   tenantId: string,
   { limit = 50, cursor, ...filter }: Wish,
+  seen: Condition,
 ): Promise<Page<ShownSubscription>> {
   const scope = ["subscriptions", tenantId, filter.status ?? null, filter.customer ?? null, filter.planId ?? null];
   const from = decodeCursor(clusterSecret, scope, cursor);
@@ -124,7 +127,12 @@ export async function listSubscriptions(
   const found = await db.tenant(tenantId, (em) =>
     em.find(
       Subscription,
-      { tenantId, ...filter, ...(at && id && { $or: [{ createdAt: { $lt: at } }, { createdAt: at, id: { $lt: id } }] }) },
+      {
+        tenantId,
+        [raw(seen.sql, seen.values)]: [],
+        ...filter,
+        ...(at && id && { $or: [{ createdAt: { $lt: at } }, { createdAt: at, id: { $lt: id } }] }),
+      },
       { orderBy: { createdAt: "desc", id: "desc" }, limit: limit + 1 },
     ),
   );

@@ -9,7 +9,8 @@ import type { Outcome, RefundView } from "../gateway/gateway.ts";
 import { paymentsGateway } from "../gateway/payments.ts";
 import { amountFaults, formatAmount, parseAmount, readAmount, type Currency } from "../money.ts";
 import type { Till } from "../till.ts";
-import { announce, askedBefore, closeAttempt, openAttempts, resolveAttempt, type Keyed } from "./attempts.ts";
+import { announce, askedBefore, closeAttempt, openAttempts, type Keyed } from "./attempts.ts";
+import { whatBecame } from "./forgotten.ts";
 import { unconfirmed } from "./issues.ts";
 import { connectionOf, exclusively } from "./look.ts";
 import { writing } from "./record.ts";
@@ -44,7 +45,11 @@ export function refundSale(till: Till, id: string, wish: SaleRefundWish, key: st
     const earlier = await till.db.system((em) => askedBefore(em, id, "refund", { key, wish }));
     if (earlier?.outcome === "ok") return (await find(till, subscription, wish.saleId))!;
     const open = await unanswered(till, id);
-    const request = await requestOf(till, subscription, wish, key, open?.request as RefundRequest | undefined);
+    const asked = open?.request as RefundRequest | undefined;
+    const forgotten = open && isForgotten(open) ? await settle(till, subscription, open) : null;
+    if (forgotten === "made" && asks(asked!, wish, subscription)) return (await find(till, subscription, wish.saleId))!;
+    if (forgotten === "unknown") throw unansweredYet(asked!);
+    const request = await requestOf(till, subscription, wish, key, forgotten === null ? asked : undefined);
     describeAct({ details: { saleId: request.saleId, amountMinor: request.amountMinor, currency: subscription.currency } });
     const answer = await send(till, subscription, request);
     if (answer.outcome === "refused")
@@ -63,6 +68,21 @@ const find = (till: Till, { id: subscriptionId }: SubscriptionRow, saleId: strin
 
 const unanswered = async (till: Till, id: string): Promise<SubscriptionAttemptRow | undefined> =>
   (await till.db.system((em) => openAttempts(em, id))).find(({ operation }) => operation === "refund");
+
+const isForgotten = ({ keyExpiresAt }: SubscriptionAttemptRow) => keyExpiresAt!.getTime() <= Date.now();
+
+/** Finds out what became of a refund without an answer that can't be asked for under its id any more. */
+async function settle(till: Till, subscription: SubscriptionRow, open: SubscriptionAttemptRow): Promise<"made" | "not_made" | "unknown"> {
+  const { saleId } = open.request as RefundRequest;
+  return await whatBecame(till, subscription, (await find(till, subscription, saleId))!, open);
+}
+
+/** Whether what was asked for is what is wished now. */
+const asks = (open: RefundRequest, { saleId, amount }: SaleRefundWish, { currency }: Pick<SubscriptionRow, "currency">): boolean =>
+  open.saleId === saleId && (amount === undefined || BigInt(open.amountMinor) === parseAmount(amount, currency));
+
+const unansweredYet = ({ saleId }: RefundRequest) =>
+  errors.conflict("PayPal has not answered an earlier refund yet; what became of it is being looked for.", { saleId });
 
 /** What to ask for: what is unanswered once more, or something new that is checked before. */
 async function requestOf(
@@ -84,8 +104,8 @@ async function requestOf(
   const left = payment.amountMinor - payment.refundedMinor;
   const wanted = amount === undefined ? left : parseAmount(amount, currency);
   if (open) {
-    if (open.saleId === saleId && (amount === undefined || BigInt(open.amountMinor) === wanted)) return open;
-    throw errors.conflict("PayPal has not answered an earlier refund yet; what became of it is being looked for.", { saleId: open.saleId });
+    if (asks(open, wish, payment)) return open;
+    throw unansweredYet(open);
   }
   if (payment.status !== "completed" && payment.status !== "partially_refunded")
     throw errors.paymentState(`This payment can't be refunded: it is ${payment.status}.`, { saleId, status: payment.status });
@@ -117,10 +137,10 @@ async function send(till: Till, subscription: SubscriptionRow, request: RefundRe
   return answer;
 }
 
-/** Takes up a refund without an answer: asked for again under the same id, which PayPal remembers for 45 days. For the sweeper. */
+/** Takes up a refund without an answer: asked for again under the same id, which PayPal remembers for 45 days, and looked for after that. For the sweeper. */
 export async function takeUpRefund(till: Till, subscription: SubscriptionRow): Promise<void> {
   const open = await unanswered(till, subscription.id);
   if (!open) return;
-  if (open.keyExpiresAt!.getTime() > Date.now()) return void (await send(till, subscription, open.request as RefundRequest));
-  await till.db.system((em) => resolveAttempt(em, open, "refused", "NOT_CONFIRMED"));
+  if (isForgotten(open)) await settle(till, subscription, open);
+  else await send(till, subscription, open.request as RefundRequest);
 }

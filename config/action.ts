@@ -1,7 +1,8 @@
 import type { Context } from "moleculer";
 import type { Static, TSchema } from "typebox";
 import Type from "typebox";
-import type { ActName, Meta, Permission, Principal } from "./contracts.ts";
+import type { ActName } from "./acts.ts";
+import type { Meta, Permission, Principal } from "./permissions.ts";
 import type { Kind, Things } from "./rules.ts";
 
 /** How the things can be known that an action is done to, for rules of roles that look at them. */

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { actOutcomes } from "./contracts.ts";
+import { actOutcomes } from "./acts.ts";
 
 const text = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 500, description }));
 const moment = (description: string) => Type.Optional(Type.String({ format: "date-time", description }));

@@ -1,6 +1,6 @@
 import { MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
-import { schemas, type SchemaName } from "./contracts.ts";
+import { schemas, type SchemaName } from "./names.ts";
 import { functionsOf } from "../entities/functions.ts";
 import { archiveOf, partitionedTables } from "../entities/partitions.ts";
 import { ormOptions, roleOf, rolePassword } from "./orm.ts";

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { defineConfig, type MikroORM, type Options } from "@mikro-orm/postgresql";
 import { Migrator } from "@mikro-orm/migrations";
-import { schemas, type SchemaName } from "./contracts.ts";
+import { schemas, type SchemaName } from "./names.ts";
 import { reclaimLost } from "./pool.ts";
 import { archiveOf } from "../entities/partitions.ts";
 import { entitiesOf } from "../entities/registry.ts";

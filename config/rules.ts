@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { granted, type Permission } from "./contracts.ts";
+import { granted, type Permission } from "./permissions.ts";
 
 /** Kinds of things that rules of roles look at, and what they look at of each. */
 export interface Things {

@@ -1,5 +1,5 @@
 import { MikroORM } from "@mikro-orm/postgresql";
-import { schemas, type SchemaName } from "./contracts.ts";
+import { schemas, type SchemaName } from "./names.ts";
 import { functionsOf } from "../entities/functions.ts";
 import { partitionedTables } from "../entities/partitions.ts";
 import { ormOptions } from "./orm.ts";

@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import type { Permission } from "../config/contracts.ts";
+import type { Permission } from "../config/permissions.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** An API key of an organisation or of one of its service accounts; only a keyed hash of its secret is kept. */

@@ -1,5 +1,5 @@
 import { defineEntity, p } from "@mikro-orm/core";
-import { assetChanges } from "../config/contracts.ts";
+import { assetChanges } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { authorizationStatuses } from "../config/contracts.ts";
+import { authorizationStatuses } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** A payer's money that PayPal has reserved for a payment. Authorising again makes another one, which replaces it. */

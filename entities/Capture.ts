@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { captureStatuses } from "../config/contracts.ts";
+import { captureStatuses } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /**

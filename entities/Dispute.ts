@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { disputeOutcomes, disputeStates } from "../config/contracts.ts";
+import { disputeOutcomes, disputeStates } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** A payer's complaint about a payment, at PayPal or at their bank. What PayPal says is read anew, never taken from an event. */

@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { invoiceKinds, invoiceStatuses } from "../config/contracts.ts";
+import { invoiceKinds, invoiceStatuses } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import type { Permission } from "../config/contracts.ts";
+import type { Permission } from "../config/permissions.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** A program that an organisation lets sign its members in (web, native), or act for the organisation itself (service). */

@@ -1,5 +1,5 @@
 import { defineEntity, p } from "@mikro-orm/core";
-import type { Permission } from "../config/contracts.ts";
+import type { Permission } from "../config/permissions.ts";
 import { currentTenant, relatedPolicy } from "./tenancy.ts";
 
 /** What the OpenID provider keeps: tokens, codes, grants, sessions, interactions. Ids and contents are not readable from the table alone. */

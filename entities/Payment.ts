@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { paymentIntents, paymentStatuses } from "../config/contracts.ts";
+import { paymentIntents, paymentStatuses } from "../config/states.ts";
 import { payMethods } from "./LedgerEntry.ts";
 import { tenantPolicy } from "./tenancy.ts";
 

@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { paypalEnvironments } from "../config/contracts.ts";
+import { paypalEnvironments } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** A PayPal account that payments are taken with: an organisation's own, or the platform's, whose credentials stand in the environment. */

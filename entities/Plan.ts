@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { planStatuses } from "../config/contracts.ts";
+import { planStatuses } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** What a tenant's customers can subscribe to: a plan at PayPal, and the product that it belongs to. */

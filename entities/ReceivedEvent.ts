@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { webhookStates } from "../config/contracts.ts";
+import { webhookStates } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** An event that PayPal told, as it came. It is kept before PayPal hears that it arrived, and stays until long after it was dealt with. */

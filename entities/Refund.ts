@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { refundStatuses } from "../config/contracts.ts";
+import { refundStatuses } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { savedMethodStatuses } from "../config/contracts.ts";
+import { savedMethodStatuses } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** A way to pay that a customer let PayPal keep. Nothing of it stands here but PayPal's reference and what tells one from another. */

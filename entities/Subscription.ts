@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { subscriptionStatuses } from "../config/contracts.ts";
+import { subscriptionStatuses } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** The mirror of a subscription at PayPal. The row stands before PayPal hears of it; what PayPal says is read anew, never taken from an event. */

@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
-import { jobKinds, jobStatuses } from "../config/contracts.ts";
+import { jobKinds, jobStatuses } from "../config/states.ts";
 import { tenantPolicy } from "./tenancy.ts";
 
 /** A request that works in the background, sync or upkeep of the vault, and how far it has come. */

@@ -1,5 +1,5 @@
 import { defineEntity, p } from "@mikro-orm/core";
-import { platform } from "../config/contracts.ts";
+import { platform } from "../config/permissions.ts";
 import { currentTenant, tenantPolicy } from "./tenancy.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { defineEntity, p } from "@mikro-orm/core";
-import type { Permission } from "../config/contracts.ts";
+import type { Permission } from "../config/permissions.ts";
 import type { Rule } from "../config/rules.ts";
 import { tenantPolicy } from "./tenancy.ts";
 

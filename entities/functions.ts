@@ -1,4 +1,4 @@
-import type { SchemaName } from "../config/contracts.ts";
+import type { SchemaName } from "../config/names.ts";
 import { wordsOf } from "./AssetWords.ts";
 import { partitionFunctions } from "./partitions.ts";
 import { currentTenant } from "./tenancy.ts";

@@ -1,4 +1,4 @@
-import type { SchemaName } from "../config/contracts.ts";
+import type { SchemaName } from "../config/names.ts";
 
 /** A table that is cut into months. The ORM does not know of it: `schemaSql` adds it, `makePartitions` makes the months. */
 interface Partitioned {

@@ -1,4 +1,4 @@
-import type { SchemaName } from "../config/contracts.ts";
+import type { SchemaName } from "../config/names.ts";
 import { AiAnalysis } from "./AiAnalysis.ts";
 import { AiAsset } from "./AiAsset.ts";
 import { AiThumbnail } from "./AiThumbnail.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import { MikroORM } from "@mikro-orm/postgresql";
-import { schemas } from "../config/contracts.ts";
+import { schemas } from "../config/names.ts";
 import { ormOptions } from "../config/orm.ts";
 import { schemaSql } from "../config/schema.ts";
 import { tables, testDatabase, type TestDatabase } from "../test/database.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { parse, parseAllDocuments } from "yaml";
-import { services } from "../config/contracts.ts";
+import { services } from "../config/names.ts";
 
 // config/env.ts reads the environment when it is imported: without these two it would refuse to.
 process.env["CLUSTER_SECRET"] ||= "c".repeat(32);

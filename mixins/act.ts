@@ -2,7 +2,9 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Context } from "moleculer";
 import { v7 as uuidv7 } from "uuid";
 import { recognisedCaller } from "../config/action.ts";
-import { platform, type Act, type ActName, type ActOutcome, type Meta, type SchemaName } from "../config/contracts.ts";
+import type { Act, ActName, ActOutcome } from "../config/acts.ts";
+import type { SchemaName } from "../config/names.ts";
+import { platform, type Meta } from "../config/permissions.ts";
 import type { Em } from "./database.ts";
 
 /** What a refusal is recorded as where the action has no name of its own for it. */

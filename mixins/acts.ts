@@ -1,4 +1,4 @@
-import type { SchemaName } from "../config/contracts.ts";
+import type { SchemaName } from "../config/names.ts";
 import { messageOf } from "../config/errors.ts";
 import { row, type Database } from "./database.ts";
 import type { Log } from "./relay.ts";

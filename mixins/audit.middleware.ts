@@ -1,6 +1,7 @@
 import type { Context, Middleware } from "moleculer";
 import { recognisedCaller, type ActionDefinition } from "../config/action.ts";
-import type { Act, ActName, Meta } from "../config/contracts.ts";
+import type { Act, ActName } from "../config/acts.ts";
+import type { Meta } from "../config/permissions.ts";
 import { errors, failureType, messageOf } from "../config/errors.ts";
 import { accessRefused, actOf, beginAct, outsideCalls, recordEnd, withinCall, type PendingAct } from "./act.ts";
 import type { Database } from "./database.ts";

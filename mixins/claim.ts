@@ -2,7 +2,7 @@ import { hkdfSync } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import { importJWK, jwtVerify, SignJWT, type JWK, type JWTPayload, type JWTVerifyGetKey } from "jose";
-import { secondFactors, type Permission, type Principal, type SecondFactor } from "../config/contracts.ts";
+import { secondFactors, type Permission, type Principal, type SecondFactor } from "../config/permissions.ts";
 import { errors, messageOf } from "../config/errors.ts";
 import type { Revocations } from "./revocations.ts";
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { connect, type NatsConnection } from "nats";
 import { v7 as uuidv7 } from "uuid";
-import { subjects, type DomainEvent } from "../config/contracts.ts";
+import { subjects, type DomainEvent } from "../config/events.ts";
 import { serviceUrl } from "../config/orm.ts";
 import { wayTo, type Way } from "../test/cut.ts";
 import { testDatabase, type TestDatabase } from "../test/database.ts";

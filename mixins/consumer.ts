@@ -1,6 +1,6 @@
 import type { ConsumerMessages, JsMsg, NatsConnection } from "nats";
-import type { DomainEvent, EventType } from "../config/contracts.ts";
-import { subjects } from "../config/contracts.ts";
+import type { DomainEvent, EventType } from "../config/events.ts";
+import { subjects } from "../config/events.ts";
 import { failureType, messageOf } from "../config/errors.ts";
 import { row, type Database, type Em } from "./database.ts";
 import type { Log } from "./relay.ts";

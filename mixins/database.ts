@@ -1,6 +1,6 @@
 import { MikroORM, type EntityManager } from "@mikro-orm/postgresql";
 import { CompiledQuery, type Kysely } from "kysely";
-import type { SchemaName } from "../config/contracts.ts";
+import type { SchemaName } from "../config/names.ts";
 import { errors } from "../config/errors.ts";
 import { ormOptions } from "../config/orm.ts";
 import { pendingAct, recordPending } from "./act.ts";

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
-import type { DomainEvent, EventMap, EventType, SchemaName } from "../config/contracts.ts";
+import type { DomainEvent, EventMap, EventType } from "../config/events.ts";
+import type { SchemaName } from "../config/names.ts";
 import { errors } from "../config/errors.ts";
 import { row, type Em } from "./database.ts";
 

@@ -1,5 +1,5 @@
 import { connect, type NatsConnection } from "nats";
-import type { SchemaName } from "../config/contracts.ts";
+import type { SchemaName } from "../config/names.ts";
 import { env } from "../config/env.ts";
 import { errors } from "../config/errors.ts";
 import { natsOptions } from "../config/nats.ts";
@@ -14,7 +14,7 @@ import { urlOf, type WithDatabase } from "./orm.mixin.ts";
 import { Relay } from "./relay.ts";
 import { ActorRunner } from "./runner.ts";
 import { ensureStreams } from "./stream.ts";
-import type { DomainEvent } from "../config/contracts.ts";
+import type { DomainEvent } from "../config/events.ts";
 
 export interface WithJobs extends WithDatabase {
   jobs: Jobs;

@@ -1,4 +1,4 @@
-import type { SchemaName } from "../config/contracts.ts";
+import type { SchemaName } from "../config/names.ts";
 import { ring } from "./events.ts";
 import { row, rows, type Em } from "./database.ts";
 

@@ -1,5 +1,5 @@
 import type { CallingOptions, Context, Middleware } from "moleculer";
-import { permissions } from "../config/contracts.ts";
+import { permissions } from "../config/permissions.ts";
 import { serviceClaim } from "./claim.ts";
 
 type Call = (

@@ -1,4 +1,4 @@
-import type { SchemaName } from "../config/contracts.ts";
+import type { SchemaName } from "../config/names.ts";
 import { env } from "../config/env.ts";
 import { serviceUrl } from "../config/orm.ts";
 import { mixin, type Host } from "../config/service.ts";

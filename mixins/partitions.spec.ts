@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { randomUUID } from "node:crypto";
 import { MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
-import { schemas } from "../config/contracts.ts";
+import { schemas } from "../config/names.ts";
 import { migrate } from "../config/migrate.ts";
 import { ormOptions } from "../config/orm.ts";
 import { adminUrl, testDatabase, type TestDatabase } from "../test/database.ts";

@@ -1,6 +1,6 @@
 import type { ActionHandler, Context, Middleware, ServiceBroker } from "moleculer";
 import { admit, recognise, type ActionDefinition } from "../config/action.ts";
-import type { Meta, Permission, Principal, Revocation } from "../config/contracts.ts";
+import type { Meta, Permission, Principal, Revocation } from "../config/permissions.ts";
 import { errors } from "../config/errors.ts";
 import type { Grant, Kind, Things } from "../config/rules.ts";
 import { ClaimVerifier, serviceClaim, type KeySource } from "./claim.ts";

@@ -1,4 +1,4 @@
-import type { SchemaName } from "../config/contracts.ts";
+import type { SchemaName } from "../config/names.ts";
 import { row, type Database } from "./database.ts";
 
 /** Rows that nobody will ask for any more. */

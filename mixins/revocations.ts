@@ -1,4 +1,4 @@
-import type { Principal, Revocation } from "../config/contracts.ts";
+import type { Principal, Revocation } from "../config/permissions.ts";
 
 /** No token lives longer, and so no revocation has to be remembered longer; some minutes more for clocks that differ. */
 export const remembered = 15 * 60_000;

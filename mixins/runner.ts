@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConsumerMessages, NatsConnection, Subscription } from "nats";
-import { subjects } from "../config/contracts.ts";
+import { subjects } from "../config/events.ts";
 import { messageOf } from "../config/errors.ts";
 import { leaseMs, type ActorKind, type Queue } from "./actor.ts";
 import type { Database, Em } from "./database.ts";

@@ -1,4 +1,4 @@
-import type { Principal } from "../config/contracts.ts";
+import type { Principal } from "../config/permissions.ts";
 import { errors } from "../config/errors.ts";
 
 /** For how long a proof counts as recent, seconds. */

@@ -9,7 +9,7 @@ import {
   type JetStreamManager,
   type NatsConnection,
 } from "nats";
-import { subjects } from "../config/contracts.ts";
+import { subjects } from "../config/events.ts";
 
 const day = 24 * 3600 * 1000;
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import pg from "pg";
-import { schemas } from "../config/contracts.ts";
+import { schemas } from "../config/names.ts";
 import { partitionedTables } from "../entities/partitions.ts";
 import { detachBefore, dropMonth, writeMonth } from "./archiving.ts";
 import { dataFolder, readCluster } from "./cluster.ts";

@@ -7,7 +7,7 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createZstdCompress, createZstdDecompress } from "node:zlib";
 import type pg from "pg";
-import type { SchemaName } from "../config/contracts.ts";
+import type { SchemaName } from "../config/names.ts";
 import { storedLine } from "../services/auth/audit/stored.ts";
 import { archiveOf } from "../entities/partitions.ts";
 

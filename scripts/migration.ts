@@ -1,5 +1,5 @@
 import { MikroORM } from "@mikro-orm/postgresql";
-import { schemas, type SchemaName } from "../config/contracts.ts";
+import { schemas, type SchemaName } from "../config/names.ts";
 import { ormOptions } from "../config/orm.ts";
 
 /**

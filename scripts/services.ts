@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ServiceSchema } from "moleculer";
-import { services as known } from "../config/contracts.ts";
+import { services as known } from "../config/names.ts";
 
 const folder = join(import.meta.dirname, "../services");
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
-import { schemas, type SchemaName } from "../config/contracts.ts";
+import { schemas, type SchemaName } from "../config/names.ts";
 import { migrate } from "../config/migrate.ts";
 import { serviceUrl } from "../config/orm.ts";
 import { Database } from "../mixins/database.ts";

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { connect, type NatsConnection } from "nats";
-import { subjects, type Permission } from "../config/contracts.ts";
+import { subjects } from "../config/events.ts";
+import type { Permission } from "../config/permissions.ts";
 
 export interface TestEdge {
   url: string;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { call, type ActionMap } from "../config/calls.ts";
-import { permissions } from "../config/contracts.ts";
+import { permissions } from "../config/permissions.ts";
 import { serviceClaim } from "../mixins/claim.ts";
 import { startPayPalSimulator, type Simulator } from "../services/payment/simulator/server.ts";
 import { testDatabase, type TestDatabase } from "./database.ts";

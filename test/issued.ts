@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Principal } from "../config/contracts.ts";
+import type { Principal } from "../config/permissions.ts";
 import { draftInvoice } from "../services/payment/invoices/drafts.ts";
 import { issueInvoice } from "../services/payment/invoices/issue.ts";
 import { writeSeller } from "../services/payment/seller/seller.ts";

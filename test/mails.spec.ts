@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { connect, type NatsConnection } from "nats";
 import { v7 as uuidv7 } from "uuid";
 import { call, type ActionMap } from "../config/calls.ts";
-import { subjects, type DomainEvent, type JobFacts } from "../config/contracts.ts";
+import { subjects, type DomainEvent, type JobFacts } from "../config/events.ts";
 import { serviceClaim } from "../mixins/claim.ts";
 import { testDatabase, type TestDatabase } from "./database.ts";
 import { until } from "./edge.ts";

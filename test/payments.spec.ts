@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { call, type ActionMap } from "../config/calls.ts";
-import type { Permission } from "../config/contracts.ts";
+import type { Permission } from "../config/permissions.ts";
 import { serviceClaim } from "../mixins/claim.ts";
 import { testDatabase, type TestDatabase } from "./database.ts";
 import { testNode, type TestNode } from "./node.ts";

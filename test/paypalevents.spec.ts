@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { call, type ActionMap, type ActionName } from "../config/calls.ts";
-import { permissions, platform } from "../config/contracts.ts";
+import { permissions, platform } from "../config/permissions.ts";
 import { serviceClaim } from "../mixins/claim.ts";
 import { signatureHeaders } from "../services/payment/simulator/signature.ts";
 import { startPayPalSimulator, type Simulator } from "../services/payment/simulator/server.ts";

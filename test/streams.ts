@@ -1,5 +1,5 @@
 import { connect } from "nats";
-import { subjects } from "../config/contracts.ts";
+import { subjects } from "../config/events.ts";
 import { readEnv } from "../config/env.ts";
 import { natsOptions } from "../config/nats.ts";
 

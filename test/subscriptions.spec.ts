@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { platform, type Permission } from "../config/contracts.ts";
+import { platform, type Permission } from "../config/permissions.ts";
 import { serviceClaim } from "../mixins/claim.ts";
 import { freePort } from "../scripts/servers/memory.ts";
 import { startPayPalSimulator, type Simulator } from "../services/payment/simulator/server.ts";

@@ -1,4 +1,4 @@
-import type { DomainEvent } from "../config/contracts.ts";
+import type { DomainEvent } from "../config/events.ts";
 import { service, type Host } from "../config/service.ts";
 import type { Subscription } from "../mixins/consumer.ts";
 import type { Em } from "../mixins/database.ts";

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { call, type ActionMap, type ActionName } from "../config/calls.ts";
-import type { Permission } from "../config/contracts.ts";
+import type { Permission } from "../config/permissions.ts";
 import type { AssetView } from "../services/sync/catalogue/asset.ts";
 import type { JobView } from "../services/sync/job.ts";
 import { testDatabase, type TestDatabase } from "./database.ts";

@@ -1,5 +1,5 @@
 import { defineEntity, p } from "@mikro-orm/core";
-import type { SchemaName } from "../../config/contracts.ts";
+import type { SchemaName } from "../../config/names.ts";
 import { tenantPolicy } from "../tenancy.ts";
 
 /** Acts of a service that the audit log does not have yet, written with what was done; the row goes when the log has confirmed it. */

@@ -1,5 +1,5 @@
 import { defineEntity, p } from "@mikro-orm/core";
-import type { SchemaName } from "../../config/contracts.ts";
+import type { SchemaName } from "../../config/names.ts";
 import { tenantPolicy } from "../tenancy.ts";
 
 /** One actor: who holds its lease, until when, and under which epoch. A higher epoch fences every older owner. */

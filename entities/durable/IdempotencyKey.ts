@@ -1,5 +1,5 @@
 import { defineEntity, p } from "@mikro-orm/core";
-import type { SchemaName } from "../../config/contracts.ts";
+import type { SchemaName } from "../../config/names.ts";
 import { tenantPolicy } from "../tenancy.ts";
 
 /** One answer per (tenant, action, key), written in the transaction that did the work. */

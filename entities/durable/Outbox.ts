@@ -1,5 +1,5 @@
 import { defineEntity, p } from "@mikro-orm/core";
-import type { SchemaName } from "../../config/contracts.ts";
+import type { SchemaName } from "../../config/names.ts";
 import { tenantPolicy } from "../tenancy.ts";
 
 /** What has been committed and is still to be published to JetStream; the relay deletes a row once JetStream has acknowledged it. */

@@ -1,4 +1,4 @@
-import type { SchemaName } from "../../config/contracts.ts";
+import type { SchemaName } from "../../config/names.ts";
 import { actTable } from "./Act.ts";
 import { actorTable } from "./Actor.ts";
 import { actorMessageTable } from "./ActorMessage.ts";

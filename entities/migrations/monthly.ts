@@ -1,4 +1,4 @@
-import type { SchemaName } from "../../config/contracts.ts";
+import type { SchemaName } from "../../config/names.ts";
 
 const columns = `"position", "transaction", "id", "tenant_id", "stream", "version", "type", "data", "actor", "created_at"`;
 const policy = `using (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system') with check (tenant_id = (select nullif(current_setting('legendo.tenant', true), '')::uuid) or (select current_setting('legendo.scope', true)) = 'system')`;

@@ -1,5 +1,5 @@
 import { caller } from "../../config/action.ts";
-import type { Permission } from "../../config/contracts.ts";
+import type { Permission } from "../../config/permissions.ts";
 import type { Kind, Things } from "../../config/rules.ts";
 import type { Policy } from "./policy.ts";
 import type { Columns, Condition } from "./sql.ts";

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Principal } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
 import { errors, failureOf } from "../../config/errors.ts";
 import type { Grant } from "../../config/rules.ts";
 import { Policy } from "./policy.ts";

@@ -1,5 +1,5 @@
 import { createMongoAbility, subject, type MongoAbility, type RawRuleOf } from "@casl/ability";
-import type { Permission } from "../../config/contracts.ts";
+import type { Permission } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 import { kindsOf, partKinds, type Grant, type Kind, type Rule, type Things } from "../../config/rules.ts";
 import { isOpen } from "./hours.ts";

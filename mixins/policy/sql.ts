@@ -1,6 +1,6 @@
 import type { MongoAbility, RuleOf } from "@casl/ability";
 import { rulesToCondition } from "@casl/ability/extra";
-import type { Permission } from "../../config/contracts.ts";
+import type { Permission } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 import type { Kind, Things } from "../../config/rules.ts";
 

@@ -9,7 +9,7 @@ import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { Sealer, SMALL_CHUNK } from "../../mixins/vault/seal.ts";
 import { openStore, storageKey } from "../../mixins/vault/store.ts";
 import type { Vault, WrappedTenantKey } from "../../mixins/vault/ticket.ts";
-import type { DomainEvent, EventMap } from "../../config/contracts.ts";
+import type { DomainEvent, EventMap } from "../../config/events.ts";
 import { EventConsumer } from "../../mixins/consumer.ts";
 import { rows, type Database } from "../../mixins/database.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";

@@ -1,4 +1,4 @@
-import type { EventMap } from "../../config/contracts.ts";
+import type { EventMap } from "../../config/events.ts";
 import { rows, type Em } from "../../mixins/database.ts";
 import { analyserVersion } from "./analyse.ts";
 import type { AssetTicket, Finding } from "./batch.ts";

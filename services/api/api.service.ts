@@ -1,6 +1,6 @@
 import ApiGateway from "moleculer-web";
 import { connect } from "nats";
-import type { Revocation } from "../../config/contracts.ts";
+import type { Revocation } from "../../config/permissions.ts";
 import { env, list } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
 import { natsOptions } from "../../config/nats.ts";

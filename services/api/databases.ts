@@ -1,5 +1,5 @@
 import type { ServiceBroker } from "moleculer";
-import { schemas, type SchemaName } from "../../config/contracts.ts";
+import { schemas, type SchemaName } from "../../config/names.ts";
 import { pingOf } from "./peers.ts";
 
 /** A service that does not answer within this does not reach its database, milliseconds. */

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
 import Type from "typebox";
 import { caller, strict, uuid } from "../../config/action.ts";
-import type { Meta } from "../../config/contracts.ts";
+import type { Meta } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 import { makeDataKey, makeTenantKey, openTenantKey } from "../../mixins/vault/keys.ts";
 import { localKeyRing } from "../../mixins/vault/kms/local.ts";

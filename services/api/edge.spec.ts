@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
 import Type from "typebox";
 import { pageParams, strict } from "../../config/action.ts";
-import type { Meta } from "../../config/contracts.ts";
+import type { Meta } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 import { testEdge, until, type TestEdge } from "../../test/edge.ts";
 

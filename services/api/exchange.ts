@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
-import type { Meta, Principal } from "../../config/contracts.ts";
+import type { Meta, Principal } from "../../config/permissions.ts";
 import type { Route } from "./routes.ts";
 
 /** A request on its way through the edge. HTTP/2 requests have the same shape through Node's compatibility layer. */

@@ -1,4 +1,4 @@
-import type { Client, Permission, Principal } from "../../config/contracts.ts";
+import type { Client, Permission, Principal } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 import type { ClaimVerifier } from "../../mixins/claim.ts";
 import type { Policies } from "../../mixins/policy/policies.ts";

@@ -1,6 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import type { NatsConnection } from "nats";
-import { schemas, type SchemaName } from "../../config/contracts.ts";
+import { schemas, type SchemaName } from "../../config/names.ts";
 
 /** Follows one NATS connection: the transporter itself goes on calling itself connected after it has lost its server. */
 export class Link {

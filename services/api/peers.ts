@@ -1,7 +1,8 @@
 import type { ServiceBroker } from "moleculer";
 import type { JWK } from "jose";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import type { Client, SchemaName } from "../../config/contracts.ts";
+import type { SchemaName } from "../../config/names.ts";
+import type { Client } from "../../config/permissions.ts";
 import type { VerifiedKey } from "./credentials.ts";
 
 /** The public keys of the auth service. */

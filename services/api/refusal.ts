@@ -1,6 +1,6 @@
 import type { CallingOptions, ServiceBroker } from "moleculer";
 import { call } from "../../config/calls.ts";
-import type { Principal } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
 import { env } from "../../config/env.ts";
 import { failureType } from "../../config/errors.ts";
 import { serviceClaim } from "../../mixins/claim.ts";

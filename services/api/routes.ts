@@ -1,6 +1,6 @@
 import type { TSchema } from "typebox";
 import type { ActionDefinition } from "../../config/action.ts";
-import type { Permission } from "../../config/contracts.ts";
+import type { Permission } from "../../config/permissions.ts";
 import type { EdgeHandler } from "./exchange.ts";
 
 /** Where the first version of the API lives; actions state their paths below it. */

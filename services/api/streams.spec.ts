@@ -2,7 +2,8 @@ import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
 import { strict, uuid } from "../../config/action.ts";
-import { subjects, type EventType, type Meta } from "../../config/contracts.ts";
+import { subjects, type EventType } from "../../config/events.ts";
+import type { Meta } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 import { testEdge, until, type TestEdge } from "../../test/edge.ts";
 

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from "uuid";
-import type { Client } from "../../config/contracts.ts";
+import type { Client } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 import { row, type Database, type Em } from "../../mixins/database.ts";
 import { recordAct } from "../../mixins/act.ts";

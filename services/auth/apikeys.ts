@@ -2,7 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { LockMode } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import type { Page } from "../../config/action.ts";
-import { granted, type Permission, type Principal } from "../../config/contracts.ts";
+import { granted, type Permission, type Principal } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 import { ApiKey, type ApiKeyRow } from "../../entities/ApiKey.ts";
 import { describeAct } from "../../mixins/act.ts";

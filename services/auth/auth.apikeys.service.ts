@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
-import { granted } from "../../config/contracts.ts";
+import { granted } from "../../config/permissions.ts";
 import { env } from "../../config/env.ts";
 import { messageOf } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";

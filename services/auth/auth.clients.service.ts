@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { actionOf, caller, strict, uuid } from "../../config/action.ts";
-import { granted } from "../../config/contracts.ts";
+import { granted } from "../../config/permissions.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { policyOf } from "../../mixins/policy/admitted.ts";

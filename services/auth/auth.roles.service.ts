@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { actionOf, caller, strict, uuid } from "../../config/action.ts";
-import { granted, permissions, type Permission } from "../../config/contracts.ts";
+import { granted, permissions, type Permission } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 import { ruleSchema, type Grant } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";

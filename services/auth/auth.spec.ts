@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { decodeJwt } from "jose";
 import type { ServiceBroker } from "moleculer";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import { roles } from "../../config/contracts.ts";
+import { roles } from "../../config/permissions.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { testNode, type TestNode } from "../../test/node.ts";
 

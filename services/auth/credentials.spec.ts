@@ -6,7 +6,7 @@ import { decodeProtectedHeader, generateKeyPair, SignJWT, type CryptoKey, type J
 import type { ServiceBroker } from "moleculer";
 import { strict } from "../../config/action.ts";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import type { Permission, Principal } from "../../config/contracts.ts";
+import type { Permission, Principal } from "../../config/permissions.ts";
 import { tokenAudience, tokenIssuer } from "../../mixins/claim.ts";
 import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";

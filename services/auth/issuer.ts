@@ -1,6 +1,6 @@
 import { SignJWT } from "jose";
 import { v7 as uuidv7 } from "uuid";
-import type { Principal } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
 import { tokenAudience, tokenIssuer } from "../../mixins/claim.ts";
 import type { Database } from "../../mixins/database.ts";
 import type { KeyManager } from "../../mixins/vault/keys.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { call, type ActionMap } from "../../config/calls.ts";
-import { platform } from "../../config/contracts.ts";
+import { platform } from "../../config/permissions.ts";
 import { env } from "../../config/env.ts";
 import { messageOf } from "../../config/errors.ts";
 import { serviceClaim } from "../../mixins/claim.ts";

@@ -1,5 +1,5 @@
 import { caller } from "../../config/action.ts";
-import type { Session } from "../../config/contracts.ts";
+import type { Session } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 
 export interface Person {

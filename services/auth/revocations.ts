@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from "uuid";
-import type { Revocation } from "../../config/contracts.ts";
+import type { Revocation } from "../../config/permissions.ts";
 import { epoch, row, rows, type Database, type Em } from "../../mixins/database.ts";
 import { remembered, type RevocationList } from "../../mixins/revocations.ts";
 

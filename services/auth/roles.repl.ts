@@ -1,6 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import { call } from "../../config/calls.ts";
-import type { Permission } from "../../config/contracts.ts";
+import type { Permission } from "../../config/permissions.ts";
 import { env } from "../../config/env.ts";
 import { serviceClaim } from "../../mixins/claim.ts";
 

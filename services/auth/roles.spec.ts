@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import type { ServiceBroker } from "moleculer";
 import { strict } from "../../config/action.ts";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import type { Permission } from "../../config/contracts.ts";
+import type { Permission } from "../../config/permissions.ts";
 import type { Rule } from "../../config/rules.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { until } from "../../test/edge.ts";

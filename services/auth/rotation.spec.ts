@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { decodeProtectedHeader } from "jose";
 import type { ServiceBroker } from "moleculer";
 import { call } from "../../config/calls.ts";
-import { platform } from "../../config/contracts.ts";
+import { platform } from "../../config/permissions.ts";
 import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { testNode, type TestNode } from "../../test/node.ts";

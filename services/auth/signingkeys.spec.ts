@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { decodeProtectedHeader } from "jose";
-import type { Principal } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
 import { ClaimVerifier } from "../../mixins/claim.ts";
 import { Revocations } from "../../mixins/revocations.ts";
 import type { Database } from "../../mixins/database.ts";

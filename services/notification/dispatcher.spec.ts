@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { Webhook } from "standardwebhooks";
 import { v7 as uuidv7 } from "uuid";
-import type { DomainEvent, EventType } from "../../config/contracts.ts";
+import type { DomainEvent, EventType } from "../../config/events.ts";
 import { rows, type Database } from "../../mixins/database.ts";
 import { localKeyRing } from "../../mixins/vault/kms/local.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";

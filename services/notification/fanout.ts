@@ -1,4 +1,4 @@
-import type { DomainEvent } from "../../config/contracts.ts";
+import type { DomainEvent } from "../../config/events.ts";
 import type { Subscription } from "../../mixins/consumer.ts";
 import { rows, type Em } from "../../mixins/database.ts";
 import { isAboutDelivery } from "./topics.ts";

@@ -1,6 +1,6 @@
-import type { EventType } from "../../config/contracts.ts";
+import type { EventType } from "../../config/events.ts";
 
-/** A complete list at run time; the compiler insists on it when an event is added to the contracts. */
+/** A complete list at run time; the compiler insists on it when an event is added. */
 const known: Record<EventType, true> = {
   "organisation.created": true,
   "sync.job.created": true,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { Principal } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
 import { Payment } from "../../entities/Payment.ts";
 import { Death, mortalTill } from "../../test/mortal.ts";
 import { testTill, type TestTill } from "../../test/till.ts";

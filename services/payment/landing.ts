@@ -1,5 +1,5 @@
 import type { Binary } from "../../config/action.ts";
-import type { PaymentStatus } from "../../config/contracts.ts";
+import type { PaymentStatus } from "../../config/states.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";
 import { formatAmount, type Currency } from "./money.ts";
 import { link, payerPage, shopUrl } from "./payerpage.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { authorizationStatuses, captureStatuses, paymentStatuses, refundStatuses, type PaymentStatus } from "../../config/contracts.ts";
+import { authorizationStatuses, captureStatuses, paymentStatuses, refundStatuses, type PaymentStatus } from "../../config/states.ts";
 import { after, authorizationTable, canMove, captureTable, firstAuthorization, isOver, isWatched, refundTable } from "./moves.ts";
 
 /** Every pair of a table that moves, as "state + what is said = state"; all others are refused. */

@@ -1,4 +1,4 @@
-import type { AuthorizationStatus, CaptureStatus, PaymentStatus, RefundStatus } from "../../config/contracts.ts";
+import type { AuthorizationStatus, CaptureStatus, PaymentStatus, RefundStatus } from "../../config/states.ts";
 
 /** Money was taken, kept back or given back. */
 const money = ["held", "partially_captured", "captured", "partially_refunded", "refunded"] as const;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import type { Principal } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
 import { Capture } from "../../entities/Capture.ts";
 import { Payment } from "../../entities/Payment.ts";
 import type { TestDatabase } from "../../test/database.ts";

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
-import type { PaymentIntent, Principal } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
+import type { PaymentIntent } from "../../config/states.ts";
 import { errors, type Fault } from "../../config/errors.ts";
 import { Payment, type PaymentRow } from "../../entities/Payment.ts";
 import type { PayMethod } from "../../entities/LedgerEntry.ts";

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { actionOf, caller, strict, uuid } from "../../config/action.ts";
-import { paypalEnvironments } from "../../config/contracts.ts";
+import { paypalEnvironments } from "../../config/states.ts";
 import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";

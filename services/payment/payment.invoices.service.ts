@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
-import { invoiceKinds, invoiceStatuses } from "../../config/contracts.ts";
+import { invoiceKinds, invoiceStatuses } from "../../config/states.ts";
 import { env } from "../../config/env.ts";
 import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
-import { planStatuses } from "../../config/contracts.ts";
+import { planStatuses } from "../../config/states.ts";
 import { env } from "../../config/env.ts";
 import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Binary, type Page } from "../../config/action.ts";
-import { paymentIntents, paymentStatuses } from "../../config/contracts.ts";
+import { paymentIntents, paymentStatuses } from "../../config/states.ts";
 import { env } from "../../config/env.ts";
 import { payMethods } from "../../entities/LedgerEntry.ts";
 import type { Things } from "../../config/rules.ts";

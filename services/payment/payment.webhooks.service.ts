@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
-import { webhookStates } from "../../config/contracts.ts";
+import { webhookStates } from "../../config/states.ts";
 import { env } from "../../config/env.ts";
 import { errors, messageOf } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";

@@ -1,4 +1,4 @@
-import type { PaymentStatus } from "../../config/contracts.ts";
+import type { PaymentStatus } from "../../config/states.ts";
 import { errors } from "../../config/errors.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";
 import type { Database, Em } from "../../mixins/database.ts";

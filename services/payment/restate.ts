@@ -1,4 +1,4 @@
-import type { PaymentStatus } from "../../config/contracts.ts";
+import type { PaymentStatus } from "../../config/states.ts";
 import { Authorization } from "../../entities/Authorization.ts";
 import { Capture } from "../../entities/Capture.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";

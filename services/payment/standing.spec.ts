@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import type { AuthorizationStatus, CaptureStatus, RefundStatus } from "../../config/contracts.ts";
+import type { AuthorizationStatus, CaptureStatus, RefundStatus } from "../../config/states.ts";
 import { standingOf, type Parts } from "./standing.ts";
 
 const payment = { intent: "capture", amountMinor: 1250n, currency: "EUR" } as const;

@@ -1,4 +1,4 @@
-import type { PaymentStatus } from "../../config/contracts.ts";
+import type { PaymentStatus } from "../../config/states.ts";
 import type { AuthorizationRow } from "../../entities/Authorization.ts";
 import type { CaptureRow } from "../../entities/Capture.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";

@@ -1,4 +1,5 @@
-import type { EventType, PaymentStatus } from "../../config/contracts.ts";
+import type { EventType } from "../../config/events.ts";
+import type { PaymentStatus } from "../../config/states.ts";
 import type { CaptureRow } from "../../entities/Capture.ts";
 import type { PaymentRow } from "../../entities/Payment.ts";
 import type { RefundRow } from "../../entities/Refund.ts";

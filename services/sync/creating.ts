@@ -1,5 +1,6 @@
-import type { JobKind, Principal, Priority } from "../../config/contracts.ts";
-import { priorities } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
+import type { JobKind, Priority } from "../../config/states.ts";
+import { priorities } from "../../config/states.ts";
 import { errors } from "../../config/errors.ts";
 import { describeAct } from "../../mixins/act.ts";
 import { rows, type Em } from "../../mixins/database.ts";

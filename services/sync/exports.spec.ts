@@ -18,7 +18,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import type { Permission } from "../../config/contracts.ts";
+import type { Permission } from "../../config/permissions.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { testNode, type TestNode } from "../../test/node.ts";
 import { startS3, type S3Double } from "../../test/s3/double.ts";

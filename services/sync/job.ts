@@ -1,4 +1,5 @@
-import { priorities, type JobFacts, type JobKind, type JobStatus, type Priority } from "../../config/contracts.ts";
+import type { JobFacts } from "../../config/events.ts";
+import { priorities, type JobKind, type JobStatus, type Priority } from "../../config/states.ts";
 import { errors } from "../../config/errors.ts";
 import type { Things } from "../../config/rules.ts";
 import { row, type Em } from "../../mixins/database.ts";

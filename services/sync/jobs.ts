@@ -1,5 +1,6 @@
 import type { Page } from "../../config/action.ts";
-import type { JobKind, JobStatus, Principal } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
+import type { JobKind, JobStatus } from "../../config/states.ts";
 import { errors } from "../../config/errors.ts";
 import { rows, type Database, type Em } from "../../mixins/database.ts";
 import { tell } from "../../mixins/mailbox.ts";

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import { permissions } from "../../config/contracts.ts";
+import { permissions } from "../../config/permissions.ts";
 import type { Vault } from "../../mixins/vault/ticket.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { testNode, type TestNode } from "../../test/node.ts";

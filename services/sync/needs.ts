@@ -1,4 +1,4 @@
-import type { JobStatus } from "../../config/contracts.ts";
+import type { JobStatus } from "../../config/states.ts";
 import { rows, type Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { start } from "./creating.ts";

@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import { strict } from "../../config/action.ts";
-import { jobMails } from "../../config/contracts.ts";
+import { jobMails } from "../../config/states.ts";
 
 /** What a source's settings and a job's options may hold; a job's win over its source's. Every member has a default: see `defaults`. */
 export const jobOptions = strict({

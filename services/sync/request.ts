@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import type { strict } from "../../config/action.ts";
 import { uuid } from "../../config/action.ts";
-import { priorities } from "../../config/contracts.ts";
+import { priorities } from "../../config/states.ts";
 import { errors, type Fault } from "../../config/errors.ts";
 import type { Em } from "../../mixins/database.ts";
 import type { NewJob } from "./creating.ts";

@@ -1,4 +1,4 @@
-import type { JobKind } from "../../config/contracts.ts";
+import type { JobKind } from "../../config/states.ts";
 import { errors, failureType, messageOf } from "../../config/errors.ts";
 import type { Lease } from "../../mixins/actor.ts";
 import { isJobFault } from "./faults.ts";

@@ -2,7 +2,7 @@ import { messageOf } from "../../config/errors.ts";
 import { row, rows, type Database, type Em } from "../../mixins/database.ts";
 import type { Log } from "../../mixins/relay.ts";
 import { begin, firstAfter, isAtWork, type Plan } from "./schedules.ts";
-import { priorities } from "../../config/contracts.ts";
+import { priorities } from "../../config/states.ts";
 
 /** Between two looks at the latest, milliseconds. */
 const lookMs = 1_000;

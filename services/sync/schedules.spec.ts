@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import type { Principal } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
 import type { Database } from "../../mixins/database.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { testNode, type TestNode } from "../../test/node.ts";

@@ -1,5 +1,6 @@
 import type { Page } from "../../config/action.ts";
-import { priorities, type JobStatus, type Principal, type Priority } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
+import { priorities, type JobStatus, type Priority } from "../../config/states.ts";
 import { errors, failureType, type Fault } from "../../config/errors.ts";
 import { row, rows, type Em } from "../../mixins/database.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../mixins/page.ts";

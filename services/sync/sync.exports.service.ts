@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { actionOf, caller, strict, uuid } from "../../config/action.ts";
-import { priorities } from "../../config/contracts.ts";
+import { priorities } from "../../config/states.ts";
 import { env } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";

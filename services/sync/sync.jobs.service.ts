@@ -1,6 +1,7 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
-import { jobKinds, jobStatuses, type Principal } from "../../config/contracts.ts";
+import type { Principal } from "../../config/permissions.ts";
+import { jobKinds, jobStatuses } from "../../config/states.ts";
 import { env } from "../../config/env.ts";
 import type { Things } from "../../config/rules.ts";
 import { service, type Host } from "../../config/service.ts";

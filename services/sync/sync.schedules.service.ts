@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { actionOf, caller, pageParams, strict, uuid, type Page } from "../../config/action.ts";
-import { priorities } from "../../config/contracts.ts";
+import { priorities } from "../../config/states.ts";
 import { env } from "../../config/env.ts";
 import { service, type Host } from "../../config/service.ts";
 import { once } from "../../mixins/events.ts";

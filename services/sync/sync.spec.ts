@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import { call, type ActionMap, type ActionName } from "../../config/calls.ts";
-import type { Permission } from "../../config/contracts.ts";
+import type { Permission } from "../../config/permissions.ts";
 import { errors } from "../../config/errors.ts";
 import type { Vault } from "../../mixins/vault/ticket.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";

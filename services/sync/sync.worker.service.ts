@@ -1,4 +1,4 @@
-import type { DomainEvent } from "../../config/contracts.ts";
+import type { DomainEvent } from "../../config/events.ts";
 import { env } from "../../config/env.ts";
 import { failureType } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";

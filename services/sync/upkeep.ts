@@ -1,4 +1,4 @@
-import type { JobKind } from "../../config/contracts.ts";
+import type { JobKind } from "../../config/states.ts";
 import { row, type Em } from "../../mixins/database.ts";
 import { createJob, type Author } from "./creating.ts";
 import { jobById, type JobView } from "./job.ts";

@@ -1,5 +1,5 @@
 import { DeliverPolicy, type ConsumerMessages, type NatsConnection } from "nats";
-import { subjects } from "../../../config/contracts.ts";
+import { subjects } from "../../../config/events.ts";
 import { errors, failureType, messageOf } from "../../../config/errors.ts";
 import { ensureStreams } from "../../../mixins/stream.ts";
 import type { EdgeResponse } from "../exchange.ts";

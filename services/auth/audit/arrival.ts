@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
-import { actOutcomes, type Act } from "../../../config/contracts.ts";
+import { actOutcomes, type Act } from "../../../config/acts.ts";
 
 const text = Type.String({ maxLength: 500 });
 const maybe = Type.Union([text, Type.Null()]);

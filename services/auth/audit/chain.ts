@@ -1,4 +1,4 @@
-import type { Act } from "../../../config/contracts.ts";
+import type { Act } from "../../../config/acts.ts";
 import { errors } from "../../../config/errors.ts";
 import { bulk, row, type Database, type Em } from "../../../mixins/database.ts";
 import type { AuditKeys } from "./keys.ts";

@@ -1,5 +1,5 @@
 import type { ConsumerMessages, JsMsg, NatsConnection } from "nats";
-import { subjects } from "../../../config/contracts.ts";
+import { subjects } from "../../../config/events.ts";
 import { messageOf } from "../../../config/errors.ts";
 import type { Database } from "../../../mixins/database.ts";
 import type { Log } from "../../../mixins/relay.ts";

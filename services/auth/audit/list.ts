@@ -1,5 +1,5 @@
 import type { Page } from "../../../config/action.ts";
-import type { ActDetails, ActOutcome } from "../../../config/contracts.ts";
+import type { ActDetails, ActOutcome } from "../../../config/acts.ts";
 import { errors } from "../../../config/errors.ts";
 import { rows, type Database } from "../../../mixins/database.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../../mixins/page.ts";

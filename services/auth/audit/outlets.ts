@@ -1,5 +1,5 @@
 import type { NatsConnection } from "nats";
-import { subjects } from "../../../config/contracts.ts";
+import { subjects } from "../../../config/events.ts";
 import type { Store } from "../../../mixins/vault/store.ts";
 import type { Outlet } from "./checkpoint.ts";
 

@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes, type KeyObject } from "node:crypto";
-import type { Act, ActDetails } from "../../../config/contracts.ts";
+import type { Act, ActDetails } from "../../../config/acts.ts";
 
 /** An act in its place in a tenant's chain. This, and nothing else, is what a hash is made of. Times are ISO 8601 in UTC to the microsecond. */
 export interface AuditRecord extends Omit<Act, "address" | "userAgent"> {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { v7 as uuidv7 } from "uuid";
-import type { Act } from "../../../config/contracts.ts";
+import type { Act } from "../../../config/acts.ts";
 import type { Database } from "../../../mixins/database.ts";
 import { detachBefore, dropMonth, linesOfMonths, writeMonth } from "../../../scripts/archiving.ts";
 import { testDatabase, type TestDatabase } from "../../../test/database.ts";

@@ -1,5 +1,5 @@
 import type { ServiceBroker } from "moleculer";
-import type { Revocation } from "../../../config/contracts.ts";
+import type { Revocation } from "../../../config/permissions.ts";
 import { recordAct } from "../../../mixins/act.ts";
 import { rows, type Database } from "../../../mixins/database.ts";
 import { keyOf } from "../apikeys.ts";

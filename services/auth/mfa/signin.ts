@@ -1,5 +1,5 @@
 import { env } from "../../../config/env.ts";
-import type { Client } from "../../../config/contracts.ts";
+import type { Client } from "../../../config/permissions.ts";
 import type { SessionWorks } from "../sessions/session.ts";
 import { signIn, type SignedIn } from "../signin.ts";
 import { requestOptions, type Assertion, type RequestOptions } from "./ceremony.ts";

@@ -1,4 +1,4 @@
-import type { SecondFactor } from "../../../config/contracts.ts";
+import type { SecondFactor } from "../../../config/permissions.ts";
 import { row, type Em } from "../../../mixins/database.ts";
 
 /** What a person's tokens for an organisation say about the second factor; undefined when there is neither one nor a need. Needs the system's scope. */

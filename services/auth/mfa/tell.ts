@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ServiceBroker } from "moleculer";
-import type { Client } from "../../../config/contracts.ts";
+import type { Client } from "../../../config/permissions.ts";
 import { row, type Database } from "../../../mixins/database.ts";
 import { forPeople, sendMail } from "../mails.ts";
 

@@ -1,7 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { ClientMetadata } from "oidc-provider";
 import { v7 as uuidv7 } from "uuid";
-import type { Permission, Principal } from "../../../config/contracts.ts";
+import type { Permission, Principal } from "../../../config/permissions.ts";
 import { errors, type Fault } from "../../../config/errors.ts";
 import { OauthClient, type OauthClientRow } from "../../../entities/OauthClient.ts";
 import type { Database } from "../../../mixins/database.ts";

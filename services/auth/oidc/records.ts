@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
 import type { Adapter, AdapterPayload } from "oidc-provider";
-import type { Revocation } from "../../../config/contracts.ts";
+import type { Revocation } from "../../../config/permissions.ts";
 import { epoch, row, type Database } from "../../../mixins/database.ts";
 import { accessTokens, removeRecords, type RecordColumn } from "./removal.ts";
 import { permissionsIn } from "./scopes.ts";

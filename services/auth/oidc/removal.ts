@@ -1,4 +1,4 @@
-import type { Revocation } from "../../../config/contracts.ts";
+import type { Revocation } from "../../../config/permissions.ts";
 import { rows, type Em } from "../../../mixins/database.ts";
 import { recordRevocation } from "../revocations.ts";
 

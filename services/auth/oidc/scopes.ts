@@ -1,4 +1,4 @@
-import { granted, type Permission } from "../../../config/contracts.ts";
+import { granted, type Permission } from "../../../config/permissions.ts";
 
 /** OpenID Connect Core 1.0, 5.4 and 11. */
 export const identityScopes = ["openid", "profile", "email", "offline_access"] as const;

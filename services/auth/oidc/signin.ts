@@ -1,4 +1,4 @@
-import type { Client } from "../../../config/contracts.ts";
+import type { Client } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import type { Database } from "../../../mixins/database.ts";
 import type { Redis } from "../../../mixins/redis.ts";

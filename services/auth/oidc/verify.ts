@@ -1,4 +1,4 @@
-import type { Principal } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
 import { errors, failureType } from "../../../config/errors.ts";
 import type { Grant } from "../../../config/rules.ts";
 import type { Database } from "../../../mixins/database.ts";

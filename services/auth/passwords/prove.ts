@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client } from "../../../config/contracts.ts";
+import type { Client } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import { recordAct } from "../../../mixins/act.ts";
 import { row, type Database } from "../../../mixins/database.ts";

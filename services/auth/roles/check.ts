@@ -1,4 +1,4 @@
-import type { Permission } from "../../../config/contracts.ts";
+import type { Permission } from "../../../config/permissions.ts";
 import type { Fault } from "../../../config/errors.ts";
 import { kindsOf, partKinds, type Rule } from "../../../config/rules.ts";
 import { isTimeZone } from "../../../mixins/policy/hours.ts";

@@ -1,4 +1,4 @@
-import type { Permission, Principal } from "../../../config/contracts.ts";
+import type { Permission, Principal } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import type { Kind, Rule, Things } from "../../../config/rules.ts";
 import type { Database } from "../../../mixins/database.ts";

@@ -1,4 +1,4 @@
-import { isBuiltIn, permissions as known, roles, type Permission } from "../../../config/contracts.ts";
+import { isBuiltIn, permissions as known, roles, type Permission } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import type { Grant, Rule } from "../../../config/rules.ts";
 import { row, type Em } from "../../../mixins/database.ts";

@@ -1,4 +1,4 @@
-import type { Permission } from "../../../config/contracts.ts";
+import type { Permission } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import type { Policy } from "../../../mixins/policy/policy.ts";
 

@@ -1,4 +1,4 @@
-import { isBuiltIn, roles as builtIn, type Permission } from "../../../config/contracts.ts";
+import { isBuiltIn, roles as builtIn, type Permission } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import type { Rule } from "../../../config/rules.ts";
 import { row, rows, type Em } from "../../../mixins/database.ts";

@@ -1,4 +1,4 @@
-import type { Revocation } from "../../../config/contracts.ts";
+import type { Revocation } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import { row, rows, type Database, type Em } from "../../../mixins/database.ts";
 import type { Redis } from "../../../mixins/redis.ts";

@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { env } from "../../../config/env.ts";
-import type { Client, Session } from "../../../config/contracts.ts";
+import type { Client, Session } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import type { Grant } from "../../../config/rules.ts";
 import { recordAct } from "../../../mixins/act.ts";

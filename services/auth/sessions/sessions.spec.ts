@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { decodeJwt } from "jose";
 import type { ServiceBroker } from "moleculer";
 import { call, type ActionMap, type ActionName } from "../../../config/calls.ts";
-import type { Client } from "../../../config/contracts.ts";
+import type { Client } from "../../../config/permissions.ts";
 import { testDatabase, type TestDatabase } from "../../../test/database.ts";
 import { testNode, type TestNode } from "../../../test/node.ts";
 

@@ -1,5 +1,5 @@
 import type { ServiceBroker } from "moleculer";
-import type { Client } from "../../../config/contracts.ts";
+import type { Client } from "../../../config/permissions.ts";
 import { row, type Database } from "../../../mixins/database.ts";
 import { forPeople, sendMail } from "../mails.ts";
 import type { Ended } from "./end.ts";

@@ -1,4 +1,4 @@
-import type { Client } from "../../../config/contracts.ts";
+import type { Client } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import { recordAct } from "../../../mixins/act.ts";
 import { row, type Em } from "../../../mixins/database.ts";

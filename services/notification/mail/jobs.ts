@@ -1,4 +1,5 @@
-import type { DomainEvent, EventType, JobFacts, JobMail } from "../../../config/contracts.ts";
+import type { DomainEvent, EventType, JobFacts } from "../../../config/events.ts";
+import type { JobMail } from "../../../config/states.ts";
 import { failureType } from "../../../config/errors.ts";
 import type { Subscription } from "../../../mixins/consumer.ts";
 import type { KeyManager } from "../../../mixins/vault/keys.ts";

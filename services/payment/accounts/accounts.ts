@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
-import { platform, type PaypalEnvironment } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
+import type { PaypalEnvironment } from "../../../config/states.ts";
 import { errors } from "../../../config/errors.ts";
 import { PaypalAccount, type PaypalAccountRow } from "../../../entities/PaypalAccount.ts";
 import type { Database, Em } from "../../../mixins/database.ts";

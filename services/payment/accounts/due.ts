@@ -1,4 +1,4 @@
-import { platform } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
 import { PaypalAccount, type PaypalAccountRow } from "../../../entities/PaypalAccount.ts";
 import { rows, type Database } from "../../../mixins/database.ts";
 

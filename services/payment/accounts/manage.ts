@@ -1,6 +1,6 @@
 import { LockMode } from "@mikro-orm/postgresql";
 import { v7 as uuidv7 } from "uuid";
-import type { PaypalEnvironment } from "../../../config/contracts.ts";
+import type { PaypalEnvironment } from "../../../config/states.ts";
 import { errors, failureType, messageOf } from "../../../config/errors.ts";
 import { PaypalAccount, type PaypalAccountRow } from "../../../entities/PaypalAccount.ts";
 import { describeAct } from "../../../mixins/act.ts";

@@ -1,4 +1,4 @@
-import { platform } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
 import { PaypalAccount } from "../../../entities/PaypalAccount.ts";
 import type { Till } from "../till.ts";
 import type { Accounts } from "./accounts.ts";

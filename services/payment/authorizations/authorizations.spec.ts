@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import type { Principal } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
 import { Authorization } from "../../../entities/Authorization.ts";
 import { Capture } from "../../../entities/Capture.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from "uuid";
-import type { Principal } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import { Capture, type CaptureRow } from "../../../entities/Capture.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";

@@ -1,4 +1,4 @@
-import type { Principal } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import { Authorization, type AuthorizationRow } from "../../../entities/Authorization.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";

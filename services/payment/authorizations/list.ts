@@ -1,4 +1,4 @@
-import type { AuthorizationStatus, CaptureStatus } from "../../../config/contracts.ts";
+import type { AuthorizationStatus, CaptureStatus } from "../../../config/states.ts";
 import { Authorization, type AuthorizationRow } from "../../../entities/Authorization.ts";
 import { Capture, type CaptureRow } from "../../../entities/Capture.ts";
 import type { Database } from "../../../mixins/database.ts";

@@ -1,4 +1,4 @@
-import type { AuthorizationStatus } from "../../../config/contracts.ts";
+import type { AuthorizationStatus } from "../../../config/states.ts";
 import { Authorization, type AuthorizationRow } from "../../../entities/Authorization.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";
 import type { Em } from "../../../mixins/database.ts";

@@ -1,5 +1,5 @@
 import type { Page } from "../../../config/action.ts";
-import type { DisputeOutcome, DisputeState } from "../../../config/contracts.ts";
+import type { DisputeOutcome, DisputeState } from "../../../config/states.ts";
 import { errors } from "../../../config/errors.ts";
 import { Dispute, type DisputeRow } from "../../../entities/Dispute.ts";
 import type { Database, Em } from "../../../mixins/database.ts";

@@ -1,5 +1,6 @@
 import { LockMode } from "@mikro-orm/postgresql";
-import type { DisputeFacts, DisputeOutcome } from "../../../config/contracts.ts";
+import type { DisputeFacts } from "../../../config/events.ts";
+import type { DisputeOutcome } from "../../../config/states.ts";
 import { Dispute, type DisputeRow } from "../../../entities/Dispute.ts";
 import { row, type Em } from "../../../mixins/database.ts";
 import { appendEvent } from "../../../mixins/events.ts";

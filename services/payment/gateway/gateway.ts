@@ -1,4 +1,4 @@
-import type { PaymentIntent } from "../../../config/contracts.ts";
+import type { PaymentIntent } from "../../../config/states.ts";
 import type { Currency, Money } from "../money.ts";
 import type { OrderBreakdown } from "../tax/paypal.ts";
 

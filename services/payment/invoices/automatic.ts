@@ -1,4 +1,4 @@
-import type { DomainEvent, EventMap, EventType } from "../../../config/contracts.ts";
+import type { DomainEvent, EventMap, EventType } from "../../../config/events.ts";
 import { failureType, messageOf } from "../../../config/errors.ts";
 import { Invoice, type InvoiceRow } from "../../../entities/Invoice.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";

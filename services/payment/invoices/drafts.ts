@@ -1,6 +1,6 @@
 import { LockMode } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
-import type { Principal } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import { Invoice, type InvoiceRow } from "../../../entities/Invoice.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";

@@ -1,4 +1,4 @@
-import type { EventType } from "../../../config/contracts.ts";
+import type { EventType } from "../../../config/events.ts";
 import type { InvoiceRow } from "../../../entities/Invoice.ts";
 import type { Em } from "../../../mixins/database.ts";
 import { appendEvent } from "../../../mixins/events.ts";

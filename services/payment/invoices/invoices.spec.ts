@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import type { InvoiceStatus } from "../../../config/contracts.ts";
+import type { InvoiceStatus } from "../../../config/states.ts";
 import type { Database, Em } from "../../../mixins/database.ts";
 import { testDatabase, type TestDatabase } from "../../../test/database.ts";
 import type { SellerWish } from "../seller/schema.ts";

@@ -1,6 +1,6 @@
 import { raw } from "@mikro-orm/postgresql";
 import type { Page } from "../../../config/action.ts";
-import type { InvoiceKind, InvoiceStatus } from "../../../config/contracts.ts";
+import type { InvoiceKind, InvoiceStatus } from "../../../config/states.ts";
 import type { Things } from "../../../config/rules.ts";
 import { Invoice, type InvoiceRow } from "../../../entities/Invoice.ts";
 import { row, type Database, type Em } from "../../../mixins/database.ts";

@@ -1,4 +1,4 @@
-import type { InvoiceKind } from "../../../config/contracts.ts";
+import type { InvoiceKind } from "../../../config/states.ts";
 import type { InvoiceRow } from "../../../entities/Invoice.ts";
 import { restore } from "../tax/stored.ts";
 import type { Content, SellerParty } from "./content.ts";

@@ -1,6 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import { call } from "../../../config/calls.ts";
-import type { DomainEvent } from "../../../config/contracts.ts";
+import type { DomainEvent } from "../../../config/events.ts";
 import { errors } from "../../../config/errors.ts";
 import type { Subscription } from "../../../mixins/consumer.ts";
 import type { Database } from "../../../mixins/database.ts";

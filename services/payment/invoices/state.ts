@@ -1,4 +1,4 @@
-import type { InvoiceStatus } from "../../../config/contracts.ts";
+import type { InvoiceStatus } from "../../../config/states.ts";
 import { errors } from "../../../config/errors.ts";
 import type { InvoiceRow } from "../../../entities/Invoice.ts";
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { Principal } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
 import { errors } from "../../../config/errors.ts";
 import { baskets, broken } from "../../../test/baskets.ts";
 import { invoicesOf } from "../../../test/issued.ts";

@@ -1,4 +1,4 @@
-import type { Principal } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
 import { errors, failureType, messageOf } from "../../../config/errors.ts";
 import { PaypalInvoice, type PaypalInvoiceRow } from "../../../entities/PaypalInvoice.ts";
 import { sweepDue } from "../due.ts";

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
-import type { Principal, SavedMethodStatus } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
+import type { SavedMethodStatus } from "../../../config/states.ts";
 import { errors } from "../../../config/errors.ts";
 import { SavedMethod, type SavedMethodRow } from "../../../entities/SavedMethod.ts";
 import { describeAct } from "../../../mixins/act.ts";

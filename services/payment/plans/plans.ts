@@ -1,6 +1,6 @@
 import { LockMode, raw } from "@mikro-orm/core";
 import type { Page } from "../../../config/action.ts";
-import type { PlanStatus } from "../../../config/contracts.ts";
+import type { PlanStatus } from "../../../config/states.ts";
 import { Plan, type PlanRow } from "../../../entities/Plan.ts";
 import type { Database } from "../../../mixins/database.ts";
 import type { Condition } from "../../../mixins/policy/sql.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { planStatuses, type PlanStatus } from "../../../config/contracts.ts";
+import { planStatuses, type PlanStatus } from "../../../config/states.ts";
 import { insist, planMoves, statusOf, type PlanMove } from "./state.ts";
 
 const allowed: Record<PlanMove, PlanStatus[]> = { activate: ["created", "inactive"], deactivate: ["active"], price: ["created", "active"] };

@@ -1,4 +1,4 @@
-import type { PlanStatus } from "../../../config/contracts.ts";
+import type { PlanStatus } from "../../../config/states.ts";
 import { errors } from "../../../config/errors.ts";
 
 export const planMoves = ["activate", "deactivate", "price"] as const;

@@ -1,4 +1,4 @@
-import { platform } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
 import { rows, row, type Em } from "../../../mixins/database.ts";
 import type { PayPal, Till } from "../till.ts";
 

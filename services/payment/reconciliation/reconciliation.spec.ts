@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { platform, type Principal } from "../../../config/contracts.ts";
+import { platform, type Principal } from "../../../config/permissions.ts";
 import { Capture, type CaptureRow } from "../../../entities/Capture.ts";
 import type { LedgerAccount } from "../../../entities/LedgerLine.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";

@@ -1,4 +1,4 @@
-import { platform } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
 import { epoch, row, rows, type Em } from "../../../mixins/database.ts";
 import type { Till } from "../till.ts";
 import type { Window } from "./collect.ts";

@@ -1,4 +1,4 @@
-import { platform } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
 import { bulk, type Database } from "../../../mixins/database.ts";
 import type { TransactionView } from "../gateway/search.ts";
 import { readCustom } from "../webhooks/resource.ts";

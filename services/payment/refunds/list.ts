@@ -1,6 +1,6 @@
 import { raw } from "@mikro-orm/postgresql";
 import type { Page } from "../../../config/action.ts";
-import type { RefundStatus } from "../../../config/contracts.ts";
+import type { RefundStatus } from "../../../config/states.ts";
 import { errors } from "../../../config/errors.ts";
 import type { Things } from "../../../config/rules.ts";
 import { Refund, type RefundRow } from "../../../entities/Refund.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import { call, type ActionMap } from "../../../config/calls.ts";
-import type { Permission } from "../../../config/contracts.ts";
+import type { Permission } from "../../../config/permissions.ts";
 import { serviceClaim } from "../../../mixins/claim.ts";
 import type { Database, Em } from "../../../mixins/database.ts";
 import { testDatabase, type TestDatabase } from "../../../test/database.ts";

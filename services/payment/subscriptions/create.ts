@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from "uuid";
-import type { Principal } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
 import { errors, type Fault } from "../../../config/errors.ts";
 import { Plan, type PlanRow } from "../../../entities/Plan.ts";
 import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";

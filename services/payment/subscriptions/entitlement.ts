@@ -1,4 +1,4 @@
-import type { SubscriptionStatus } from "../../../config/contracts.ts";
+import type { SubscriptionStatus } from "../../../config/states.ts";
 import { errors } from "../../../config/errors.ts";
 import { Plan, type PlanRow } from "../../../entities/Plan.ts";
 import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { Principal } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
 import { eventsToldTo } from "../../../test/toldevents.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { readSum } from "../gateway/billing.ts";

@@ -1,5 +1,5 @@
 import type { Binary } from "../../../config/action.ts";
-import type { SubscriptionStatus } from "../../../config/contracts.ts";
+import type { SubscriptionStatus } from "../../../config/states.ts";
 import type { SubscriptionRow } from "../../../entities/Subscription.ts";
 import { formatAmount, type Currency } from "../money.ts";
 import { link, payerPage, shopUrl } from "../payerpage.ts";

@@ -1,4 +1,5 @@
-import type { EventMap, SubscriptionStatus } from "../../../config/contracts.ts";
+import type { EventMap } from "../../../config/events.ts";
+import type { SubscriptionStatus } from "../../../config/states.ts";
 import type { PlanRow } from "../../../entities/Plan.ts";
 import type { SubscriptionRow } from "../../../entities/Subscription.ts";
 import type { CycleView, SubscriptionView } from "../gateway/billing.ts";

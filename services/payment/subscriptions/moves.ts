@@ -1,7 +1,7 @@
 import type { SubscriptionRow } from "../../../entities/Subscription.ts";
 import type { SubscriptionAttemptRow } from "../../../entities/SubscriptionAttempt.ts";
 import { describeAct } from "../../../mixins/act.ts";
-import type { SubscriptionStatus } from "../../../config/contracts.ts";
+import type { SubscriptionStatus } from "../../../config/states.ts";
 import type { Outcome } from "../gateway/gateway.ts";
 import type { SubscriptionsGateway } from "../gateway/subscriptions.ts";
 import type { Till } from "../till.ts";

@@ -1,5 +1,5 @@
 import { LockMode } from "@mikro-orm/core";
-import type { SubscriptionFacts, SubscriptionSale } from "../../../config/contracts.ts";
+import type { SubscriptionFacts, SubscriptionSale } from "../../../config/events.ts";
 import { Plan } from "../../../entities/Plan.ts";
 import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";
 import type { Database, Em } from "../../../mixins/database.ts";

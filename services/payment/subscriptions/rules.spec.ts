@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { call, type ActionMap, type ActionName } from "../../../config/calls.ts";
-import type { Permission } from "../../../config/contracts.ts";
+import type { Permission } from "../../../config/permissions.ts";
 import type { Rule } from "../../../config/rules.ts";
 import { testDatabase, type TestDatabase } from "../../../test/database.ts";
 import { testNode, type TestNode } from "../../../test/node.ts";

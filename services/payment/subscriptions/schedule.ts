@@ -1,4 +1,4 @@
-import type { SubscriptionStatus } from "../../../config/contracts.ts";
+import type { SubscriptionStatus } from "../../../config/states.ts";
 import type { SubscriptionRow } from "../../../entities/Subscription.ts";
 
 const minute = 60_000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { subscriptionStatuses, type SubscriptionStatus } from "../../../config/contracts.ts";
+import { subscriptionStatuses, type SubscriptionStatus } from "../../../config/states.ts";
 import { canFollow, hasReached, insist, isOver, statusOf, subscriptionMoves, type SubscriptionMove } from "./state.ts";
 
 /** What PayPal's pages allow, written down a second time on purpose. */

@@ -1,4 +1,4 @@
-import type { SubscriptionStatus } from "../../../config/contracts.ts";
+import type { SubscriptionStatus } from "../../../config/states.ts";
 import { errors } from "../../../config/errors.ts";
 import type { SubscriptionView } from "../gateway/billing.ts";
 

@@ -1,6 +1,6 @@
 import { raw } from "@mikro-orm/core";
 import type { Page } from "../../../config/action.ts";
-import type { SubscriptionStatus } from "../../../config/contracts.ts";
+import type { SubscriptionStatus } from "../../../config/states.ts";
 import { Subscription, type SubscriptionRow } from "../../../entities/Subscription.ts";
 import { SubscriptionPayment, type SubscriptionPaymentRow } from "../../../entities/SubscriptionPayment.ts";
 import type { Database } from "../../../mixins/database.ts";

@@ -1,5 +1,5 @@
 import type { Page } from "../../../config/action.ts";
-import { platform } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
 import { row, rows, type Database, type Em } from "../../../mixins/database.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../../mixins/page.ts";
 import type { RateSource } from "./breakdown.ts";

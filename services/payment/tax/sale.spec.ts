@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { Principal } from "../../../config/contracts.ts";
+import type { Principal } from "../../../config/permissions.ts";
 import { Invoice } from "../../../entities/Invoice.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { baskets } from "../../../test/baskets.ts";

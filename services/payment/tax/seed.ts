@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { platform } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
 import type { Database } from "../../../mixins/database.ts";
 
 interface SeedRow {

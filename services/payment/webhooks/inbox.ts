@@ -1,6 +1,6 @@
 import { LockMode } from "@mikro-orm/postgresql";
 import type { Page } from "../../../config/action.ts";
-import type { WebhookState } from "../../../config/contracts.ts";
+import type { WebhookState } from "../../../config/states.ts";
 import { errors } from "../../../config/errors.ts";
 import { ReceivedEvent, type ReceivedEventRow } from "../../../entities/ReceivedEvent.ts";
 import type { Database } from "../../../mixins/database.ts";

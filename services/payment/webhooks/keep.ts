@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from "uuid";
-import { platform } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
 import type { PaypalAccountRow } from "../../../entities/PaypalAccount.ts";
 import type { ReceivedEventRow } from "../../../entities/ReceivedEvent.ts";
 import { row, type Database, type Em } from "../../../mixins/database.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { platform } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
 import { localKeyRing } from "../../../mixins/vault/kms/local.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { Accounts } from "../accounts/accounts.ts";

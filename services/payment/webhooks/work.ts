@@ -1,4 +1,4 @@
-import { platform } from "../../../config/contracts.ts";
+import { platform } from "../../../config/permissions.ts";
 import { failureType, messageOf } from "../../../config/errors.ts";
 import { ReceivedEvent, type ReceivedEventRow } from "../../../entities/ReceivedEvent.ts";
 import type { ActorKind, Queue } from "../../../mixins/actor.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { randomUUID } from "node:crypto";
-import { assetChanges, type AssetChange } from "../../../config/contracts.ts";
+import { assetChanges, type AssetChange } from "../../../config/states.ts";
 import type { Database } from "../../../mixins/database.ts";
 import { generate, settle } from "../../../test/catalogue.ts";
 import { testDatabase, type TestDatabase } from "../../../test/database.ts";

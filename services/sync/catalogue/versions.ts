@@ -1,5 +1,5 @@
 import type { Page } from "../../../config/action.ts";
-import type { AssetChange } from "../../../config/contracts.ts";
+import type { AssetChange } from "../../../config/states.ts";
 import { rows, type Em } from "../../../mixins/database.ts";
 import { decodeCursor, encodeCursor, isoTime, pageOf } from "../../../mixins/page.ts";
 import { unmaskChecksum, type TenantKeys } from "../../../mixins/vault/keys.ts";

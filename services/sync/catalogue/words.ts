@@ -1,4 +1,4 @@
-import type { DomainEvent } from "../../../config/contracts.ts";
+import type { DomainEvent } from "../../../config/events.ts";
 import { wordsOf } from "../../../entities/AssetWords.ts";
 import type { Subscription } from "../../../mixins/consumer.ts";
 import { bulk, type Em } from "../../../mixins/database.ts";

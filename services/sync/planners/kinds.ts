@@ -1,4 +1,4 @@
-import type { JobKind } from "../../../config/contracts.ts";
+import type { JobKind } from "../../../config/states.ts";
 import type { Planner } from "./planner.ts";
 import { mirrorPlanner, restorePlanner } from "./push.ts";
 import { syncPlanner } from "./sync.ts";

@@ -1,4 +1,4 @@
-import type { EventMap } from "../../../config/contracts.ts";
+import type { EventMap } from "../../../config/events.ts";
 import type { Em } from "../../../mixins/database.ts";
 import { appendEvent } from "../../../mixins/events.ts";
 import type { Job } from "../load.ts";

@@ -79,7 +79,8 @@ async function settle(till: Till, subscription: SubscriptionRow, open: Subscript
 
 /** Whether what was asked for is what is wished now. */
 const asks = (open: RefundRequest, { saleId, amount }: SaleRefundWish, { currency }: Pick<SubscriptionRow, "currency">): boolean =>
-  open.saleId === saleId && (amount === undefined || BigInt(open.amountMinor) === parseAmount(amount, currency));
+  open.saleId === saleId &&
+  (amount === undefined || (amountFaults(amount, currency).length === 0 && BigInt(open.amountMinor) === parseAmount(amount, currency)));
 
 const unansweredYet = ({ saleId }: RefundRequest) =>
   errors.conflict("PayPal has not answered an earlier refund yet; what became of it is being looked for.", { saleId });

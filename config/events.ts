@@ -171,6 +171,8 @@ export interface SubscriptionSale {
   /** Decimal string: what came in, or went back. */
   amount: string;
   currency: string;
+  /** PayPal's id of what went back; not in events from before it was told. */
+  refundId?: string;
 }
 
 export interface InvoiceFacts {
@@ -182,6 +184,7 @@ export interface InvoiceFacts {
   amount: string;
   currency: string;
   paymentId: string | null;
+  subscriptionId: string | null;
   /** A credit note's invoice. */
   correctsId: string | null;
 }

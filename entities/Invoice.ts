@@ -32,6 +32,9 @@ export const Invoice = defineEntity({
     /** Seller, buyer, lines: services/payment/invoices/content.ts. */
     content: p.json<object>(),
     paymentId: p.uuid().nullable(),
+    /** Where it is of a subscription's payment: the subscription, and PayPal's id of the payment. A credit note has the first alone. */
+    subscriptionId: p.uuid().nullable(),
+    saleId: p.string().length(50).nullable(),
     /** A credit note's: the refund that it is for. */
     refundId: p.text().nullable(),
     /** A credit note's: the invoice that it corrects. */
@@ -58,6 +61,11 @@ export const Invoice = defineEntity({
     { properties: ["tenantId", "status", "createdAt"] },
     { name: "invoices_issue_date", properties: ["tenantId", "issueDate"], where: "issue_date is not null" },
     { name: "invoices_credit_notes", properties: ["correctsId"], where: "corrects_id is not null" },
+    {
+      name: "invoices_of_sale",
+      expression: `create unique index "invoices_of_sale" on "payment"."invoices" ("tenant_id", "sale_id") where sale_id is not null and status <> 'void'`,
+    },
+    { name: "invoices_of_subscription", properties: ["tenantId", "subscriptionId", "createdAt"], where: "subscription_id is not null" },
     {
       name: "invoices_of_payment",
       expression: `create unique index "invoices_of_payment" on "payment"."invoices" ("tenant_id", "payment_id") where payment_id is not null and status <> 'void'`,

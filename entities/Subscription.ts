@@ -17,6 +17,8 @@ export const Subscription = defineEntity({
     /** The tenant's own name of whoever is subscribed. */
     customer: p.string().length(127),
     email: p.string().length(254).nullable(),
+    /** Who invoices of its payments are for (`Billing` in services/payment/subscriptions/billing.ts); null when nobody said. */
+    billing: p.json<object>().nullable(),
     planId: p.uuid().index(),
     quantity: p.integer().default(1),
     paypalSubscriptionId: p.string().length(50).nullable().unique(),

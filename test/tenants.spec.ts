@@ -218,6 +218,7 @@ async function fill(): Promise<void> {
   const items = [{ name: "spec", quantity: 1, unitAmount: "10.00" }];
   const sold = { currency: "EUR", items, customer: { country: "DE" }, buyer: { name: "somebody" } };
   things.invoice = (await as(ours, "payment.invoices.create", sold)).id;
+  await world.admin.query("update payment.invoices set subscription_id = $1 where id = $2", [things.subscription, things.invoice]);
   await as(ours, "payment.invoices.issue", { id: things.invoice });
   await insert("notification.webhook_deliveries", {
     id: things.delivery,
@@ -377,6 +378,7 @@ function thingFor(action: string, param: string): unknown {
     paymentId: () => things.payment,
     userId: () => things.user,
     planId: () => things.plan,
+    subscriptionId: () => things.subscription,
     productOf: () => things.plan,
     accountId: () => things.account,
     account: () => things.paypalAccount,

@@ -100,6 +100,7 @@ export const actions = {
       status: Type.Optional(Type.Enum(invoiceStatuses, { description: "Only those in this state." })),
       kind: Type.Optional(Type.Enum(invoiceKinds, { description: "Only invoices, or only credit notes." })),
       paymentId: Type.Optional(uuid("Only those of this payment.")),
+      subscriptionId: Type.Optional(uuid("Only those of this subscription's payments.")),
     }),
     async handler(ctx): Promise<Page<ListedInvoice>> {
       const seen = visible(ctx, "payment", invoiceAttributes);

@@ -10,7 +10,7 @@ import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { visible } from "../../mixins/policy/admitted.ts";
 import { payerField } from "./fraud/payer.ts";
-import { invoiceSubscriptions } from "./invoices/automatic.ts";
+import { invoiceSubscriptions } from "./invoices/consume.ts";
 import { mailSubscription } from "./invoices/mailing.ts";
 import { postOf } from "./invoices/post.ts";
 import { landingPage } from "./landing.ts";

@@ -12,6 +12,7 @@ import { payerField } from "./fraud/payer.ts";
 import { shownToPayer } from "./payerpage.ts";
 import type { Terms } from "./plans/terms.ts";
 import { attributesOfCustomer, attributesOfSubscription, attributesOfTerms, subscriptionAttributes } from "./subscriptions/attributes.ts";
+import { billingParams, billingSchema, setBilling } from "./subscriptions/billing.ts";
 import { captureOutstanding } from "./subscriptions/capture.ts";
 import { changePlan } from "./subscriptions/change.ts";
 import { createSubscription } from "./subscriptions/create.ts";
@@ -81,6 +82,7 @@ export const actions = {
       customer,
       quantity,
       email: Type.Optional(Type.String({ format: "email", maxLength: 254, description: "The payer's address, filled in at PayPal." })),
+      billing: Type.Optional(billingSchema),
       startAt: Type.Optional(Type.String({ format: "date-time", description: "When it begins; at once when left out." })),
       payer: payerField,
       returnUrl: url("Where the payer goes after agreeing; subscriptionId and status are added to its query."),
@@ -161,6 +163,20 @@ export const actions = {
     async handler(ctx): Promise<ShownSubscription> {
       const { id: own } = await readOwn(this.db, caller(ctx).tenantId, ctx.params.id);
       return showSubscription((await refresh(this.till, own, { waitMs, payments: true })).subscription);
+    },
+  }),
+
+  bill: action({
+    description: "Says who the invoices of a subscription are for, from its next payment on.",
+    permission: "payment:write",
+    concerns,
+    audit: { act: "subscription.billing.changed", object: "subscription:id" },
+    rest: "PUT /subscriptions/:id/billing",
+    idempotent: true,
+    params: strict({ id, ...billingParams }),
+    async handler(ctx): Promise<ShownSubscription> {
+      const { id: of, ...billing } = ctx.params;
+      return showSubscription(await setBilling(this.till, await readOwn(this.db, caller(ctx).tenantId, of), billing));
     },
   }),
 

@@ -1,8 +1,7 @@
-import type { DomainEvent, EventMap, EventType } from "../../../config/events.ts";
+import type { EventMap } from "../../../config/events.ts";
 import { failureType, messageOf } from "../../../config/errors.ts";
 import { Invoice, type InvoiceRow } from "../../../entities/Invoice.ts";
 import type { PaymentRow } from "../../../entities/Payment.ts";
-import type { Subscription } from "../../../mixins/consumer.ts";
 import type { Em } from "../../../mixins/database.ts";
 import { lockPayment } from "../claim.ts";
 import { formatAmount, parseAmount, type Currency } from "../money.ts";
@@ -13,7 +12,7 @@ import { draftInvoice } from "./drafts.ts";
 import { issueInvoice, payInvoice } from "./issue.ts";
 import { takes } from "./state.ts";
 
-interface Log {
+export interface Log {
   warn(line: string): void;
 }
 
@@ -30,7 +29,11 @@ async function invoiceOf(em: Em, payment: PaymentRow, log: Log): Promise<Invoice
   if (known) return known.status === "issued" ? await payInvoice(em, known.id, self, payment.executedAt ?? new Date()) : known;
   const seller = await readSeller(em, tenantId);
   if (!seller?.invoiceOnCapture || !saleOf(payment)?.buyer) return null;
-  const draft = await draftInvoice(em, { tenantId, userId }, { paymentId });
+  return await issueOrKeep(em, await draftInvoice(em, { tenantId, userId }, { paymentId }), log);
+}
+
+/** Issues a draft; it stays one while the seller's data lack something. */
+export async function issueOrKeep(em: Em, draft: InvoiceRow, log: Log): Promise<InvoiceRow> {
   await em.flush();
   try {
     return await issueInvoice(em, draft.id, self);
@@ -52,20 +55,16 @@ export async function invoiceRefunded(em: Em, { paymentId, refundId, refunded }:
   if (!payment || !(await readSeller(em, payment.tenantId))?.invoiceOnCapture) return;
   // The capture's event may be behind this one.
   const invoice = await invoiceOf(em, payment, log);
-  if (!invoice || !takes(invoice, "credit") || (await em.findOne(Invoice, { refundId }))) return;
-  const currency = invoice.currency as Currency;
-  const left = invoice.grossMinor - invoice.creditedMinor;
-  const given = parseAmount(refunded, currency);
-  await creditInvoice(em, invoice.id, { amount: formatAmount(given < left ? given : left, currency), refundId }, self);
+  if (invoice) await creditGiven(em, invoice, { refundId, amount: refunded });
 }
 
-/** Invoices that make themselves; each event makes what it makes once, however often it comes. */
-export function invoiceSubscriptions(log: Log): Subscription[] {
-  const on = <T extends EventType>(name: string, type: T, work: (em: Em, data: EventMap[T], log: Log) => Promise<void>): Subscription => ({
-    name,
-    type,
-    concurrency: 4,
-    commit: (em, event) => work(em, (event as DomainEvent<T>).data, log),
-  });
-  return [on("invoice-captured", "payment.captured", invoiceCaptured), on("invoice-refunded", "payment.refunded", invoiceRefunded)];
+/** A credit note for a refund, once; no more than is left of the invoice. @param given.amount decimal string */
+export async function creditGiven(em: Em, invoice: InvoiceRow, given: { refundId: string; amount: string }): Promise<void> {
+  const { refundId } = given;
+  const { tenantId } = invoice;
+  if (!takes(invoice, "credit") || (await em.findOne(Invoice, { tenantId, refundId }))) return;
+  const currency = invoice.currency as Currency;
+  const left = invoice.grossMinor - invoice.creditedMinor;
+  const amount = parseAmount(given.amount, currency);
+  await creditInvoice(em, invoice.id, { amount: formatAmount(amount < left ? amount : left, currency), refundId }, self);
 }

@@ -61,6 +61,7 @@ export async function creditInvoice(em: Em, id: string, { amount, note, refundId
       id: uuidv7(),
       tenantId: invoice.tenantId,
       userId: invoice.userId ?? null,
+      subscriptionId: invoice.subscriptionId ?? null,
       kind: "credit_note",
       status: "issued",
       creditedMinor: 0n,

@@ -92,7 +92,12 @@ export async function reviseInvoice(em: Em, tenantId: string, id: string, wish: 
   const payment = wish.paymentId === undefined ? null : await paymentOf(em, wish.paymentId, id);
   const invoice = await lockInvoice(em, id);
   assertTakes(invoice, "revise");
-  return em.assign(invoice, { ...(await fill(em, tenantId, wish, payment)), paymentId: payment?.id ?? null });
+  const filled = await fill(em, tenantId, wish, payment);
+  if (invoice.saleId && (payment || filled.grossMinor !== invoice.grossMinor || filled.currency !== invoice.currency)) {
+    const paid = `${formatAmount(invoice.grossMinor, invoice.currency as Currency)} ${invoice.currency}`;
+    throw errors.invalid([{ pointer: payment ? "/paymentId" : "/items", detail: `must be of the subscription's payment, ${paid}` }]);
+  }
+  return em.assign(invoice, { ...filled, paymentId: payment?.id ?? null });
 }
 
 /** @throws INVOICE_NOT_FOUND, INVOICE_STATE_CONFLICT once it is issued */

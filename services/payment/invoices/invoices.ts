@@ -25,6 +25,9 @@ export interface ListedInvoice {
   credited: string;
   buyer: string;
   paymentId: string | null;
+  /** Where it is of a subscription's payment, with PayPal's id of that. */
+  subscriptionId: string | null;
+  saleId: string | null;
   refundId: string | null;
   /** A credit note's invoice. */
   correctsId: string | null;
@@ -51,13 +54,29 @@ const listed = (invoice: InvoiceRow, { buyer }: Content): ListedInvoice => {
     status,
     number = null,
     paymentId = null,
+    subscriptionId = null,
+    saleId = null,
     refundId = null,
     correctsId = null,
     issueDate = null,
     dueDate = null,
   } = invoice;
   return {
-    ...{ id, kind, status, number, currency, paymentId, refundId, correctsId, issueDate, dueDate, buyer: buyer.name },
+    ...{
+      id,
+      kind,
+      status,
+      number,
+      currency,
+      paymentId,
+      subscriptionId,
+      saleId,
+      refundId,
+      correctsId,
+      issueDate,
+      dueDate,
+      buyer: buyer.name,
+    },
     net: formatAmount(invoice.netMinor, currency),
     tax: formatAmount(invoice.taxMinor, currency),
     gross: formatAmount(invoice.grossMinor, currency),
@@ -86,6 +105,7 @@ interface Wanted {
   status?: InvoiceStatus;
   kind?: InvoiceKind;
   paymentId?: string;
+  subscriptionId?: string;
 }
 
 /** The organisation's invoices and credit notes, newest first. @param seen those that the caller may see */
@@ -93,10 +113,10 @@ export async function listInvoices(
   db: Database,
   clusterSecret: string,
   tenantId: string,
-  { limit = 50, cursor, status, kind, paymentId }: Wanted,
+  { limit = 50, cursor, status, kind, paymentId, subscriptionId }: Wanted,
   seen: Condition,
 ): Promise<Page<ListedInvoice>> {
-  const scope = ["invoices", tenantId, status ?? null, kind ?? null, paymentId ?? null];
+  const scope = ["invoices", tenantId, status ?? null, kind ?? null, paymentId ?? null, subscriptionId ?? null];
   const from = decodeCursor(clusterSecret, scope, cursor);
   const [at, id] = from ? [new Date(String(from.after[0])), String(from.after[1])] : [];
   const found = await db.tenant(tenantId, (em) =>
@@ -108,6 +128,7 @@ export async function listInvoices(
         ...(status && { status }),
         ...(kind && { kind }),
         ...(paymentId && { paymentId }),
+        ...(subscriptionId && { subscriptionId }),
         ...(at && id && { $or: [{ createdAt: { $lt: at } }, { createdAt: at, id: { $lt: id } }] }),
       },
       { orderBy: { createdAt: "desc", id: "desc" }, limit: limit + 1 },

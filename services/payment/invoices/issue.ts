@@ -1,5 +1,7 @@
 import { errors } from "../../../config/errors.ts";
 import type { InvoiceRow } from "../../../entities/Invoice.ts";
+import type { PaymentRow } from "../../../entities/Payment.ts";
+import { SubscriptionPayment } from "../../../entities/SubscriptionPayment.ts";
 import { describeAct } from "../../../mixins/act.ts";
 import type { Em } from "../../../mixins/database.ts";
 import { missingOf, readSeller } from "../seller/seller.ts";
@@ -27,7 +29,7 @@ export async function completeSeller(em: Em, tenantId: string) {
 }
 
 /**
- * Issues a draft: gives it the next number of its series, the day, and the seller as it is known now. Of a captured payment it is paid at once.
+ * Issues a draft: gives it the next number of its series, the day, and the seller as it is known now. Of a captured payment, or one of a subscription, it is paid at once.
  * @param actor the subject of who does it
  * @throws INVOICE_NOT_FOUND, INVOICE_STATE_CONFLICT, SELLER_INCOMPLETE
  */
@@ -43,7 +45,7 @@ export async function issueInvoice(em: Em, id: string, actor: string): Promise<I
         missing: ["vatId"],
       },
     );
-  const paidAt = payment && payment.capturedMinor >= payment.amountMinor ? (payment.executedAt ?? null) : null;
+  const paidAt = await paidSince(em, invoice, payment);
   const given = await nextNumber(em, invoice.tenantId, seller.invoiceSeries);
   const now = new Date();
   em.assign(invoice, {
@@ -59,6 +61,12 @@ export async function issueInvoice(em: Em, id: string, actor: string): Promise<I
   if (paidAt) await pay(em, invoice, paidAt, actor);
   describeAct({ object: `invoice:${id}`, details: { number: given.number } });
   return invoice;
+}
+
+/** Since when it is paid by what it was made of: a payment that is captured whole, or one of a subscription. */
+async function paidSince(em: Em, { tenantId, saleId }: InvoiceRow, payment: PaymentRow | null): Promise<Date | null> {
+  if (payment) return payment.capturedMinor >= payment.amountMinor ? (payment.executedAt ?? null) : null;
+  return saleId ? ((await em.findOne(SubscriptionPayment, { tenantId, saleId }))?.paidAt ?? null) : null;
 }
 
 /** Marks an issued invoice as paid. @throws INVOICE_NOT_FOUND, INVOICE_STATE_CONFLICT */

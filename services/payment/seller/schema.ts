@@ -50,7 +50,11 @@ export const sellerSchema = strict({
   creditSeries: Type.Optional(series("Letters before the numbers of credit notes; CN when left out.")),
   dueDays: Type.Optional(Type.Integer({ minimum: 0, maximum: 365, default: 14, description: "Days until an invoice is due." })),
   invoiceOnCapture: Type.Optional(
-    Type.Boolean({ default: false, description: "Whether a captured payment that has items gets an invoice by itself." }),
+    Type.Boolean({
+      default: false,
+      description:
+        "Whether a captured payment that has items, and each payment of a subscription that has billing, gets an invoice by itself.",
+    }),
   ),
   mailOnIssue: Type.Optional(
     Type.Boolean({

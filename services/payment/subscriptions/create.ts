@@ -18,6 +18,7 @@ import type { Till } from "../till.ts";
 import { urlFaults } from "../weburl.ts";
 import { alone } from "./alone.ts";
 import { closeAttempt, openAttempt } from "./attempts.ts";
+import { checkBilling, type Billing } from "./billing.ts";
 import { planFaults, quantityFor, returnUrls } from "./change.ts";
 import { refusal } from "./issues.ts";
 import { connectionOf, gatewayOf, missing } from "./look.ts";
@@ -28,6 +29,8 @@ export interface NewSubscription {
   customer: string;
   quantity?: number;
   email?: string;
+  /** Who invoices of its payments are for; without it there are none. */
+  billing?: Billing;
   /** For the rules against fraud; `email` stands in for its own. */
   payer?: Payer;
   /** ISO 8601; at once when left out. */
@@ -64,6 +67,11 @@ export async function createSubscription(till: Till, principal: Principal, input
   const cycleMinor = cycleAmount(regular, terms.currency, quantity);
   if (cycleMinor > largestAmount(terms.currency))
     throw errors.invalid([{ pointer: "/quantity", detail: "comes to more than PayPal takes in one payment" }]);
+  const { billing = null } = input;
+  if (billing) {
+    const regularly = { amountMinor: cycleMinor, currency: terms.currency };
+    await till.db.tenant(tenantId, (em) => checkBilling(em, tenantId, billing, regularly, "/billing"));
+  }
   const payer = { ...(input.email !== undefined && { email: input.email }), ...input.payer };
   const attempt = key === undefined ? subscriptionId : `subscription ${key}`;
   const judged = await assess(till, { tenantId, userId, attempt, amountMinor: cycleMinor, currency: terms.currency, payer });
@@ -77,6 +85,7 @@ export async function createSubscription(till: Till, principal: Principal, input
         userId,
         customer: input.customer,
         email: input.email ?? null,
+        billing,
         planId: plan.id,
         quantity,
         returnUrl: input.returnUrl ?? null,

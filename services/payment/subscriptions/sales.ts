@@ -101,7 +101,9 @@ export async function recordSaleRefund(
   // Nobody is entitled by a payment that went back.
   const isLatest = subscription.lastPaymentAt?.getTime() === payment.paidAt.getTime();
   if (isWhole && isLatest && subscription.paidUntil && subscription.paidUntil > refund.at) subscription.paidUntil = refund.at;
-  await tell(em, subscription, "subscription.refunded", { payment: told(payment.saleId, gross.amountMinor, payment.currency) });
+  await tell(em, subscription, "subscription.refunded", {
+    payment: { ...told(payment.saleId, gross.amountMinor, payment.currency), refundId: objectId },
+  });
 }
 
 const factOf = ({ tenantId, subscriptionId }: SubscriptionPaymentRow) => ({ tenantId, paymentId: null, subscriptionId });

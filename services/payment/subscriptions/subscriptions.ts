@@ -8,6 +8,7 @@ import type { Condition } from "../../../mixins/policy/sql.ts";
 import { decodeCursor, encodeCursor, pageOf } from "../../../mixins/page.ts";
 import type { CycleView } from "../gateway/billing.ts";
 import { formatAmount, type Currency } from "../money.ts";
+import { billingOf, type Billing } from "./billing.ts";
 import { missing } from "./look.ts";
 
 /** A subscription as its tenant sees it. Times are ISO 8601, amounts decimal strings in the currency's own precision. */
@@ -18,6 +19,8 @@ export interface ShownSubscription {
   customer: string;
   quantity: number;
   email: string | null;
+  /** Who invoices of its payments are for; null when there are none. */
+  billing: Billing | null;
   /** Where the payer agrees to it; null once that is over. */
   approvalUrl: string | null;
   paypalSubscriptionId: string | null;
@@ -59,6 +62,7 @@ export function showSubscription(subscription: SubscriptionRow): ShownSubscripti
     customer: subscription.customer,
     quantity: subscription.quantity,
     email: subscription.email ?? null,
+    billing: billingOf(subscription),
     approvalUrl: subscription.approvalUrl ?? null,
     paypalSubscriptionId: subscription.paypalSubscriptionId ?? null,
     amount: money(subscription.cycleMinor),

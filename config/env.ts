@@ -137,6 +137,11 @@ const EnvSchema = Type.Object({
     "Comma-separated addresses and CIDRs of the proxies in front of the edge: whom they name in X-Forwarded-For is the client. None by default.",
     "",
   ),
+  STRANGERS_AT_ONCE: Count(
+    "Requests without a token, such as sign-ins and PayPal's events, that an edge works on at the same time, for each route; 4 at least.",
+    16,
+    4,
+  ),
   METRICS_HOST: Text("Address of the Prometheus page.", "127.0.0.1"),
   METRICS_PORT: Count("Port of the Prometheus page; 0 picks a free one.", 3030),
   OTLP_URL: Maybe("OTLP/HTTP endpoint that receives traces, e.g. http://collector:4318/v1/traces."),

@@ -42,6 +42,7 @@ export const errors = {
   bodyTooLarge: refused(413, "BODY_TOO_LARGE"),
   mediaType: refused(415, "MEDIA_TYPE_UNSUPPORTED"),
   streamLimit: retryable(429, "STREAM_LIMIT"),
+  tooMany: retryable(429, "TOO_MANY_AT_ONCE"),
   invalid: (faults: Fault[]) =>
     make(422, "VALIDATION_FAILED", false, `The request has ${faults.length} fault${faults.length === 1 ? "" : "s"}.`, { faults }),
   unauthenticated: refused(401, "UNAUTHENTICATED"),

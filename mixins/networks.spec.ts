@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { networkOf, within } from "./networks.ts";
+import { networkOf, subscriberOf, within } from "./networks.ts";
 
 test("a network is written in one way, whatever way it was given in", () => {
   const written = {
@@ -37,4 +37,11 @@ test("an address is compared with networks of its kind, a mapped one as IPv4", (
   for (const address of ["192.0.3.1", "::ffff:192.0.3.1", "2001:db9::1", "::192.0.2.1", "", "unknown", undefined])
     expect(within(address, networks)).toBe(false);
   expect(within("192.0.2.1", [])).toBe(false);
+});
+
+test("one customer is a whole /64 of IPv6, and an IPv4 address however it is written", () => {
+  const same = ["2001:db8:1:2::1", "2001:0db8:0001:0002:ffff::", "2001:db8:1:2:3:4:5:6"].map(subscriberOf);
+  expect(new Set(same)).toEqual(new Set(["2001:db8:1:2"]));
+  expect(subscriberOf("::ffff:192.0.2.1")).toBe("192.0.2.1");
+  expect(subscriberOf("::1")).toBe("0:0:0:0");
 });

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import ip from "ipaddr.js";
 
 /** An IPv4 address inside an IPv6 one (::ffff:192.0.2.1) is that IPv4 address. */
@@ -39,4 +40,19 @@ export function within(address: string | undefined, networks: readonly string[])
 function contains(network: string, at: ip.IPv4 | ip.IPv6): boolean {
   const [address, bits] = ip.parseCIDR(network);
   return address.kind() === at.kind() && at.match(address, bits);
+}
+
+/** One customer has a whole /64 of IPv6 addresses. */
+export function subscriberOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped) return mapped;
+  const [head = "", tail] = address.split("%")[0]!.split("::");
+  const left = head.split(":").filter(Boolean);
+  const right = (tail ?? "").split(":").filter(Boolean);
+  const groups = tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill("0"), ...right];
+  return groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":");
 }

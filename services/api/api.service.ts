@@ -16,13 +16,14 @@ import { door, pathOf } from "./door.ts";
 import { EventHub } from "./events/hub.ts";
 import { sendJson, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
 import { gatewayRoute, type Gateway } from "./gateway.ts";
-import { Link, readiness } from "./health.ts";
+import { allHeard, Link, readiness } from "./health.ts";
 import { ownRoutes } from "./own.ts";
 import { verifyKey } from "./peers.ts";
 import { sendProblem } from "./problem.ts";
 import { recordRefusal } from "./refusal.ts";
 import { RouteTable, type PublishedAction } from "./routes.ts";
 import { startServer, type EdgeServer } from "./server.ts";
+import { Strangers } from "./strangers.ts";
 
 interface Alias {
   method: string;
@@ -35,6 +36,8 @@ type Edge = Host<{
   gateway: Gateway;
   server: EdgeServer | undefined;
   draining: boolean;
+  /** Until then, milliseconds since 1970, services that are missing are expected. */
+  youngUntil: number;
   links: { nats: Link; events: Link };
   databases: Databases;
   rebuilding: NodeJS.Timeout | undefined;
@@ -42,6 +45,7 @@ type Edge = Host<{
   addRoute(route: object): void;
   httpHandler(req: EdgeRequest, res: EdgeResponse): Promise<void>;
   aliasesOf(path: string): Alias[];
+  isHearing(): boolean;
   fail(req: EdgeRequest, res: EdgeResponse, error: unknown): void;
   learnRoutes(): void;
   /** Where the edge listens. */
@@ -49,6 +53,8 @@ type Edge = Host<{
 }>;
 
 const stopGraceMs = 3_500;
+/** A cluster may well have been made without some service: its paths are unknown after this. */
+const youthMs = 30_000;
 const hubLimits = { perTenant: 1_000, perNode: 10_000, heartbeatMs: 15_000 };
 
 export default service<Edge>()({
@@ -89,12 +95,20 @@ export default service<Edge>()({
       const found = this.aliasesOf(path);
       const alias = found.find((candidate) => candidate.isMethod(method));
       if (alias) return { alias, params: alias.match(path) };
+      if (!found.length && this.isHearing())
+        throw errors.unavailable(`The services have not all told of their paths yet; ${path} may be one.`);
       if (!found.length) throw errors.notFound(`There is no ${path} here.`);
       const allowed = methods(found);
       throw errors.methodNotAllowed(`${path} takes ${allowed}; it was asked with ${method}.`, { allowed });
     },
 
+    /** Whether a path may still turn out to be one: an edge hears of the services after it has begun to listen. */
+    isHearing() {
+      return Date.now() < this.youngUntil && !allHeard(this.broker);
+    },
+
     sendResponse(req: EdgeRequest, res: EdgeResponse, result: unknown) {
+      req.leave?.();
       // A client that has left gets no answer.
       if (!res.headersSent && !req.gone) sendAnswer(this.gateway.table, req, res, result);
     },
@@ -104,6 +118,7 @@ export default service<Edge>()({
     },
 
     fail(req: EdgeRequest, res: EdgeResponse, error: unknown) {
+      req.leave?.();
       const { status, code } = sendProblem(req, res, error);
       if (status >= 500) this.logger.warn(`${code} at ${req.method} ${req.publicPath}`, { requestId: req.requestId }, error);
     },
@@ -135,6 +150,7 @@ export default service<Edge>()({
 
   created() {
     this.draining = false;
+    this.youngUntil = Date.now() + youthMs;
     this.links = { nats: new Link(), events: new Link() };
     this.databases = new Databases(this.broker);
     const own = ownRoutes(this.broker, () => this.gateway);
@@ -143,6 +159,7 @@ export default service<Edge>()({
       credentials: new Credentials((key) => verifyKey(this.broker, key)),
       verifier: guardOf(this.broker).verifier,
       policies: guardOf(this.broker).policies,
+      strangers: new Strangers(env.STRANGERS_AT_ONCE),
       hub: new EventHub(this.broker.namespace, hubLimits, this.logger),
       refused: (principal, req, error) =>
         recordRefusal(this.broker, principal, req, error).catch((failure: unknown) =>

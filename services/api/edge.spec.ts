@@ -1,3 +1,4 @@
+import { Agent, get } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Context, ServiceSchema } from "moleculer";
@@ -156,6 +157,17 @@ describe("routes", () => {
       expect([path, (await ask(path, { headers: as(token) })).status]).toEqual([path, 404]);
   });
 
+  it("that nobody has told of yet may come: until all services were heard of, a fresh edge says 503 and when to ask again", async () => {
+    const edge = world.edge.getLocalService("api") as unknown as { youngUntil: number };
+    edge.youngUntil = Date.now() + 60_000;
+    const early = await ask("/api/v1/nothing");
+    expect(early.headers.get("retry-after")).toBe("5");
+    expect(await problem(early)).toMatchObject({ status: 503, code: "SERVICE_UNAVAILABLE", instance: "/api/v1/nothing" });
+    expect((await ask("/api/v1/open")).status).toBe(200);
+    edge.youngUntil = 0;
+    expect((await ask("/api/v1/nothing")).status).toBe(404);
+  });
+
   it("answer an unknown path with 404 and a known one's other methods with 405 and Allow", async () => {
     expect(await problem(await ask("/api/v1/nothing"))).toMatchObject({ status: 404, code: "NOT_FOUND", instance: "/api/v1/nothing" });
     const wrong = await ask("/api/v1/things", { method: "PATCH" });
@@ -257,6 +269,32 @@ describe("callers", () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
     expect(verified).toBe(1);
     expect((await ask("/api/v1/things", { headers: { "x-api-key": "lgd_bad" } })).status).toBe(401);
+  });
+
+  it("on one connection are looked at with each request, whoever asked before on it", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const stranger = await world.claim(tenant, ["ai:read"]);
+    const sockets = new Set<unknown>();
+    const status = (headers: Record<string, string>) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const sent = get(`${world.url}/api/v1/things`, { agent, headers }, (response) => {
+          response.resume().on("end", () => resolve(response.statusCode));
+        });
+        sent.on("socket", (socket) => sockets.add(socket)).on("error", reject);
+      });
+    const asked: [Record<string, string>, number][] = [
+      [as(token), 200],
+      [as(stranger), 403],
+      [as(token), 200],
+      [{}, 401],
+      [as(token, { "x-api-key": "lgd_good" }), 401],
+      [as(`${token}x`), 401],
+      [as(`${token}x`), 401],
+      [as(token), 200],
+    ];
+    for (const [headers, expected] of asked) expect([headers, await status(headers)]).toEqual([headers, expected]);
+    expect(sockets.size).toBe(1);
+    agent.destroy();
   });
 
   it("with two different credentials are refused", async () => {

@@ -24,6 +24,10 @@ export interface EdgeRequest extends IncomingMessage {
   principal?: Principal;
   /** Asks again whether the caller may have this; set with `principal`. @throws UNAUTHENTICATED, FORBIDDEN */
   admit?: () => Promise<Principal>;
+  /** Waits for a place among the strangers, once the body is read; set on routes that take some at a time. @throws TOO_MANY_AT_ONCE */
+  enter?: () => Promise<void>;
+  /** Gives the place back. */
+  leave?: () => void;
   query: URLSearchParams;
   $ctx: Context<unknown, Meta>;
   $params: Record<string, unknown>;

@@ -7,9 +7,10 @@ import type { Vault } from "../../mixins/vault/ticket.ts";
 import { readBody } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
 import type { EventHub } from "./events/hub.ts";
-import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
+import type { EdgeHandler, EdgeRequest, EdgeResponse } from "./exchange.ts";
 import { mergeParams } from "./params.ts";
 import type { Route, RouteTable } from "./routes.ts";
+import { takesSome, type Strangers } from "./strangers.ts";
 
 /** What every request needs on its way through moleculer-web. */
 export interface Gateway {
@@ -19,6 +20,7 @@ export interface Gateway {
   /** What this node's callers may do. */
   policies: Policies;
   hub: EventHub;
+  strangers: Strangers;
   /** Takes down for the audit log that a caller was refused what the edge answers itself. Never fails. */
   refused: (principal: Principal, req: EdgeRequest, error: unknown) => Promise<void>;
   /** From `started` on. */
@@ -45,42 +47,48 @@ export const gatewayRoute = (gateway: Gateway) => ({
   logging: false,
   pathToRegexpOptions: { sensitive: true },
   aliases: aliases(gateway.table.all()),
-  onBeforeCall: (_ctx: unknown, _route: unknown, req: EdgeRequest, _res: unknown, alias: Alias) => beforeCall(gateway, req, alias),
+  onBeforeCall: (_ctx: unknown, _route: unknown, req: EdgeRequest, res: EdgeResponse, alias: Alias) => beforeCall(gateway, req, res, alias),
 });
 
 function aliases(routes: Route[]): Record<string, AliasTarget> {
   const found: Record<string, AliasTarget> = {};
   for (const { method, path, action, handler } of routes) {
     // moleculer-web doesn't watch the promise of a function: its failures have to be handed over.
-    const target: AliasTarget = action ?? ((req, res, next) => void handler!(req, res, req.$params).catch(next));
+    const target: AliasTarget = action ?? ((req, res, next) => void answered(handler!, req, res).catch(next));
     found[`${method} ${path}`] = target;
     if (method === "GET") found[`HEAD ${path}`] = target;
   }
   return found;
 }
 
+async function answered(handler: EdgeHandler, req: EdgeRequest, res: EdgeResponse): Promise<void> {
+  await handler(req, res, req.$params);
+  req.leave?.();
+}
+
 /** Recognises the caller, then reads what it sent; in this order, so that strangers' bodies are not parsed. */
-async function beforeCall(gateway: Gateway, req: EdgeRequest, alias: Alias): Promise<void> {
-  const { table, credentials, verifier } = gateway;
+async function beforeCall(gateway: Gateway, req: EdgeRequest, res: EdgeResponse, alias: Alias): Promise<void> {
+  const { table, credentials, verifier, strangers } = gateway;
   const route = table.find(alias.method, `/${alias.path}`)!;
   req.route = route;
   const { permission } = route;
   req.$ctx.meta.client = clientOf(req);
   if (permission !== "public") {
-    const claim = credentials.claimOf(req.headers, req.from);
+    const claim = credentials.claimOf(req);
     req.claim = typeof claim === "string" ? claim : await claim;
     req.$ctx.meta.claim = req.claim;
     if (route.handler) {
       // What the edge answers itself has no called node that would look at the claim.
-      req.admit = async () => await admitted(gateway, req, await credentials.claimOf(req.headers, req.from), permission);
+      req.admit = async () => await admitted(gateway, req, await credentials.claimOf(req), permission);
       req.principal = await req.admit();
-    } else req.principal = verifier.known(req.claim) ?? (await verifier.verify(req.claim));
-  }
+    } else req.principal = verifier.known(req.claim) ?? (await recognised(gateway, req, req.claim));
+  } else if (takesSome(route)) strangers.meet(route, req, res);
   if (route.idempotencyKey) {
     const key = idempotencyKey(req.headers["idempotency-key"]);
     if (key !== undefined) req.$ctx.meta.idempotencyKey = key;
   }
   const body = req.method === "GET" || req.method === "HEAD" || route.stream ? {} : await readBody(req);
+  if (!route.stream) await req.enter?.();
   const { params: inPath } = req.$params as { params: Record<string, string> };
   req.$params = mergeParams(route.params, inPath, req.query, body);
 }
@@ -90,9 +98,17 @@ function clientOf({ from, headers }: EdgeRequest): Client {
   return { ...(from !== undefined && { address: from }), ...(userAgent !== undefined && { userAgent }) };
 }
 
-/** By its permission alone: what the edge answers itself it gets from actions, which hold rules about things against their part of it. */
-async function admitted({ verifier, policies, refused }: Gateway, req: EdgeRequest, claim: string, permission: Permission) {
+/** From where somebody is recognised for the first time, there they are known from then on. */
+async function recognised({ verifier, strangers }: Gateway, req: EdgeRequest, claim: string): Promise<Principal> {
   const principal = await verifier.verify(claim);
+  strangers.recognise(req.from);
+  return principal;
+}
+
+/** By its permission alone: what the edge answers itself it gets from actions, which hold rules about things against their part of it. */
+async function admitted(gateway: Gateway, req: EdgeRequest, claim: string, permission: Permission) {
+  const { policies, refused } = gateway;
+  const principal = await recognised(gateway, req, claim);
   const fault = secondFactorFault(principal, { permission });
   if (fault) throw fault;
   const policy = await policies.of(principal);

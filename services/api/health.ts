@@ -58,6 +58,12 @@ export function readiness(
   return { status: ready ? "ready" : "unavailable", checks };
 }
 
+/** Whether every service of the platform has told of itself. */
+export function allHeard(broker: ServiceBroker): boolean {
+  const nodes = nodesByService(broker);
+  return schemas.every((name) => nodes.has(name));
+}
+
 /** "sync.assets" counts for sync. */
 function nodesByService(broker: ServiceBroker): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();

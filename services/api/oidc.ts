@@ -33,6 +33,7 @@ const largest = 65_536;
 /** Lets the auth service answer. Status, headers and body leave as they come; only what holds for every answer of the edge is added. */
 export async function oidc(broker: ServiceBroker, req: EdgeRequest, res: EdgeResponse): Promise<void> {
   const body = req.method === "POST" ? (await collectBody(req, largest)).toString() : "";
+  await req.enter?.();
   const headers = Object.fromEntries(
     passed.flatMap((name) => {
       const value = req.headers[name];

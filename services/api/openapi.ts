@@ -1,5 +1,6 @@
 import { bodyLimit } from "./body.ts";
 import type { JsonObjectSchema, PropertySchema, Route } from "./routes.ts";
+import { takesSome } from "./strangers.ts";
 
 const problems: Record<string, string> = {
   "400": "The request can't be read.",
@@ -160,6 +161,6 @@ function failures(route: Route) {
   if (route.permission !== "public") possible.push("401", "403");
   if (route.path.includes(":")) possible.push("404");
   if (route.method !== "GET") possible.push("413");
-  if (route.mediaType === "text/event-stream") possible.push("429");
+  if (route.mediaType === "text/event-stream" || takesSome(route)) possible.push("429");
   return Object.fromEntries(possible.sort().map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]));
 }

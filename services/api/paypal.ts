@@ -10,6 +10,7 @@ const passed = /^paypal-[a-z-]{1,40}$/;
 /** Lets the payment service take a delivery of PayPal's. The bytes are passed on as they came: they are what is signed. */
 export async function paypalWebhook(broker: ServiceBroker, req: EdgeRequest, res: EdgeResponse, accountId: string): Promise<void> {
   const body = (await collectBody(req, largest)).toString("base64");
+  await req.enter?.();
   const headers = Object.fromEntries(
     Object.entries(req.headers).flatMap(([name, value]) =>
       typeof value === "string" && passed.test(name) ? [[name, value.slice(0, 4_000)]] : [],

@@ -1,13 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { get, type IncomingMessage } from "node:http";
+import { createServer, get, type IncomingMessage } from "node:http";
 import { connect as connectH2 } from "node:http2";
 import { get as getTls } from "node:https";
+import { connect, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, describe, expect, it } from "@jest/globals";
-import { startServer } from "./server.ts";
+import { pace } from "./pace.ts";
+import { startServer, type EdgeServer } from "./server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "edge-tls-"));
 const certFile = join(folder, "cert.pem");
@@ -54,6 +56,73 @@ describe("the server without a certificate", () => {
       code: "EADDRINUSE",
     });
     await expect(startServer({ ...local, certFile }, () => {})).rejects.toThrow("belong together");
+    await server.stop(100);
+  });
+});
+
+describe("new connections", () => {
+  const socketTo = (server: EdgeServer) => {
+    const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+    return new Promise<Socket>((resolve) => socket.once("connect", () => resolve(socket)));
+  };
+
+  it("are let in by and by when a crowd speaks at the same moment, and all are answered", async () => {
+    const people = 60;
+    let turn = 0;
+    const perTurn = new Map<number, number>();
+    const server = await startServer(local, (_req, res) => {
+      perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
+      res.end("hello");
+    });
+    const crowd = await Promise.all(Array.from({ length: people }, () => socketTo(server)));
+    let counting = true;
+    const count = () => {
+      turn++;
+      if (counting) setImmediate(count);
+    };
+    count();
+    const answers = crowd.map(async (socket) => {
+      let text = "";
+      for await (const part of socket.setEncoding("utf8")) text += String(part);
+      return text;
+    });
+    for (const socket of crowd) socket.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    for (const text of await Promise.all(answers)) expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*hello/);
+    counting = false;
+    // The turns counted here begin somewhere in those of the server.
+    expect(Math.max(...perTurn.values())).toBeLessThanOrEqual(4);
+    expect([...perTurn.values()].reduce((sum, each) => sum + each)).toBe(people);
+    await server.stop(100);
+  });
+
+  it("that say nothing are cut after a while, at once when the server stops, and those that leave are forgotten", async () => {
+    const impatient = createServer((_req, res) => res.end());
+    pace(impatient, 50);
+    await new Promise<void>((resolve) => impatient.listen(0, "127.0.0.1", resolve));
+    const { port } = impatient.address() as AddressInfo;
+    const mute = connect(port, "127.0.0.1");
+    await new Promise((resolve) => mute.once("close", resolve));
+    await new Promise((resolve) => impatient.close(resolve));
+
+    const server = await startServer(local, (_req, res) => res.end());
+    (await socketTo(server)).resetAndDestroy();
+    const silent = await socketTo(server);
+    const closed = new Promise((resolve) => silent.once("close", resolve));
+    expect((await fetch(server.url)).status).toBe(200);
+    await server.stop(60_000);
+    await closed;
+  });
+
+  it("may send their request in pieces", async () => {
+    const server = await startServer(local, (req, res) => void req.on("data", () => {}).on("end", () => res.end(req.method)));
+    const socket = await socketTo(server);
+    const answer = new Promise<string>((resolve) => socket.setEncoding("utf8").once("data", resolve));
+    for (const piece of ["PO", "ST / HTTP/1.1\r\nHost: a\r\nContent-Le", "ngth: 4\r\n\r\nab", "cd"]) {
+      socket.write(piece);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(await answer).toMatch(/POST$/m);
+    socket.destroy();
     await server.stop(100);
   });
 });

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createSecureServer, type Http2SecureServer, type Http2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pace, type Pace } from "./pace.ts";
 
 export type Listener = (req: IncomingMessage, res: ServerResponse) => void;
 
@@ -32,6 +33,8 @@ const limits = {
 };
 /** A connection on which nothing moves for so long is cut; live streams have a heartbeat. */
 const silenceMs = 120_000;
+/** Connections that the system keeps for us to take; with Node's 511 the others of a crowd try again after a second, whoever they are. */
+const backlog = 4_096;
 
 /** Starts the HTTP server: HTTP/2 and HTTP/1.1 over TLS 1.3 with a certificate, plain HTTP/1.1 without. */
 export async function startServer(options: ServerOptions, listener: Listener): Promise<EdgeServer> {
@@ -42,16 +45,17 @@ export async function startServer(options: ServerOptions, listener: Listener): P
   const server = secure ? secureServer(certFile, keyFile, listener, sessions) : createServer(limits, listener);
   server.setTimeout(silenceMs);
   server.on("clientError", refuse);
+  const paced = pace(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, resolve);
+    server.listen({ port, host, backlog }, resolve);
   });
   const address = server.address() as AddressInfo;
   const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return {
     url: `${secure ? "https" : "http"}://${name}:${address.port}`,
     secure,
-    stop: (graceMs) => stop(server, sessions, graceMs),
+    stop: (graceMs) => stop(server, paced, sessions, graceMs),
   };
 }
 
@@ -73,8 +77,9 @@ function secureServer(certFile: string, keyFile: string, listener: Listener, ses
   return server;
 }
 
-async function stop(server: Server | Http2SecureServer, sessions: Set<Http2Session>, graceMs: number): Promise<void> {
+async function stop(server: Server | Http2SecureServer, paced: Pace, sessions: Set<Http2Session>, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  paced.cutSilent();
   for (const session of sessions) session.close();
   if ("closeIdleConnections" in server) server.closeIdleConnections();
   await Promise.race([closed, sleep(graceMs, undefined, { ref: false })]);

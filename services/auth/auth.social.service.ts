@@ -4,13 +4,13 @@ import { env, publicUrl } from "../../config/env.ts";
 import { errors } from "../../config/errors.ts";
 import { service, type Host } from "../../config/service.ts";
 import { readProviders } from "../../config/social.ts";
+import { subscriberOf } from "../../mixins/networks.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin, type WithRedis } from "../../mixins/redis.mixin.ts";
 import { nameField } from "./fields.ts";
 import { issuerMixin, type WithIssuer } from "./issuer.mixin.ts";
 import { tellChange } from "./mfa/tell.ts";
 import { counts } from "./passwords/forgotten.ts";
-import { networkOf } from "./passwords/lockout.ts";
 import { person } from "./person.ts";
 import type { SignedIn } from "./signin.ts";
 import { begin, take, type Begun, type SocialBegun } from "./social/begun.ts";
@@ -67,7 +67,7 @@ export const actions = {
       const { provider: id, organisation = null } = ctx.params;
       const found = this.providers.get(id);
       const address = ctx.meta.client?.address;
-      if (address !== undefined && !(await counts(this.redis, `social:begun:${networkOf(address)}`, perHour)))
+      if (address !== undefined && !(await counts(this.redis, `social:begun:${subscriberOf(address)}`, perHour)))
         throw errors.signInDelayed("Too many sign-ins were begun from this address; try again later.", { retryAfter: 600 });
       return await begin(this.redis, found, redirectUri(id), { userId: null, organisation });
     },

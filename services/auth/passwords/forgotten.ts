@@ -2,11 +2,11 @@ import { hash } from "node:crypto";
 import type { ServiceBroker } from "moleculer";
 import { errors } from "../../../config/errors.ts";
 import { row, type Database } from "../../../mixins/database.ts";
+import { subscriberOf } from "../../../mixins/networks.ts";
 import { needed, type Redis } from "../../../mixins/redis.ts";
 import { addressOf } from "../fields.ts";
 import { makeLink, type Purpose } from "../links.ts";
 import { forPeople, sendMail } from "../mails.ts";
-import { networkOf } from "./lockout.ts";
 
 /** Mails in an hour: to one account; asked for from one address. */
 const perHour = { account: 3, address: 30 };
@@ -23,7 +23,7 @@ export async function forgotPassword(
   address: string | undefined,
 ): Promise<void> {
   const account = addressOf(email);
-  if (address !== undefined && !(await counts(redis, `mails:${networkOf(address)}`, perHour.address)))
+  if (address !== undefined && !(await counts(redis, `mails:${subscriberOf(address)}`, perHour.address)))
     throw errors.signInDelayed("Too many links were asked for from this address; try again later.", { retryAfter: 600 });
   if (!(await counts(redis, `mails:${hash("sha256", account, "base64url")}`, perHour.account))) return;
   void mailLink(db, broker, "password", account).catch((error: unknown) =>

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { errors } from "../../../config/errors.ts";
 import { isBreached } from "./breached.ts";
 import { nobody } from "./crypt.ts";
@@ -7,10 +8,10 @@ import { makeHash, opensHash } from "./threads.ts";
 export const passwordBytes = { minimum: 12, maximum: 72 };
 
 /**
- * Two hashes at a time, each on a thread of its own, and 32 waiting are answered within a second on two cores. No client may have more than 8 of
- * the places, or one could keep all others out.
+ * Two hashes at a time, each on a thread of its own, but never on all cores: event loops need one, and a low priority counts for little between
+ * sessions or containers. 32 waiting are answered within a second. No client may have more than 8 of the places, or one could keep all others out.
  */
-const hashing = new Gate(2, 32, 8);
+const hashing = new Gate(Math.max(1, Math.min(2, availableParallelism() - 1)), 32, 8);
 
 /** In the place of a hash for who has no password and signs in by other means: no password opens it. */
 export const noPassword = "!";

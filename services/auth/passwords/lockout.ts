@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
-import { isIPv6 } from "node:net";
 import { errors } from "../../../config/errors.ts";
+import { subscriberOf } from "../../../mixins/networks.ts";
 import { needed, type Redis } from "../../../mixins/redis.ts";
 
 interface Limit {
@@ -99,22 +99,7 @@ export const lift = (redis: Redis, email: string, address: string | undefined) =
 /** In the order of `limits`. Without an address (a call from inside) only the account counts. */
 function keysOf(email: string, address: string | undefined): string[] {
   const account = hash("sha256", email.toLowerCase(), "base64url");
-  const from = address === undefined ? "inside" : networkOf(address);
+  const from = address === undefined ? "inside" : subscriberOf(address);
   const keys = [`known:${account}:${from}`, `failures:pair:${account}:${from}`, `failures:account:${account}`];
   return address === undefined ? keys : [...keys, `failures:address:${from}`];
-}
-
-/** One customer has a whole /64 of IPv6 addresses. */
-export function networkOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped) return mapped;
-  const [head = "", tail] = address.split("%")[0]!.split("::");
-  const left = head.split(":").filter(Boolean);
-  const right = (tail ?? "").split(":").filter(Boolean);
-  const groups = tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill("0"), ...right];
-  return groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(":");
 }

@@ -27,7 +27,7 @@ export interface EventMap {
   "sync.job.cancelled": JobFacts;
   "sync.job.completed": JobFacts;
   "sync.job.failed": JobFacts;
-  /** One event per committed batch. `analyse` is the job's wish. */
+  /** What is to be analysed is told batch by batch, else what several batches have stored. `analyse` is the job's wish. */
   "asset.stored": { jobId: string; analyse: boolean; assetIds: string[] };
   /** Assets that their source lacks now, or has again, or has elsewhere. */
   "asset.gone": { jobId: string; assetIds: string[] };

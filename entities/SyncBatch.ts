@@ -16,7 +16,12 @@ export const SyncBatch = defineEntity({
     itemCount: p.integer(),
     bytes: p.bigint("number"),
     doneAt: p.datetime().nullable(),
+    /** Assets that the batch stored and that no event has told of yet: services/sync/telling.ts. */
+    untold: p.array().columnType("uuid[]").nullable(),
   },
-  indexes: [{ name: "batches_waiting", properties: ["jobId", "number"], where: "done_at is null" }],
+  indexes: [
+    { name: "batches_waiting", properties: ["jobId", "number"], where: "done_at is null" },
+    { name: "batches_untold", properties: ["jobId"], where: "untold is not null" },
+  ],
   policies: tenantPolicy(),
 });

@@ -322,8 +322,9 @@ create trigger "sync_outbox_wakes_relay" AFTER INSERT on "sync"."outbox" for eac
 
 create table "sync"."streams" ("tenant_id" uuid not null, "stream" text not null, "version" int not null, primary key ("tenant_id", "stream"));
 
-create table "sync"."batches" ("job_id" uuid not null, "number" int not null, "tenant_id" uuid not null, "items" jsonb not null, "outcomes" text null, "item_count" int not null, "bytes" bigint not null, "done_at" timestamptz null, primary key ("job_id", "number"));
+create table "sync"."batches" ("job_id" uuid not null, "number" int not null, "tenant_id" uuid not null, "items" jsonb not null, "outcomes" text null, "item_count" int not null, "bytes" bigint not null, "done_at" timestamptz null, "untold" uuid[] null, primary key ("job_id", "number"));
 create index "batches_waiting" on "sync"."batches" ("job_id", "number") where done_at is null;
+create index "batches_untold" on "sync"."batches" ("job_id") where untold is not null;
 
 create table "sync"."changes" ("job_id" uuid not null, "path" text collate "C" not null, "tenant_id" uuid not null, "action" text not null, "asset_id" uuid not null, "to_path" text collate "C" null, "fingerprint" text null, "modified_at" timestamptz null, "size" bigint not null default '0', "content_id" bytea not null, "move_tag" text null, "done_at" timestamptz null, primary key ("job_id", "path"));
 create index "changes_by_content" on "sync"."changes" ("job_id", "content_id") where action = 'retire';

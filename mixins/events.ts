@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from "uuid";
 import type { DomainEvent, EventMap, EventType } from "../config/events.ts";
 import type { SchemaName } from "../config/names.ts";
 import { errors } from "../config/errors.ts";
-import { row, type Em } from "./database.ts";
+import { prepared, row, type Em } from "./database.ts";
 
 export interface NewEvent<T extends EventType> {
   tenantId: string;
@@ -21,14 +21,14 @@ export interface NewEvent<T extends EventType> {
  */
 export async function appendEvent<T extends EventType>(em: Em, schema: SchemaName, event: NewEvent<T>): Promise<DomainEvent<T>> {
   const id = uuidv7();
-  const appended = await row<{ version: number; at: string }>(
+  const [appended] = await prepared<{ version: number; at: string }>(
     em,
     `with next as (
-       insert into ${schema}.streams as s (tenant_id, stream, version) values (?, ?, 1)
+       insert into ${schema}.streams as s (tenant_id, stream, version) values ($1, $2, 1)
        on conflict (tenant_id, stream) do update set version = s.version + 1 returning tenant_id, stream, version
      ), appended as (
        insert into ${schema}.events (id, tenant_id, stream, version, type, data, actor)
-       select ?, tenant_id, stream, version, ?, ?::jsonb, ? from next
+       select $3::uuid, tenant_id, stream, version, $4::text, $5::jsonb, $6::text from next
        returning id, tenant_id, type, stream, version, to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, data
      ), ticket as (
        insert into ${schema}.outbox (tenant_id, subject, message_id, payload)

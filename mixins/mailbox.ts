@@ -1,6 +1,6 @@
 import type { SchemaName } from "../config/names.ts";
 import { ring } from "./events.ts";
-import { row, rows, type Em } from "./database.ts";
+import { prepared, row, rows, type Em } from "./database.ts";
 
 /** SQL of actors: mailbox, lease, epoch. Everything that must be atomic for an actor is one statement or one transaction here. */
 export interface Letter {
@@ -73,12 +73,12 @@ export async function claimFirst(em: Em, schema: SchemaName, keys: string[], own
 
 /** Extends the lease; false when another epoch holds it. Locks the actor's row until the transaction ends, so no take-over commits in between. */
 export async function renew(em: Em, schema: SchemaName, key: string, epoch: number, leaseMs: number): Promise<boolean> {
-  const renewed = await row(
+  const renewed = await prepared(
     em,
-    `update ${schema}.actors set lease_until = now() + ? * interval '1 millisecond' where key = ? and epoch = ? and owner is not null returning 1`,
+    `update ${schema}.actors set lease_until = now() + $1 * interval '1 millisecond' where key = $2 and epoch = $3 and owner is not null returning 1`,
     [leaseMs, key, epoch],
   );
-  return renewed !== undefined;
+  return renewed.length > 0;
 }
 
 /** The oldest letter that waits, its attempt counted. */
@@ -99,9 +99,9 @@ export async function forgiveAttempts(em: Em, schema: SchemaName, messageId: str
 
 /** Types of the letters that wait behind the current one. */
 export async function waitingTypes(em: Em, schema: SchemaName, key: string, currentId: string): Promise<string[]> {
-  const found = await rows<{ type: string }>(
+  const found = await prepared<{ type: string }>(
     em,
-    `select type from ${schema}.actor_messages where key = ? and done_at is null and id > ? order by id`,
+    `select type from ${schema}.actor_messages where key = $1 and done_at is null and id > $2 order by id`,
     [key, currentId],
   );
   return found.map(({ type }) => type);

@@ -95,18 +95,21 @@ function identityOf(tenantKey: Buffer, tenantId: string, { keyId, sealedIdentity
   return keys;
 }
 
-/** Names content inside a tenant: HMAC of its SHA-256, so equal bytes of two tenants have unrelated ids. 32 bytes. */
-export const contentId = (keys: TenantKeys, sha256: Uint8Array): Buffer => createHmac("sha256", keys.content).update(sha256).digest();
+/**
+ * Names content inside a tenant: HMAC of its SHA-256, so equal bytes of two tenants have unrelated ids. Hexadecimal, as what follows: a digest
+ * that is a Buffer lies outside the heap, and thousands of them a second keep the collector busy.
+ */
+export const contentId = (keys: TenantKeys, sha256: Uint8Array): string => createHmac("sha256", keys.content).update(sha256).digest("hex");
 
 /** The SHA-256 as the catalogue may store it: readable with the tenant's key alone. `unmaskChecksum` undoes it. */
-export function maskChecksum(keys: TenantKeys, id: Uint8Array, sha256: Uint8Array): Buffer {
-  const mask = createHmac("sha256", keys.mask).update(id).digest();
+export function maskChecksum(keys: TenantKeys, id: string, sha256: Uint8Array): string {
+  const mask = createHmac("sha256", keys.mask).update(id, "hex").digest();
   for (let i = 0; i < mask.length; i++) mask[i]! ^= sha256[i]!;
-  return mask;
+  return mask.toString("hex");
 }
 
 /** XOR is its own inverse. */
-export const unmaskChecksum: (keys: TenantKeys, id: Uint8Array, masked: Uint8Array) => Buffer = maskChecksum;
+export const unmaskChecksum: (keys: TenantKeys, id: string, masked: Uint8Array) => string = maskChecksum;
 
 /** Makes the data key of one pack: to seal with, and wrapped for the catalogue. */
 export function makeDataKey(keys: SealingKeys, packId: string): { dataKey: KeyObject; wrapped: Buffer } {

@@ -97,7 +97,7 @@ async function tenant() {
           },
         ],
       };
-      const id = contentId(keys, createHash("sha256").update(bytes).digest()).toString("hex");
+      const id = contentId(keys, createHash("sha256").update(bytes).digest());
       assets.push({ assetId: ids[name] ?? randomUUID(), name, size: bytes.length, contentId: id, ticket });
       offset += bytes.length;
     }

@@ -75,8 +75,8 @@ export async function upload(
       size,
       modifiedAt: wish.modifiedAt ?? new Date().toISOString(),
       analyse: wish.analyse ?? true,
-      contentId: id.toString("hex"),
-      checksum: maskChecksum(keys, id, digest).toString("hex"),
+      contentId: id,
+      checksum: maskChecksum(keys, id, digest),
       parts,
     });
     sendJson(res, 201, { data: asset });

@@ -1,14 +1,47 @@
-import { row, rows, type Database } from "../../mixins/database.ts";
+import { prepared, rows, type Database } from "../../mixins/database.ts";
 import type { JobRef } from "./changes.ts";
 import type { FetchItem } from "./plan.ts";
 import type { StoredPart } from "./pull.ts";
 
-/** The items of a stored batch that is not done yet. */
-export async function planned(database: Database, job: JobRef, number: number): Promise<FetchItem[]> {
-  const batch = await database.tenant(job.tenantId, (em) =>
-    row<{ items: FetchItem[] }>(em, `select items from sync.batches where job_id = ? and number = ? and done_at is null`, [job.id, number]),
-  );
-  return batch?.items ?? [];
+/** A stored batch that is not done yet. */
+export interface PlannedBatch {
+  number: number;
+  items: FetchItem[];
+}
+
+/** Batches that are read at a time. */
+const atOnce = 4;
+
+/**
+ * Reads stored batches, a few ahead.
+ * @param numbers of those that will be asked for, in this order
+ * @returns reads the next; one that is done meanwhile has no items
+ */
+export function batchesInOrder(database: Database, job: JobRef, numbers: readonly number[]): () => Promise<PlannedBatch> {
+  const ahead: Promise<PlannedBatch>[] = [];
+  let at = 0;
+
+  const read = async (wanted: readonly number[]) => {
+    const found = await database.tenant(job.tenantId, (em) =>
+      prepared<PlannedBatch>(
+        em,
+        `select number, items from sync.batches where job_id = $1 and number = any($2::int[]) and done_at is null`,
+        [job.id, wanted],
+      ),
+    );
+    return new Map(found.map(({ number, items }) => [number, items]));
+  };
+
+  return () => {
+    if (!ahead.length) {
+      const wanted = numbers.slice(at, (at += atOnce));
+      const found = read(wanted);
+      ahead.push(...wanted.map((number) => found.then((items) => ({ number, items: items.get(number) ?? [] }))));
+      // Met where they are awaited; a run that ends early asks for no more.
+      for (const batch of ahead) batch.catch(() => {});
+    }
+    return ahead.shift()!;
+  };
 }
 
 /** The parts of a batch's large file that are stored already, in order. */

@@ -1,4 +1,4 @@
-import { bulk, rows, type Database } from "../../mixins/database.ts";
+import { prepared, rows, type Database } from "../../mixins/database.ts";
 import type { Known } from "./plan.ts";
 import type { KnownContent } from "./pull.ts";
 
@@ -34,7 +34,7 @@ export const knownContent =
   async (contentIds) => {
     const wanted = `{${contentIds.map((id) => `"\\\\x${id}"`).join(",")}}`;
     const found = await database.tenant(tenantId, (em) =>
-      bulk<{ id: string }>(
+      prepared<{ id: string }>(
         em,
         // Whatever the table's statistics say, this is a look-up per id in the primary key: the limit keeps it from being joined otherwise.
         `select encode(wanted.id, 'hex') as id from unnest($2::bytea[]) as wanted(id)

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { bulk, row, type Em } from "../../mixins/database.ts";
-import { appendEvent } from "../../mixins/events.ts";
+import { bulk, prepared, row, type Em } from "../../mixins/database.ts";
 import { timeText, type JobRef } from "./changes.ts";
 import type { PulledItem } from "./pull.ts";
 import { nameOf } from "./sources/source.ts";
+import { tellStored } from "./telling.ts";
 
 /** Whose assets a job catalogues. */
 export interface Cataloguing extends JobRef {
@@ -31,8 +31,8 @@ export async function catalogueItems(em: Em, job: Cataloguing, items: Catalogued
     id: newId(now),
     path: item.path,
     name: nameOf(item.path),
-    content_id: item.contentId.toString("hex"),
-    checksum: item.checksum.toString("hex"),
+    content_id: item.contentId,
+    checksum: item.checksum,
     size: item.size,
     fingerprint: item.fingerprint,
     modified_at: timeText(item.modifiedAt),
@@ -65,19 +65,22 @@ const columns = "id uuid, path text, name text, content_id text, checksum text, 
 
 /** Adds assets of paths that the source has none of. @returns their ids */
 async function addNew(em: Em, job: Cataloguing, incoming: Incoming[]): Promise<Set<string>> {
-  const added = await bulk<{ id: string }>(
+  const [added] = await prepared<{ ids: string[] | null }>(
     em,
     `with incoming as materialized (select * from json_to_recordset($1::json) as i(${columns})), added as (
        insert into sync.assets (id, tenant_id, source_id, path, name, content_id, size, fingerprint, modified_at)
        select id, $2::uuid, $3::uuid, path, name, decode(content_id, 'hex'), size, fingerprint, modified_at from incoming
        on conflict (tenant_id, source_id, path) do nothing returning id
+     ), versions as (
+       insert into sync.asset_versions (asset_id, version, tenant_id, change, path, content_id, masked_checksum, size, modified_at, job_id)
+       select id, 1, $2::uuid, 'stored', path, decode(content_id, 'hex'), decode(checksum, 'hex'), size, modified_at, $4::uuid
+       from incoming join added using (id)
      )
-     insert into sync.asset_versions (asset_id, version, tenant_id, change, path, content_id, masked_checksum, size, modified_at, job_id)
-     select id, 1, $2::uuid, 'stored', path, decode(content_id, 'hex'), decode(checksum, 'hex'), size, modified_at, $4::uuid
-     from incoming join added using (id) returning asset_id as id`,
-    [JSON.stringify(incoming), job.tenantId, job.sourceId, job.id],
+     -- Of a source that is synced for the first time it is all of them: that goes without saying.
+     select case when count(*) < $5::int then coalesce(array_agg(id), '{}') end as ids from added`,
+    [JSON.stringify(incoming), job.tenantId, job.sourceId, job.id, incoming.length],
   );
-  return new Set(added.map(({ id }) => id));
+  return new Set(added?.ids ?? incoming.map(({ id }) => id));
 }
 
 /** Brings assets that the source has already to their new state. @returns those that got a new version by it */
@@ -119,18 +122,14 @@ async function renew(em: Em, job: Cataloguing, incoming: Incoming[]): Promise<Ch
   );
 }
 
-/** Tells of the assets among these that have a new content. */
-export async function tellStored(em: Em, job: Cataloguing, changes: ReadonlyMap<string, Changed>): Promise<void> {
-  const assetIds = [...changes.values()].flatMap(({ change, asset_id }) => (change === "stored" ? [asset_id] : []));
-  if (!assetIds.length) return;
-  const data = { jobId: job.id, analyse: job.analyse, assetIds };
-  await appendEvent(em, "sync", { tenantId: job.tenantId, type: "asset.stored", stream: `assets:${job.id}`, data });
-}
+/** The assets among these that have a new content. */
+export const storedAmong = (changes: ReadonlyMap<string, Changed>): string[] =>
+  [...changes.values()].flatMap(({ change, asset_id }) => (change === "stored" ? [asset_id] : []));
 
 /** Catalogues a single file whose content is in the vault, and tells of it. @returns the asset's id */
 export async function catalogueUploaded(em: Em, job: Cataloguing, item: Catalogued): Promise<string> {
   const changes = await catalogueItems(em, job, [item]);
-  await tellStored(em, job, changes);
+  await tellStored(em, job, storedAmong(changes));
   const changed = changes.get(item.path);
   if (changed) return changed.asset_id;
   const known = await row<{ id: string }>(em, `select id from sync.assets where tenant_id = ? and source_id = ? and path = ?`, [

@@ -82,7 +82,7 @@ async function standing(
         signal.throwIfAborted();
       }
       await opened.verify();
-      return contentId(keys, sha256.digest()).toString("hex") === wanted ? "the same" : "another";
+      return contentId(keys, sha256.digest()) === wanted ? "the same" : "another";
     } finally {
       opened.close();
     }

@@ -20,9 +20,10 @@ export interface PulledItem {
   modifiedAt: number | null;
   /** Of the moment the file was opened: what the catalogue compares next time. */
   fingerprint: string;
-  contentId: Buffer;
-  /** SHA-256, masked (unmaskChecksum). */
-  checksum: Buffer;
+  /** Hexadecimal. */
+  contentId: string;
+  /** SHA-256, masked (unmaskChecksum), hexadecimal. */
+  checksum: string;
   /**
    * Place in the result's pack, plaintext bytes of it; null when the content was known or came earlier in the batch (then it lies where
    * its id says), and for a large file, whose place are the parts.
@@ -342,8 +343,7 @@ function pulledItem({ item, opened, size }: FileRead, sha256: Buffer, keys: Tena
 async function unknown(job: Pull, items: PulledItem[]): Promise<Set<PulledItem>> {
   const firsts = new Map<string, PulledItem>();
   for (const item of items) {
-    const id = item.contentId.toString("hex");
-    if (!firsts.has(id)) firsts.set(id, item);
+    if (!firsts.has(item.contentId)) firsts.set(item.contentId, item);
   }
   if (!firsts.size) return new Set();
   for (const id of await job.known([...firsts.keys()])) firsts.delete(id);

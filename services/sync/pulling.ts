@@ -5,15 +5,16 @@ import { row } from "../../mixins/database.ts";
 import type { StoreOptions } from "../../mixins/vault/store.ts";
 import { waitingTypes } from "../../mixins/mailbox.ts";
 import { knownContent } from "./catalogue.ts";
-import { inLanes, waitingBatches } from "./lanes.ts";
+import { inLanes } from "./lanes.ts";
 import { paceOf, type Job, type Workshop } from "./load.ts";
 import { isJobFault } from "./faults.ts";
-import { planned as plannedBatch, storedParts } from "./batches.ts";
-import { batchLimits, type FetchItem } from "./plan.ts";
+import { storedParts, type PlannedBatch } from "./batches.ts";
+import { batchLimits } from "./plan.ts";
 import type { PullResult } from "./pull.ts";
 import { recordBatch, recordPart } from "./record.ts";
 import { progressOf, type Progress } from "./tally.ts";
-import { unpackResult } from "./wire.ts";
+import { tellingOf, tellUntold } from "./telling.ts";
+import { packColumns, unpackResult } from "./wire.ts";
 
 /** Whole-batch faults in a row after which the job ends: the vault or the source is down, not a file. */
 const hopeless = 3;
@@ -27,35 +28,42 @@ export async function pullBatches(workshop: Workshop, lease: Lease, job: Job): P
   );
   const recording = { id, tenantId, sourceId, analyse: job.options.analyse ?? true, moves: moves !== undefined };
   const progress = progressOf(job);
+  const tell = tellingOf(recording);
   let faults = 0;
-  return await inLanes(workshop, lease, await waitingBatches(workshop, job), async (number) => {
+  const one = async (batch: PlannedBatch) => {
     for (let attempt = 1; ; attempt++) {
-      const { items, result, fault } = await pullBatch(workshop, lease, job, number, progress);
+      const { result, fault } = await pullBatch(workshop, lease, job, batch, progress);
       faults = fault ? faults + 1 : 0;
       if (fault && faults >= hopeless) throw fault as Error;
       try {
         return await lease.commit(async (em) => {
-          await recordBatch(em, recording, number, items, result, progress);
+          await recordBatch(em, recording, batch, result, progress, tell);
           return await waitingTypes(em, "sync", id, lease.messageId);
         });
       } catch (error) {
         if (failureType(error) !== "CONTENT_VANISHED" || attempt === batchAttempts) throw error;
       }
     }
-  });
+  };
+  try {
+    return await inLanes(workshop, lease, job, one);
+  } catch (error) {
+    // Its turn may come again much later.
+    if (failureType(error) === "LEASE_YIELDED") await lease.commit((em) => tellUntold(em, job));
+    throw error;
+  }
 }
 
 interface Pulled {
-  items: FetchItem[];
   result: PullResult;
   /** What the whole batch failed of; the result then has it as the failure of each item. */
   fault?: unknown;
 }
 
 /** Pulls a batch. A fault of the whole batch is retried where that may help, and then becomes the failure of each of its items. */
-async function pullBatch(workshop: Workshop, lease: Lease, job: Job, number: number, progress: Progress): Promise<Pulled> {
+async function pullBatch(workshop: Workshop, lease: Lease, job: Job, batch: PlannedBatch, progress: Progress): Promise<Pulled> {
   const { database, threads, store, keyring } = workshop;
-  const items = await plannedBatch(database, job, number);
+  const { number, items } = batch;
   const known = knownContent(database, job.tenantId);
   const pace = paceOf(workshop, job);
   for (let attempt = 1; ; attempt++) {
@@ -66,7 +74,7 @@ async function pullBatch(workshop: Workshop, lease: Lease, job: Job, number: num
         // Asked for each batch: a long job notices that the key was rotated, or the vault shredded.
         keys: await keyring.of(job.tenantId),
         store,
-        items,
+        items: packColumns(items),
         strict: job.approved,
         compress: compresses(job, store),
         parts: items.length === 1 && items[0]!.size >= batchLimits.largeFrom ? await storedParts(database, job, number) : [],
@@ -77,12 +85,12 @@ async function pullBatch(workshop: Workshop, lease: Lease, job: Job, number: num
         await lease.commit((em) => recordPart(em, job, number, part, progress));
         return undefined;
       });
-      return { items, result: unpackResult(result) };
+      return { result: unpackResult(result) };
     } catch (fault) {
       if (lease.signal.aborted || !isJobFault(fault)) throw fault;
       if (!isRetryable(fault) || attempt === batchAttempts) {
         const failure = { type: failureType(fault), message: messageOf(fault), retryable: isRetryable(fault), attempts: attempt };
-        return { items, result: { items: [], failures: items.map(({ path }) => ({ path, ...failure })) }, fault };
+        return { result: { items: [], failures: items.map(({ path }) => ({ path, ...failure })) }, fault };
       }
       await pause(250 * 2 ** attempt, undefined, { signal: lease.signal });
     }

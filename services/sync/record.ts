@@ -1,13 +1,14 @@
 import { errors } from "../../config/errors.ts";
-import { bulk, row, type Em } from "../../mixins/database.ts";
-import { catalogueItems, tellStored, type Cataloguing } from "./cataloguing.ts";
+import { bulk, prepared, row, type Em } from "../../mixins/database.ts";
+import { catalogueItems, storedAmong, type Cataloguing } from "./cataloguing.ts";
+import type { PlannedBatch } from "./batches.ts";
 import type { JobRef } from "./changes.ts";
 import { moveByContent } from "./moves.ts";
 import type { PackRecord } from "../../mixins/vault/pack.ts";
-import type { FetchItem } from "./plan.ts";
 import type { PulledItem, PullFailure, PullResult, StoredPart } from "./pull.ts";
 import { outcomes } from "./report.ts";
 import type { Progress } from "./tally.ts";
+import type { Tell } from "./telling.ts";
 import { holdTenantKey } from "./tenantkey.ts";
 
 export interface Recording extends Cataloguing {
@@ -18,20 +19,19 @@ export interface Recording extends Cataloguing {
 /**
  * Records a pulled batch: pack, blobs, assets, versions, failures, outcomes, counts and events, all or nothing, in the caller's transaction.
  * A batch that is done already changes nothing: a second node may have pulled it before it was fenced.
- * @param planned the batch's items
  * @throws CONTENT_VANISHED when a content that was known has been collected meanwhile: pull the batch again
  */
 export async function recordBatch(
   em: Em,
   job: Recording,
-  number: number,
-  planned: FetchItem[],
+  { number, items: planned }: PlannedBatch,
   result: PullResult,
   progress: Progress,
+  tell: Tell,
 ): Promise<void> {
-  const batch = await row<{ bytes: number }>(
+  const [batch] = await prepared<{ bytes: number }>(
     em,
-    `select bytes::float8 as bytes from sync.batches where job_id = ? and number = ? and done_at is null for update`,
+    `select bytes::float8 as bytes from sync.batches where job_id = $1 and number = $2 and done_at is null for update`,
     [job.id, number],
   );
   if (!batch) return;
@@ -39,18 +39,19 @@ export async function recordBatch(
   if (pack) await recordPack(em, job.tenantId, pack);
   const placed = new Set(pack ? await recordBlobs(em, job.tenantId, pack.id, items) : []);
   const whole = result.parts === undefined ? undefined : await recordWhole(em, job, number, items[0]);
-  for (const { contentId } of whole?.placed ? items : []) placed.add(hex(contentId));
+  for (const { contentId } of whole?.placed ? items : []) placed.add(contentId);
   await keepKnown(em, job.tenantId, items, placed);
-  const moved = job.moves ? await moveByContent(em, job, items.map(listed)) : new Set<string>();
+  const moved = job.moves ? await moveByContent(em, job, items) : new Set<string>();
   const changes = await catalogueItems(em, job, items);
   await recordFailures(em, job, failures);
 
   const letters = outcomes(planned, items, moved, changes);
-  await bulk(em, `update sync.batches set done_at = now(), outcomes = $3 where job_id = $1::uuid and number = $2`, [
-    job.id,
-    number,
-    letters.text,
-  ]);
+  const untold = await tell(em, storedAmong(changes));
+  await prepared(
+    em,
+    `update sync.batches set done_at = now(), outcomes = $3, untold = $4::uuid[] where job_id = $1::uuid and number = $2`,
+    [job.id, number, letters.text, untold.length ? untold : null],
+  );
   const { stored, deduplicated, unchanged } = letters;
   await progress.add(em, {
     stored,
@@ -60,20 +61,16 @@ export async function recordBatch(
     bytes: batch.bytes - (whole?.bytes ?? 0),
     ...(pack && { packs: 1, sealed: pack.sealedSize }),
   });
-  await tellStored(em, job, changes);
 }
-
-const hex = (bytes: Buffer) => bytes.toString("hex");
-const listed = ({ path, fingerprint, modifiedAt, contentId }: PulledItem) => ({ path, fingerprint, modifiedAt, contentId: hex(contentId) });
 
 /**
  * Holds the contents that lie elsewhere until the commit, so that garbage collection leaves them.
  * @param placed contents that this transaction has placed itself
  */
 async function keepKnown(em: Em, tenantId: string, items: PulledItem[], placed: ReadonlySet<string>): Promise<void> {
-  const known = new Set(items.map(({ contentId }) => hex(contentId)).filter((id) => !placed.has(id)));
+  const known = new Set(items.map(({ contentId }) => contentId).filter((id) => !placed.has(id)));
   if (!known.size) return;
-  const held = await bulk(
+  const held = await prepared(
     em,
     `select 1 from unnest($2::bytea[]) as wanted(id) cross join lateral (
        select 1 from sync.blobs b where b.tenant_id = $1::uuid and b.content_id = wanted.id and b.part = 0 for key share
@@ -87,7 +84,7 @@ async function keepKnown(em: Em, tenantId: string, items: PulledItem[], placed: 
 /** Records a sealed object, in the caller's transaction. @throws VAULT_KEY_UNUSABLE when its key was destroyed meanwhile */
 export async function recordPack(em: Em, tenantId: string, pack: PackRecord): Promise<void> {
   await holdTenantKey(em, pack.tenantKeyId);
-  await bulk(
+  await prepared(
     em,
     `insert into sync.packs (id, tenant_id, storage_key, chunk_size, plain_size, sealed_size, tenant_key_id, wrapped_key)
      values ($1::uuid, $2::uuid, $3, $4, $5, $6, $7::uuid, $8)`,
@@ -99,18 +96,21 @@ export async function recordPack(em: Em, tenantId: string, pack: PackRecord): Pr
 async function recordBlobs(em: Em, tenantId: string, packId: string, items: PulledItem[]): Promise<string[]> {
   const fresh = items
     .filter((item) => item.offset !== null)
-    .map(({ contentId, offset, size, stored, encoding }) => ({ content_id: hex(contentId), position: offset, size, stored, encoding }));
+    .map(({ contentId, offset, size, stored, encoding }) => ({ content_id: contentId, position: offset, size, stored, encoding }));
   // Another job of the tenant may have stored the same content meanwhile: the first place stays, ours is left to garbage collection.
-  // In one order for all, or two jobs with the same contents would wait for each other.
-  const placed = await bulk<{ id: string }>(
+  // In one order for all, or two jobs with the same contents would wait for each other. Only then it is worth saying which ones were placed.
+  const [placed] = await prepared<{ ids: string[] | null }>(
     em,
-    `insert into sync.blobs (tenant_id, content_id, part, pack_id, position, size, stored_size, encoding)
-     select $1::uuid, decode(content_id, 'hex'), 0, $2::uuid, position, size, stored, encoding
-     from json_to_recordset($3::json) as b(content_id text, position bigint, size bigint, stored bigint, encoding int) order by content_id
-     on conflict do nothing returning encode(content_id, 'hex') as id`,
-    [tenantId, packId, JSON.stringify(fresh)],
+    `with placed as (
+       insert into sync.blobs (tenant_id, content_id, part, pack_id, position, size, stored_size, encoding)
+       select $1::uuid, decode(content_id, 'hex'), 0, $2::uuid, position, size, stored, encoding
+       from json_to_recordset($3::json) as b(content_id text, position bigint, size bigint, stored bigint, encoding int) order by content_id
+       on conflict do nothing returning content_id
+     )
+     select case when count(*) < $4::int then coalesce(array_agg(encode(content_id, 'hex')), '{}') end as ids from placed`,
+    [tenantId, packId, JSON.stringify(fresh), fresh.length],
   );
-  return placed.map(({ id }) => id);
+  return placed?.ids ?? fresh.map((blob) => blob.content_id);
 }
 
 /**
@@ -157,7 +157,7 @@ async function recordWhole(em: Em, job: JobRef, batch: number, item: PulledItem 
                      on conflict do nothing returning pack_id),
           doomed as (update sync.packs set doomed_at = now() where id in (select pack_id from taken except select pack_id from placed))
      select coalesce(sum(size), 0)::float8 as bytes, count(*)::int as parts, (select count(*) from placed)::int as placed from taken`,
-    [job.id, batch, hex(item.contentId)],
+    [job.id, batch, item.contentId],
   );
   if (!placed?.parts) throw errors.contentVanished("The parts of a large file are not recorded any more.");
   return { bytes: placed.bytes, placed: placed.placed > 0 };

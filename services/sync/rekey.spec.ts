@@ -73,10 +73,10 @@ async function put(keys: TenantKeys, bytes: Buffer): Promise<string> {
     await bulk(
       em,
       `insert into sync.blobs (tenant_id, content_id, part, pack_id, position, size, stored_size) values ($1::uuid, $2, 0, $3::uuid, 0, $4, $4)`,
-      [keys.tenantId, id, pack.id, bytes.length],
+      [keys.tenantId, `\\x${id}`, pack.id, bytes.length],
     );
   });
-  return id.toString("hex");
+  return id;
 }
 
 const read = async (tenantId: string, id: string, keys: KeyManager = manager) => {
@@ -117,7 +117,7 @@ describe("A rotated tenant key", () => {
     expect([retired, queued]).toEqual([old.keyId, "queued"]);
     const fresh = await keyring.of(tenant);
     expect(fresh.keyId).toBe(keyId);
-    expect(contentId(fresh, sha256(first)).toString("hex")).toBe(ids[0]);
+    expect(contentId(fresh, sha256(first))).toBe(ids[0]);
     expect((await knownContent(database, tenant)([ids[0]!])).has(ids[0]!)).toBe(true);
     ids.push(await put(fresh, Buffer.from("sealed by the second key")));
     const before = await Promise.all(ids.map((id) => read(tenant, id)));
@@ -144,7 +144,7 @@ describe("A rotated tenant key", () => {
     for (let rotation = 0; rotation < 3; rotation++) {
       await rotate(tenant);
       expect((await rekey(tenant, { graceMs: 0 }))!.destroyed).toHaveLength(1);
-      expect(contentId(await keyring.of(tenant), sha256(Buffer.from("lives long"))).toString("hex")).toBe(id);
+      expect(contentId(await keyring.of(tenant), sha256(Buffer.from("lives long")))).toBe(id);
       expect((await read(tenant, id)).toString()).toBe("lives long");
     }
     expect((await keysOf(tenant)).map(({ state }) => state)).toEqual(["current", "destroyed", "destroyed", "destroyed"]);
@@ -295,10 +295,14 @@ describe("Bringing a vault under its new key", () => {
     const pack = await seal(old, Buffer.from("late"));
     await rotate(tenant);
     let release = () => {};
+    let recorded = () => {};
+    const begun = new Promise<void>((resolve) => (recorded = resolve));
     const recording = database.tenant(tenant, async (em) => {
       await recordPack(em, tenant, pack);
+      recorded();
       await new Promise<void>((resolve) => (release = resolve));
     });
+    await Promise.race([begun, recording]);
     const done = rekey(tenant, { graceMs: 0 });
     await sleep(300);
     release();

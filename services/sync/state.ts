@@ -3,6 +3,7 @@ import type { Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { factsOf, isFinal, jobById } from "./job.ts";
 import { releaseDependents } from "./needs.ts";
+import { tellUntold } from "./telling.ts";
 import type { Doubt } from "./thresholds.ts";
 
 /** Steps of a job that the world hears of, with the status each leaves and its event. */
@@ -32,6 +33,8 @@ export async function announce(em: Em, job: { id: string; tenantId: string }, st
   const before = await jobById(em, job.id);
   if (isFinal(before.status)) return;
   const { status, event } = steps[step];
+  // Who hears that a job has ended, or rests, has heard of all that it stored.
+  if (status !== "running") await tellUntold(em, job);
   const done = status === "completed" || status === "completed_with_errors";
   await em.execute(
     `update sync.sync_jobs set status = ?, error_type = ?, error_message = ?, result = coalesce(?::jsonb, result),

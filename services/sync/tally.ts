@@ -1,5 +1,5 @@
 import { errors } from "../../config/errors.ts";
-import { row, type Em } from "../../mixins/database.ts";
+import { prepared, type Em } from "../../mixins/database.ts";
 import { appendEvent } from "../../mixins/events.ts";
 import { factsOf, jobColumns, type JobView } from "./job.ts";
 
@@ -25,26 +25,26 @@ const itemWeight = 16 * 1024;
  */
 export async function tally(em: Em, jobId: string, done: Done, rate?: { bytes: number; items: number }): Promise<JobView> {
   const { stored = 0, deduplicated = 0, unchanged = 0, failed = 0, bytes = 0, packs = 0, sealed = 0 } = done;
-  const job = await row<JobView>(
+  const [job] = await prepared<JobView>(
     em,
     `with counted as (
-       select id, items_stored + ? as stored, items_deduplicated + ? as deduplicated, items_unchanged + ? as unchanged, items_failed + ? as failed,
-              greatest(0, bytes_done + ?::bigint) as done
-       from sync.sync_jobs where id = ? for update
+       select id, items_stored + $2 as stored, items_deduplicated + $3 as deduplicated, items_unchanged + $4 as unchanged, items_failed + $5 as failed,
+              greatest(0, bytes_done + $6::bigint) as done
+       from sync.sync_jobs where id = $1 for update
      )
      update sync.sync_jobs j set items_stored = c.stored, items_deduplicated = c.deduplicated, items_unchanged = c.unchanged, items_failed = c.failed,
-       bytes_done = c.done, packs = j.packs + ?, bytes_sealed = j.bytes_sealed + ?::bigint,
-       rate_bytes = coalesce(?::float8, rate_bytes), rate_items = coalesce(?::float8, rate_items), sampled_at = coalesce(?::timestamptz, sampled_at),
+       bytes_done = c.done, packs = j.packs + $7, bytes_sealed = j.bytes_sealed + $8::bigint,
+       rate_bytes = coalesce($9::float8, rate_bytes), rate_items = coalesce($10::float8, rate_items), sampled_at = coalesce($11::timestamptz, sampled_at),
        progress = greatest(j.progress, least(99, 100 * ((c.stored + c.deduplicated + c.unchanged + c.failed + j.items_moved) * ${itemWeight}::bigint + c.done)
                                                   / greatest(1, j.items_total * ${itemWeight}::bigint + j.bytes_total)))
      from counted c where j.id = c.id returning ${jobColumns.replace("id,", "j.id,")}`,
     [
+      jobId,
       stored,
       deduplicated,
       unchanged,
       failed,
       bytes,
-      jobId,
       packs,
       sealed,
       rate?.bytes ?? null,

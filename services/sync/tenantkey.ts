@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { errors } from "../../config/errors.ts";
-import { row, rows, type Database, type Em } from "../../mixins/database.ts";
+import { prepared, rows, type Database, type Em } from "../../mixins/database.ts";
 import {
   makeTenantKey,
   openSmallByAny,
@@ -143,7 +143,7 @@ export async function usableKeys(em: Em, tenantId: string): Promise<UsableKey[]>
  * @throws VAULT_KEY_UNUSABLE when it was destroyed meanwhile
  */
 export async function holdTenantKey(em: Em, keyId: string): Promise<void> {
-  const held = await row<{ state: string }>(em, `select state from sync.tenant_keys where id = ? for share`, [keyId]);
+  const [held] = await prepared<{ state: string }>(em, `select state from sync.tenant_keys where id = $1 for share`, [keyId]);
   if (!held || held.state === "destroyed")
     throw errors.vaultKey(`Tenant key ${keyId} was destroyed while it was in use: the vault was shredded, or this took far too long.`);
 }

@@ -86,8 +86,8 @@ export async function catalogueUpload(em: Em, author: Author, keys: TenantKeys, 
     size: uploaded.size,
     modifiedAt: Date.parse(uploaded.modifiedAt),
     fingerprint: `${uploaded.size}.${uploaded.modifiedAt}`,
-    contentId: Buffer.from(uploaded.contentId, "hex"),
-    checksum: Buffer.from(uploaded.checksum, "hex"),
+    contentId: uploaded.contentId,
+    checksum: uploaded.checksum,
   };
   await em.execute(
     `update sync.sync_jobs set items_total = 1, bytes_total = ?, started_at = now(), planned_at = now() where id = ?`,

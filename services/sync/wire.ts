@@ -1,6 +1,7 @@
 import type { Failure } from "../../config/errors.ts";
+import type { Encoding } from "../../mixins/vault/encoding.ts";
 import type { PackRecord } from "../../mixins/vault/pack.ts";
-import type { PulledItem, PullFailure, PullResult } from "./pull.ts";
+import type { PullResult } from "./pull.ts";
 import type { Pace } from "./sources/limits.ts";
 import type { Entry, Problem, Spec } from "./sources/source.ts";
 
@@ -19,61 +20,97 @@ export type FromThread =
   | { kind: "done"; id: number; result?: unknown }
   | { kind: "failed"; id: number; failure: Failure };
 
-/** A page by columns: cloning 2,000 objects costs several times what a few long strings and arrays do. No path holds a NUL. */
-export interface WirePage {
+/** What is listed, by columns: cloning 2,000 objects costs several times what a few long strings and arrays do. No path holds a NUL. */
+export interface Columns {
   paths: string;
   fingerprints: string;
   sizes: Float64Array<ArrayBuffer>;
-  /** NaN for null. */
-  modifiedAt: Float64Array<ArrayBuffer>;
-  problems: [index: number, problem: Problem][];
+  modifiedAt: Numbers;
 }
+/** NaN for null. */
+type Numbers = Float64Array<ArrayBuffer>;
 
-export function packPage(entries: Entry[]): WirePage {
+type Listed = Pick<Entry, "path" | "fingerprint" | "size" | "modifiedAt">;
+
+export function packColumns(items: readonly Listed[]): Columns {
   return {
-    paths: entries.map(({ path }) => path).join("\0"),
-    fingerprints: entries.map(({ fingerprint }) => fingerprint).join("\0"),
-    sizes: Float64Array.from(entries, ({ size }) => size),
-    modifiedAt: Float64Array.from(entries, ({ modifiedAt }) => modifiedAt ?? NaN),
-    problems: entries.flatMap(({ problem }, i): WirePage["problems"] => (problem ? [[i, problem]] : [])),
+    paths: items.map(({ path }) => path).join("\0"),
+    fingerprints: items.map(({ fingerprint }) => fingerprint).join("\0"),
+    sizes: Float64Array.from(items, ({ size }) => size),
+    modifiedAt: Float64Array.from(items, ({ modifiedAt }) => modifiedAt ?? NaN),
   };
 }
 
-export function unpackPage({ paths, fingerprints, sizes, modifiedAt, problems }: WirePage): Entry[] {
+const orNull = (number: number): number | null => (Number.isNaN(number) ? null : number);
+
+export function unpackColumns({ paths, fingerprints, sizes, modifiedAt }: Columns): Listed[] {
+  // Nothing, and a single item without a name, would be the same text.
+  if (!sizes.length) return [];
   const prints = fingerprints.split("\0");
-  const entries = paths.split("\0").map((path, i): Entry => {
-    const at = modifiedAt[i]!;
-    return { path, size: sizes[i]!, modifiedAt: Number.isNaN(at) ? null : at, fingerprint: prints[i]! };
-  });
+  return paths.split("\0").map((path, i) => ({ path, size: sizes[i]!, modifiedAt: orNull(modifiedAt[i]!), fingerprint: prints[i]! }));
+}
+
+export interface WirePage extends Columns {
+  problems: [index: number, problem: Problem][];
+}
+
+export const packPage = (entries: Entry[]): WirePage => ({
+  ...packColumns(entries),
+  problems: entries.flatMap(({ problem }, i): WirePage["problems"] => (problem ? [[i, problem]] : [])),
+});
+
+export function unpackPage({ problems, ...columns }: WirePage): Entry[] {
+  const entries: Entry[] = unpackColumns(columns);
   for (const [i, problem] of problems) entries[i]!.problem = problem;
   return entries;
 }
 
-/** A result with the bytes of its digests in one buffer: a cloned Buffer drags its whole pool along. */
+/** A result; a cloned Buffer would drag its whole pool along. */
 export interface WireResult extends Omit<PullResult, "pack" | "items"> {
   pack?: Omit<PackRecord, "wrappedDataKey"> & { wrappedDataKey: Uint8Array<ArrayBuffer> };
-  items: Omit<PulledItem, "contentId" | "checksum">[];
-  digests: Uint8Array<ArrayBuffer>;
-  failures: PullFailure[];
+  items: Columns & {
+    /** One after the other. */
+    contentIds: string;
+    checksums: string;
+    offsets: Numbers;
+    stored: Float64Array<ArrayBuffer>;
+    encodings: Encoding[];
+    deduplicated: boolean[];
+  };
 }
 
-const DIGEST = 32;
+/** Characters of a digest in hexadecimal. */
+const DIGEST = 64;
+const digest = (all: string, i: number) => all.slice(i * DIGEST, (i + 1) * DIGEST);
 
 export function packResult({ pack, items, ...rest }: PullResult): WireResult {
-  const digests = new Uint8Array(items.length * 2 * DIGEST);
-  const bare = items.map(({ contentId, checksum, ...item }, i) => {
-    digests.set(contentId, i * 2 * DIGEST);
-    digests.set(checksum, (i * 2 + 1) * DIGEST);
-    return item;
-  });
-  return { ...rest, ...(pack && { pack: { ...pack, wrappedDataKey: new Uint8Array(pack.wrappedDataKey) } }), items: bare, digests };
+  return {
+    ...rest,
+    ...(pack && { pack: { ...pack, wrappedDataKey: new Uint8Array(pack.wrappedDataKey) } }),
+    items: {
+      ...packColumns(items),
+      contentIds: items.map(({ contentId }) => contentId).join(""),
+      checksums: items.map(({ checksum }) => checksum).join(""),
+      offsets: Float64Array.from(items, ({ offset }) => offset ?? NaN),
+      stored: Float64Array.from(items, ({ stored }) => stored),
+      encodings: items.map(({ encoding }) => encoding),
+      deduplicated: items.map(({ deduplicated }) => deduplicated),
+    },
+  };
 }
 
-export function unpackResult({ pack, items, digests, ...rest }: WireResult): PullResult {
-  const digest = (i: number) => Buffer.from(digests.buffer, i * DIGEST, DIGEST);
+export function unpackResult({ pack, items, ...rest }: WireResult): PullResult {
   return {
     ...rest,
     ...(pack && { pack: { ...pack, wrappedDataKey: Buffer.from(pack.wrappedDataKey) } }),
-    items: items.map((item, i) => ({ ...item, contentId: digest(i * 2), checksum: digest(i * 2 + 1) })),
+    items: unpackColumns(items).map((item, i) => ({
+      ...item,
+      contentId: digest(items.contentIds, i),
+      checksum: digest(items.checksums, i),
+      offset: orNull(items.offsets[i]!),
+      stored: items.stored[i]!,
+      encoding: items.encodings[i]!,
+      deduplicated: items.deduplicated[i]!,
+    })),
   };
 }

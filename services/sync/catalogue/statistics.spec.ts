@@ -86,7 +86,7 @@ describe("Versions", () => {
     const sha256 = randomBytes(32);
     await database.admin.query("update sync.asset_versions set masked_checksum = $2 where asset_id = $1", [
       id,
-      maskChecksum(keys, content_id, sha256),
+      Buffer.from(maskChecksum(keys, content_id.toString("hex"), sha256), "hex"),
     ]);
     const page = (cursor?: string) => db.tenant(tenantId, (em) => versionsOf(em, secret, keys, { id, limit: 1, cursor }));
     const newest = await page();

@@ -42,7 +42,7 @@ export async function versionsOf(
     cursor !== undefined,
     ({ content_id, masked_checksum, ...version }) => ({
       ...version,
-      sha256: unmaskChecksum(keys, content_id, masked_checksum).toString("hex"),
+      sha256: unmaskChecksum(keys, content_id.toString("hex"), masked_checksum),
     }),
     ({ version }) => encodeCursor(secret, scope, { after: [version] }),
   );

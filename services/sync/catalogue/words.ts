@@ -1,11 +1,11 @@
 import type { DomainEvent } from "../../../config/events.ts";
 import { wordsOf } from "../../../entities/AssetWords.ts";
 import type { Subscription } from "../../../mixins/consumer.ts";
-import { bulk, type Em } from "../../../mixins/database.ts";
+import { prepared, type Em } from "../../../mixins/database.ts";
 
 /** Writes down the words of assets' paths as they are now, for `sync.assets_matching`. Those that do not exist are left out. */
 export async function recordWords(em: Em, assetIds: string[]): Promise<void> {
-  await bulk(
+  await prepared(
     em,
     // Looked up one by one: joined, all assets would be read for each few hundred.
     `insert into sync.asset_words as w (asset_id, tenant_id, words)

@@ -2,10 +2,10 @@ import { failureType, messageOf } from "../../../config/errors.ts";
 import type { Lease } from "../../../mixins/actor.ts";
 import { bulk, rows, type Em } from "../../../mixins/database.ts";
 import { waitingTypes } from "../../../mixins/mailbox.ts";
-import { planned } from "../batches.ts";
+import type { PlannedBatch } from "../batches.ts";
 import { isJobFault } from "../faults.ts";
 import { jobById } from "../job.ts";
-import { inLanes, waitingBatches } from "../lanes.ts";
+import { inLanes } from "../lanes.ts";
 import { interrupts, type Job, type Runner, type Workshop } from "../load.ts";
 import { recordWritten } from "../mirror.ts";
 import { planJob } from "../planning.ts";
@@ -25,16 +25,21 @@ export const pushRun: Runner = async (workshop, lease, job) => {
     if (!(await planJob(workshop, lease, job))) return undefined;
   }
   const progress = progressOf(job);
-  const numbers = await waitingBatches(workshop, job);
   const stopped =
-    (await inLanes(workshop, lease, numbers, (number) => pushBatch(workshop, lease, job, number, progress))) ||
+    (await inLanes(workshop, lease, job, (batch) => pushBatch(workshop, lease, job, batch, progress))) ||
     (await removeGone(workshop, lease, job));
   return stopped ? undefined : (em) => finish(em, job);
 };
 
-async function pushBatch(workshop: Workshop, lease: Lease, job: Job, number: number, progress: Progress): Promise<string[]> {
+async function pushBatch(
+  workshop: Workshop,
+  lease: Lease,
+  job: Job,
+  { number, items: planned }: PlannedBatch,
+  progress: Progress,
+): Promise<string[]> {
   const { database, threads, keyring, store } = workshop;
-  const items = (await planned(database, job, number)).map(({ path, size, modifiedAt, fingerprint }) => {
+  const items = planned.map(({ path, size, modifiedAt, fingerprint }) => {
     return { path, size, modifiedAt, contentId: fingerprint };
   });
   const tickets = await database.tenant(job.tenantId, (em) =>

@@ -11,7 +11,18 @@ export const place = (root: string, path: string): string | Buffer =>
  * time put back (ctime, which no program can set).
  */
 export const fingerprintOf = (stat: Stats): string =>
-  [stat.size, Math.round(stat.mtimeMs * 1000), Math.round(stat.ctimeMs * 1000), stat.ino].map((part) => part.toString(36)).join(".");
+  `${base36(stat.size)}.${base36(micro(stat.mtimeMs))}.${base36(micro(stat.ctimeMs))}.${base36(stat.ino)}`;
+
+/** Whether a file is still in the state that another look at it found. */
+export const isUnchanged = (before: Stats, now: Stats): boolean =>
+  now.size === before.size && now.mtimeMs === before.mtimeMs && now.ctimeMs === before.ctimeMs && now.ino === before.ino;
+
+const micro = (milliseconds: number) => Math.round(milliseconds * 1000);
+
+const digits = 36 ** 5;
+/** `toString(36)` of a whole number; in two steps, for beyond 31 bits it divides in floating point, digit by digit. */
+const base36 = (number: number): string =>
+  number < digits ? number.toString(36) : Math.floor(number / digits).toString(36) + ((number % digits) + digits).toString(36).slice(1);
 
 const faults: Record<string, (message: string, data?: undefined, cause?: unknown) => Error> = {
   ENOENT: errors.sourceMissing,

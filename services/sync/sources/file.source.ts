@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import Type from "typebox";
 import { errors } from "../../../config/errors.ts";
-import { fingerprintOf, itemError, place } from "./disk.ts";
+import { fingerprintOf, isUnchanged, itemError, place } from "./disk.ts";
 import { fileDestination } from "./file/destination.ts";
 import { isBelow, realPathOf } from "./file/pinned.ts";
 import { checkRoot } from "./file/root.ts";
@@ -98,7 +98,7 @@ function opened(fd: number, path: string, from: number): Opened {
     },
     verify() {
       const now = fstatSync(fd);
-      if (at !== stat.size || fingerprintOf(now) !== fingerprint) {
+      if (at !== stat.size || !isUnchanged(stat, now)) {
         throw errors.sourceChanged(`${path} changed while it was read: ${stat.size} bytes when opened, read to ${at}, ${now.size} now.`);
       }
     },

@@ -151,7 +151,7 @@ function bytesOf(
     return wrong(`can't be decoded: ${messageOf(error)}`);
   }
   if (bytes.length !== blob.size) return wrong(`has ${bytes.length} bytes; ${blob.size} were stored.`);
-  if (!blob.several && contentId(keys[0]!, hash("sha256", bytes, "buffer")).toString("hex") !== blob.contentId)
+  if (!blob.several && contentId(keys[0]!, hash("sha256", bytes, "buffer")) !== blob.contentId)
     return wrong("has other bytes than were stored.");
   return { packed, bytes };
 }

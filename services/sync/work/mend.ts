@@ -113,7 +113,6 @@ async function readAgain(source: Source, path: string, blob: BlobPlace, keys: Te
     opened.close();
   }
   const found = bytes.subarray(0, filled);
-  if (contentId(keys, hash("sha256", found, "buffer")).toString("hex") !== blob.contentId)
-    throw new Error(`${path} is another content by now.`);
+  if (contentId(keys, hash("sha256", found, "buffer")) !== blob.contentId) throw new Error(`${path} is another content by now.`);
   return found;
 }

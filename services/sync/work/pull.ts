@@ -1,10 +1,9 @@
 import type { TenantKeys } from "../../../mixins/vault/keys.ts";
 import type { StoreOptions } from "../../../mixins/vault/store.ts";
-import type { FetchItem } from "../plan.ts";
 import { arenaSize, pull, type StoredPart } from "../pull.ts";
 import type { Pace } from "../sources/limits.ts";
 import type { Spec } from "../sources/source.ts";
-import { packResult, type WireResult } from "../wire.ts";
+import { packResult, unpackColumns, type Columns, type WireResult } from "../wire.ts";
 import type { Work } from "./work.ts";
 
 export interface PullRequest {
@@ -13,7 +12,7 @@ export interface PullRequest {
   /** The tenant's working keys (openTenantKey). */
   keys: TenantKeys;
   store: StoreOptions;
-  items: FetchItem[];
+  items: Columns;
   /** Whether what is worth it is compressed. */
   compress: boolean;
   strict: boolean;
@@ -30,7 +29,8 @@ const idleArenas: Buffer[] = [];
 
 /** One batch, or a large file, into the vault. */
 const pullWork: Work<PullRequest, WireResult, PullQuestion, PullAnswer> = async (request, door) => {
-  const { source, pace, keys, store, items, compress, strict, parts } = request;
+  const { source, pace, keys, store, compress, strict, parts } = request;
+  const items = unpackColumns(request.items);
   const planned = items.length === 1 ? 0 : items.reduce((sum, { size }) => sum + size, 0);
   const arena = planned > arenaSize ? Buffer.allocUnsafeSlow(planned) : (idleArenas.pop() ?? Buffer.allocUnsafeSlow(arenaSize));
   try {

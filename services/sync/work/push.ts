@@ -107,6 +107,6 @@ async function* contentOf(item: PushItem, store: Store, keys: TenantKeys[], door
       at += extent.length;
     }
   } while (at < item.size);
-  const found = contentId(keys[0]!, sha256.digest()).toString("hex");
+  const found = contentId(keys[0]!, sha256.digest());
   if (found !== item.contentId) throw errors.vaultDamaged(`The content of ${item.path} is not the one that was stored.`);
 }

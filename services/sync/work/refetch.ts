@@ -83,7 +83,7 @@ async function storeParts(
   }
   const more = await fill(opened, Buffer.alloc(1));
   await opened.verify();
-  return more ? "" : contentId(seal, sha256.digest()).toString("hex");
+  return more ? "" : contentId(seal, sha256.digest());
 }
 
 async function fill(opened: Opened, into: Buffer): Promise<number> {

@@ -46,11 +46,7 @@ const verify: Work<VerifyRequest, PackVerdict[] | null, MoreParts, PackContents[
     packs = await door.ask({ from: packs.at(-1)!.blobs.at(-1)!.part + 1 });
     if (!packs) return null;
   }
-  if (
-    content !== undefined &&
-    verdicts.every(({ damage }) => !damage) &&
-    contentId(keys[0]!, sha256.digest()).toString("hex") !== content
-  ) {
+  if (content !== undefined && verdicts.every(({ damage }) => !damage) && contentId(keys[0]!, sha256.digest()) !== content) {
     const damage = { kind: "content", message: `Content ${content} has other bytes than were stored.` } as const;
     return verdicts.map((verdict, part) => ({ ...verdict, damage, lost: [{ contentId: content, part }] }));
   }

@@ -4,6 +4,7 @@ FROM node:24.21.0-bookworm-slim
 ENV NODE_ENV=production \
     NODE_OPTIONS=--max-semi-space-size=8 \
     MALLOC_ARENA_MAX=2 \
+    MALLOC_TRIM_THRESHOLD_=262144 \
     HOST=0.0.0.0 \
     METRICS_HOST=0.0.0.0
 

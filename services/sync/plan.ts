@@ -1,5 +1,6 @@
 import { errors } from "../../config/errors.ts";
 import type { Filter } from "./filters.ts";
+import { findLookalikes } from "./lookalikes.ts";
 import { comparePaths } from "./sources/order.ts";
 import type { Entry } from "./sources/source.ts";
 
@@ -183,28 +184,6 @@ export async function* plan(entries: Pages<Entry>, rows: Pages<Known>, rules: Pl
 function sameContent({ contentTag }: PlanRules, before: string, now: string): boolean {
   const tag = contentTag?.(now) ?? null;
   return tag !== null && tag === contentTag?.(before);
-}
-
-/** Paths kept to find those that look alike. */
-const watched = 100_000;
-const reportedCollisions = 100;
-
-/**
- * Finds paths that differ only in case or Unicode form. Of such a group the ones that are not in folded form come first in byte order
- * (capitals before small letters, a letter with a combining mark before the composed one), so only those have to be remembered.
- */
-function findLookalikes(found: string[][]): (path: string) => void {
-  const seen = new Map<string, string[]>();
-  return (path) => {
-    // Plain small letters without anything remembered: by far the most paths.
-    if (!seen.size && !/[^\x20-\x40\x5b-\x7e]/.test(path)) return;
-    const folded = path.normalize("NFC").toLowerCase();
-    const group = seen.get(folded);
-    if (group) {
-      group.push(path);
-      if (group.length === 2 && found.length < reportedCollisions) found.push(group);
-    } else if (folded !== path && seen.size < watched) seen.set(folded, [path]);
-  };
 }
 
 const PAGE = 2000;

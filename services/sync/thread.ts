@@ -2,6 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import { errorFrom, failureOf } from "../../config/errors.ts";
 import { openStore, type Store } from "../../mixins/vault/store.ts";
+import { letHeapGrow } from "./sources/growth.ts";
 import { openDestination, openSource } from "./sources/kinds.ts";
 import { limited, type Pace } from "./sources/limits.ts";
 import type { Destination, Source, Spec } from "./sources/source.ts";
@@ -75,7 +76,10 @@ async function work(id: number, task: Task, name: string, request: unknown): Pro
         task.questions.set(ask, { resolve, reject });
         send({ kind: "ask", id, ask, question });
       }),
-    source: sourceFor,
+    source(spec, pace) {
+      if (spec.host) letHeapGrow();
+      return sourceFor(spec, pace);
+    },
     destination: (spec) => destinations(JSON.stringify(spec), () => openDestination(spec)),
     store: (options) => stores(JSON.stringify(options), () => openStore(options)),
   };

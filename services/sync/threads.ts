@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { errorFrom, errors, failureOf } from "../../config/errors.ts";
+import { keepHeapSmall } from "./sources/growth.ts";
 import type { Pace } from "./sources/limits.ts";
 import type { Entry, Spec } from "./sources/source.ts";
 import { unpackPage, type FromThread, type ToThread } from "./wire.ts";
@@ -158,6 +159,7 @@ export function openThreads({ threads: limit, heap = 192, onCrash }: ThreadOptio
       const works = worksOf.get(signal)! - 1;
       if (works) worksOf.set(signal, works);
       else worksOf.delete(signal);
+      if (!worksOf.size) keepHeapSmall();
     }
     // Not every one of them may use the place that is free now.
     for (const wake of [...waiting]) wake();

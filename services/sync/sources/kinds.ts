@@ -1,5 +1,4 @@
 import { readdirSync } from "node:fs";
-import { letHeapGrow } from "./growth.ts";
 import type { Destination, Source, SourceKind, Spec } from "./source.ts";
 
 /** Every kind of place there is: the files <kind>.source.ts beside this one. */
@@ -23,7 +22,6 @@ export function kindOf(spec: Pick<Spec, "kind">): SourceKind {
 }
 
 export async function openSource<S extends Spec>(spec: S): Promise<Source> {
-  if (spec.host) letHeapGrow();
   return await kindOf(spec).open(spec);
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { errors, messageOf } from "../../../config/errors.ts";
 
 /** Bytes that are written, and read, at once. */
-const PIECE = 64 * 1024;
+const PIECE = 32 * 1024;
 /** Of the length that stands before each record. */
 const HEAD = 4;
 

@@ -1,8 +1,8 @@
 import { comparePaths } from "./order.ts";
 import { Scratch } from "./scratch.ts";
 
-/** Characters of records that are held in memory, with what keeping each costs beside them; a hundred thousand names. */
-const MOST = 8 * 2 ** 20;
+/** Characters of records that are held in memory, with what keeping each costs beside them; fifty thousand names. */
+const MOST = 4 * 2 ** 20;
 const KEEPING = 40;
 
 /** Records in order, already written. */

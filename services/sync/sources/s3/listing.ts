@@ -3,7 +3,8 @@ import { comparePaths } from "../order.ts";
 import { pathProblem, type Entry } from "../source.ts";
 import type { Connection } from "./connection.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { keyOf, onward, type Listed } from "./listed.ts";
+import { onward, type Listed } from "./listed.ts";
+import { askPage } from "./pages.ts";
 import type { S3Spec } from "./place.ts";
 import { versionsAt } from "./versions.ts";
 
@@ -35,13 +36,9 @@ async function* objects(connection: Connection, spec: S3Spec, signal: AbortSigna
   do {
     const request = { ...connection.target, Prefix: spec.prefix, MaxKeys: 1000, EncodingType: "url" } as const;
     const place = token ? { ContinuationToken: token } : { ...(start && { StartAfter: start }) };
-    const page = await connection.ask(spec.uri, signal, ({ sdk, client }) =>
-      client.send(new sdk.ListObjectsV2Command({ ...request, ...place }), { abortSignal: signal }),
-    );
-    yield (page.Contents ?? []).map(({ Key, Size = 0, LastModified, ETag }) => {
-      return { key: keyOf(Key), size: Size, modified: LastModified, etag: ETag };
-    });
-    token = onward(spec.uri, token, page.NextContinuationToken);
+    const { objects, next } = await connection.ask(spec.uri, signal, (bucket) => askPage(bucket, { ...request, ...place }, signal));
+    yield objects;
+    token = onward(spec.uri, token, next);
   } while (token);
 }
 

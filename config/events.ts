@@ -75,6 +75,8 @@ export interface EventMap {
   /** Of credit notes too. */
   "invoice.issued": InvoiceFacts;
   "invoice.paid": InvoiceFacts;
+  /** Money of an invoice that PayPal collects went back: `refunded` is a decimal string, `refundId` PayPal's. */
+  "invoice.refunded": InvoiceFacts & { refundId: string; refunded: string };
   /** Credit notes have taken all of it back. */
   "invoice.voided": InvoiceFacts;
   /** A payer complains; nothing of the payment is refunded until it is resolved. */

@@ -49,6 +49,7 @@ const known: Record<EventType, true> = {
   "subscription.failed": true,
   "invoice.issued": true,
   "invoice.paid": true,
+  "invoice.refunded": true,
   "invoice.voided": true,
   "dispute.opened": true,
   "dispute.deadline": true,

@@ -8,7 +8,7 @@ import { formatAmount, parseAmount, type Currency } from "../money.ts";
 import { readSeller } from "../seller/seller.ts";
 import { saleOf } from "../tax/sale.ts";
 import { creditInvoice } from "./credit.ts";
-import { draftInvoice } from "./drafts.ts";
+import { draftInvoice, lockInvoice } from "./drafts.ts";
 import { issueInvoice, payInvoice } from "./issue.ts";
 import { takes } from "./state.ts";
 
@@ -56,6 +56,12 @@ export async function invoiceRefunded(em: Em, { paymentId, refundId, refunded }:
   // The capture's event may be behind this one.
   const invoice = await invoiceOf(em, payment, log);
   if (invoice) await creditGiven(em, invoice, { refundId, amount: refunded });
+}
+
+/** A credit note for what went back of an invoice that PayPal collects, where invoices make themselves. */
+export async function creditCollected(em: Em, { invoiceId, refundId, refunded }: EventMap["invoice.refunded"]): Promise<void> {
+  const invoice = await lockInvoice(em, invoiceId);
+  if ((await readSeller(em, invoice.tenantId))?.invoiceOnCapture) await creditGiven(em, invoice, { refundId, amount: refunded });
 }
 
 /** A credit note for a refund, once; no more than is left of the invoice. @param given.amount decimal string */

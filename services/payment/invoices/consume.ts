@@ -1,7 +1,7 @@
 import type { DomainEvent, EventMap, EventType } from "../../../config/events.ts";
 import type { Subscription } from "../../../mixins/consumer.ts";
 import type { Em } from "../../../mixins/database.ts";
-import { invoiceCaptured, invoiceRefunded, type Log } from "./automatic.ts";
+import { creditCollected, invoiceCaptured, invoiceRefunded, type Log } from "./automatic.ts";
 import { creditRenewed, invoiceRenewed } from "./subscribed.ts";
 
 /** Invoices that make themselves; each event makes what it makes once, however often it comes. */
@@ -20,6 +20,7 @@ export function invoiceSubscriptions(log: Log): Subscription[] {
     on("invoice-captured", "payment.captured", invoiceCaptured),
     on("invoice-refunded", "payment.refunded", invoiceRefunded),
     on("invoice-renewed", "subscription.renewed", invoiceRenewed),
+    on("credit-collected", "invoice.refunded", creditCollected),
     on("credit-renewed", "subscription.refunded", creditRenewed),
   ];
 }

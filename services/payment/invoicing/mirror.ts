@@ -45,6 +45,8 @@ export const claimed = async (db: Database, id: string): Promise<boolean> =>
 
 /** After which nothing happens any more. */
 const over = new Set(["FAILED", "CANCELLED", "REFUNDED", "MARKED_AS_REFUNDED"]);
+/** Its money came, whatever went back since. */
+const paid = new Set(["PAID", "MARKED_AS_PAID", "PARTIALLY_REFUNDED", "REFUNDED", "MARKED_AS_REFUNDED"]);
 /** What webhooks tell of; a look now and then finds what they did not. */
 const quarterDay = 6 * 3_600_000;
 /** What has to be finished soon. */
@@ -76,7 +78,7 @@ export async function mirror({ db }: Till, paypal: PayPal, row: PaypalInvoiceRow
     Object.assign(mirrored, { paypalId, status, dueMinor: due?.amountMinor ?? null, payerUrl });
     Object.assign(mirrored, { failureType: money.failure?.type ?? null, failureMessage: money.failure?.message ?? null });
     await bookMoney(em, row, money);
-    if (status === "PAID" || status === "MARKED_AS_PAID") {
+    if (paid.has(status)) {
       const invoice = await em.findOneOrFail(Invoice, { id: row.id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
       if (invoice.status === "issued") await payInvoice(em, row.id, "service:payment");
     }

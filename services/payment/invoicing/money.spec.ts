@@ -1,9 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import type { DomainEvent } from "../../../config/events.ts";
+import { Invoice } from "../../../entities/Invoice.ts";
 import { invoicesOf, type IssuedInvoice } from "../../../test/issued.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { listDisputes } from "../disputes/disputes.ts";
 import { paypalConnection, type PayPalConnection } from "../gateway/connection.ts";
+import { invoiceSubscriptions } from "../invoices/consume.ts";
+import { findInvoice } from "../invoices/drafts.ts";
 import { trialBalance } from "../ledger/balances.ts";
 import { listEntries } from "../ledger/list.ts";
 import { listBreaks } from "../reconciliation/breaks.ts";
@@ -100,6 +104,12 @@ describe("money of invoices that PayPal collects", () => {
     return answer.value.balances.find(({ currency }) => currency === "USD")!.available_balance.value;
   }
 
+  /** What webhooks of the organisation hear of an invoice. */
+  const toldOf = async ({ id }: Collected) => {
+    const text = `select id, tenant_id as "tenantId", type, data from payment.events where stream = $1 order by version`;
+    return (await base.database.admin.query<DomainEvent & { data: { refunded?: string } }>(text, [`invoice:${id}`])).rows;
+  };
+
   it("is booked with fee and exchange when it is paid, is in the reports, and is nobody else's", async () => {
     const [one, other] = [await collected(), await collected()];
     pay(one);
@@ -136,6 +146,26 @@ describe("money of invoices that PayPal collects", () => {
     expect(new Set(breaks.map(({ invoiceId }) => invoiceId))).toEqual(new Set(breaks.length ? [one.id] : []));
     await deliver(one);
     expect(await readPaypalInvoice(one.till, one.tenantId, one.id)).toMatchObject({ status: "PARTIALLY_REFUNDED", failureType: null });
+    expect((await base.db.tenant(one.tenantId, (em) => findInvoice(em, one.id))).status).toBe("paid");
+    const told = await toldOf(one);
+    expect(told.map(({ type }) => type).sort()).toEqual(["invoice.issued", "invoice.paid", "invoice.refunded", "invoice.refunded"]);
+    expect(told.flatMap(({ data: { refunded } }) => refunded ?? []).sort()).toEqual(["18.99", "50.00"]);
+  });
+
+  it("that was given back gets its credit note once, where invoices make themselves", async () => {
+    const [one, other] = [await collected(), await collected()];
+    await base.database.admin.query("update payment.sellers set invoice_on_capture = true where tenant_id = $1", [one.tenantId]);
+    for (const its of [one, other]) {
+      giveBack(pay(its), "18.99");
+      await deliver(its);
+      const consumer = invoiceSubscriptions({ warn: () => undefined }).find(({ type }) => type === "invoice.refunded")!;
+      for (const event of (await toldOf(its)).filter(({ type }) => type === "invoice.refunded"))
+        for (let time = 0; time < 2; time++) await base.db.tenant(its.tenantId, (em) => consumer.commit!(em, event, undefined));
+    }
+    const credits = (tenantId: string) =>
+      base.db.tenant(tenantId, (em) => em.find(Invoice, { tenantId, kind: "credit_note" }, { orderBy: { createdAt: "asc" } }));
+    expect(await credits(one.tenantId)).toMatchObject([{ correctsId: one.id, grossMinor: 1899n, status: "issued" }]);
+    expect(await credits(other.tenantId)).toEqual([]);
   });
 
   it("is looked for again when PayPal could not show it, though the invoice is over", async () => {

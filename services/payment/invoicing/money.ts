@@ -1,11 +1,13 @@
 import type { PaypalInvoiceRow } from "../../../entities/PaypalInvoice.ts";
-import { rows, type Database, type Em } from "../../../mixins/database.ts";
+import { row, rows, type Database, type Em } from "../../../mixins/database.ts";
 import { kept } from "../captures.ts";
 import type { CaptureView, Outcome, RefundView } from "../gateway/gateway.ts";
 import type { InvoiceView } from "../gateway/invoicing.ts";
 import type { PaymentsGateway } from "../gateway/payments.ts";
 import { postCapture, postRefund, postReversal } from "../ledger/post.ts";
-import { readAmount } from "../money.ts";
+import { lockInvoice } from "../invoices/drafts.ts";
+import { tell } from "../invoices/events.ts";
+import { formatAmount, readAmount } from "../money.ts";
 import { failureOf } from "./refusals.ts";
 
 type Row = Pick<PaypalInvoiceRow, "id" | "tenantId">;
@@ -81,7 +83,7 @@ export async function bookCapture(em: Em, { id: invoiceId, tenantId }: Row, view
   return true;
 }
 
-/** @param kind a reversal is what PayPal or a bank took back by itself @returns whether it is money that went back */
+/** @param kind a reversal is what PayPal or a bank took back by itself; both are told once @returns whether it is money that went back */
 export async function bookRefund(
   em: Em,
   { id: invoiceId, tenantId }: Row,
@@ -91,10 +93,19 @@ export async function bookRefund(
   const { captureId, settled } = view;
   const gross = readAmount(view.amount, view.currency);
   if (!gross || captureId === null || view.status !== "COMPLETED") return false;
+  const invoice = await lockInvoice(em, invoiceId);
+  const known = await row(
+    em,
+    `select 1 from payment.ledger_entries where tenant_id = ? and object_id = ? and kind in ('refund', 'reversal')`,
+    [tenantId, view.id],
+  );
   const post = kind === "reversal" ? postReversal : postRefund;
   await post(em, {
     ...{ tenantId, paymentId: null, invoiceId, objectId: view.id, captureId, at: view.at ?? new Date(), gross },
     ...{ feeReturned: kept(view, gross).feeMinor ?? null, settled },
   });
+  if (known) return true;
+  const refunded = formatAmount(gross.amountMinor, gross.currency);
+  await tell(em, invoice, "invoice.refunded", "service:payment", { refundId: view.id, refunded });
   return true;
 }

@@ -19,14 +19,16 @@ export interface Log {
 const self = "service:payment";
 
 /**
- * The invoice of a payment that has been captured whole: paid, if there is one already; else made of what the payment says it is for, where the
- * seller's settings want that. What can't be issued for want of the seller's data stays a draft. The payment's row keeps others off meanwhile.
+ * The invoice of a payment of which all that it says has been captured: paid, if there is one already; else, of one that is captured whole, made of what the
+ * payment says it is for, where the seller's settings want that. What can't be issued for want of the seller's data stays a draft. The payment's row keeps others off meanwhile.
  */
 async function invoiceOf(em: Em, payment: PaymentRow, log: Log): Promise<InvoiceRow | null> {
-  if (payment.capturedMinor < payment.amountMinor) return null;
   const { id: paymentId, tenantId, userId = null } = payment;
   const known = await em.findOne(Invoice, { paymentId, kind: "invoice" }, { orderBy: { createdAt: "desc" } });
-  if (known) return known.status === "issued" ? await payInvoice(em, known.id, self, payment.executedAt ?? new Date()) : known;
+  if (known?.status === "issued" && payment.capturedMinor >= known.grossMinor)
+    return await payInvoice(em, known.id, self, payment.executedAt ?? new Date());
+  if (known) return known;
+  if (payment.capturedMinor < payment.amountMinor) return null;
   const seller = await readSeller(em, tenantId);
   if (!seller?.invoiceOnCapture || !saleOf(payment)?.buyer) return null;
   return await issueOrKeep(em, await draftInvoice(em, { tenantId, userId }, { paymentId }), log);

@@ -19,7 +19,7 @@ export interface NewInvoice extends SaleWish {
   /** With items. */
   currency?: string;
   note?: string;
-  /** The payment that it is for: what that was for when no items are named, else of the same total. */
+  /** The payment that it is for: what that was for when no items are named, else of the same total, or of what came of it when that is less and all. */
   paymentId?: string;
 }
 
@@ -137,13 +137,21 @@ async function itemised(
   if (!items || !customer || !currency || required.length)
     throw errors.invalid(required.map(([name]) => ({ pointer: `/${name}`, detail: "is required with items" })));
   const breakdown = await quote(em, tenantId, { ...wish, items, customer, currency });
-  if (payment && (payment.amountMinor !== breakdown.grossMinor || payment.currency !== breakdown.currency)) {
-    const paid = `${formatAmount(payment.amountMinor, payment.currency as Currency)} ${payment.currency}`;
+  if (payment && !(totalsOf(payment).includes(breakdown.grossMinor) && payment.currency === breakdown.currency)) {
+    const totals = totalsOf(payment).map((minor) => `${formatAmount(minor, payment.currency as Currency)} ${payment.currency}`);
+    const paid = totals.join(", of which came ");
     const made = `${formatAmount(breakdown.grossMinor, breakdown.currency)} ${breakdown.currency}`;
     throw errors.invalid([{ pointer: "/paymentId", detail: `must be a payment of what the items come to, ${made}; it is of ${paid}` }]);
   }
   return { breakdown, country: customer.country, buyer: wish.buyer ?? null };
 }
+
+/** States in which nothing more is taken of what was reserved. */
+const isOver = new Set<string>(["captured", "partially_refunded", "refunded"]);
+
+/** What the items of a payment's invoice may come to: all of it, or what was taken of a reservation that is over. */
+const totalsOf = ({ status, intent, amountMinor, capturedMinor }: PaymentRow): bigint[] =>
+  intent === "authorize" && isOver.has(status) && capturedMinor !== amountMinor ? [amountMinor, capturedMinor] : [amountMinor];
 
 /** What the payment was for, as it was reckoned then. */
 function paidFor(wish: NewInvoice, payment: PaymentRow | null): Sale {

@@ -63,9 +63,10 @@ export async function issueInvoice(em: Em, id: string, actor: string): Promise<I
   return invoice;
 }
 
-/** Since when it is paid by what it was made of: a payment that is captured whole, or one of a subscription. */
-async function paidSince(em: Em, { tenantId, saleId }: InvoiceRow, payment: PaymentRow | null): Promise<Date | null> {
-  if (payment) return payment.capturedMinor >= payment.amountMinor ? (payment.executedAt ?? null) : null;
+/** Since when it is paid by what it was made of: a payment of which as much is captured, or one of a subscription. */
+async function paidSince(em: Em, invoice: InvoiceRow, payment: PaymentRow | null): Promise<Date | null> {
+  if (payment) return payment.capturedMinor >= invoice.grossMinor ? (payment.executedAt ?? null) : null;
+  const { tenantId, saleId } = invoice;
   return saleId ? ((await em.findOne(SubscriptionPayment, { tenantId, saleId }))?.paidAt ?? null) : null;
 }
 

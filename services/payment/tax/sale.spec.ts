@@ -6,6 +6,8 @@ import { Invoice } from "../../../entities/Invoice.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { baskets } from "../../../test/baskets.ts";
 import { until } from "../../../test/edge.ts";
+import { captureReserved } from "../authorizations/capture.ts";
+import { voidReserved } from "../authorizations/end.ts";
 import { invoiceCaptured, invoiceRefunded } from "../invoices/automatic.ts";
 import { draftInvoice } from "../invoices/drafts.ts";
 import { showInvoice } from "../invoices/invoices.ts";
@@ -149,6 +151,45 @@ describe("payments that say what they are for", () => {
     );
     expect((await createPayment(till, who, wish, "once")).id).toBe(first.id);
     await expect(createPayment(till, who, wish)).rejects.toMatchObject({ data: { faults: [{ pointer: "/amount" }] } });
+  });
+
+  it("that were captured in part alone get their invoice of the items that make up that part, paid at once, with its credit notes", async () => {
+    const who = await principal();
+    const { id, paypalPaymentId } = await pays(who, { intent: "authorize" });
+    till.simulator.approve(paypalPaymentId!);
+    await settle(till, id);
+    const draft = (quantity: number) =>
+      till.db.tenant(who.tenantId, async (em) => {
+        const items = [{ name: "Annual plan", quantity, unitAmount: "33.33" }];
+        const made = await draftInvoice(em, who, {
+          currency: "EUR",
+          items,
+          customer: { country: "DE" },
+          buyer: wish.buyer!,
+          paymentId: id,
+        });
+        await em.flush();
+        return made.id;
+      });
+    // Two thirds: as long as the rest can be captured, an invoice of a part is none of the payment's.
+    await captureReserved(till, who, { id, amount: "79.33" });
+    await expect(draft(2)).rejects.toMatchObject({ data: { faults: [{ pointer: "/paymentId" }] } });
+    await voidReserved(till, who, id);
+    expect((await readPayment(till.db, who.tenantId, id)).status).toBe("captured");
+    await captured(who, id);
+    expect(await invoices(who)).toEqual([]);
+    await expect(draft(1)).rejects.toMatchObject({
+      data: { faults: [{ detail: expect.stringContaining("118.99 EUR, of which came 79.33 EUR") as unknown }] },
+    });
+    const invoiceId = await draft(2);
+    await till.db.tenant(who.tenantId, (em) => issueInvoice(em, invoiceId, "user:test"));
+    const refundId = (await createRefund(till, who, { id, amount: "10.00" })).id;
+    await refunded(who, id, refundId, "10.00");
+    await refunded(who, id, refundId, "10.00");
+    expect((await invoices(who)).map(({ kind, status, gross, credited }) => [kind, status, gross, credited])).toEqual([
+      ["invoice", "paid", "79.33", "10.00"],
+      ["credit_note", "issued", "10.00", "0.00"],
+    ]);
   });
 
   it("get one paid invoice that agrees with PayPal's order to the cent, however often their capture is told", async () => {

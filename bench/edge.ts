@@ -12,21 +12,28 @@ import type { Flooded } from "./edge/flood.ts";
 import { signIn } from "./edge/signin.ts";
 
 // npm run bench -- edge: what it costs the edge to know who asks, as CPU of its process per request, and what a thousand sign-ins at once with
-// wrong passwords do to others' requests and sign-ins.
+// wrong passwords do to others' requests and sign-ins. A few floods, each against the idle time right before it: whatever else the machine does
+// for a moment makes one of them look better or worse.
 const { values } = parseArgs({
   options: {
     requests: { type: "string", default: "8000" },
     rounds: { type: "string", default: "7" },
     people: { type: "string", default: "1000" },
+    floods: { type: "string", default: "3" },
   },
 });
-const [requests, rounds, people] = [Number(values.requests), Number(values.rounds), Number(values.people)];
+const [requests, rounds, people, floods] = [values.requests, values.rounds, values.people, values.floods].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
 const aims = { authenticated: 1.15, flooded: 5 };
 const account = { email: "owner@example.com", password: "correct horse battery staple" };
 /** Who signs in while the flood lasts, and from where: one has used the platform from there before, the other never. */
 const others = [
-  { who: "who was there before", email: "known@example.com", from: "127.0.0.2" },
-  { who: "who was never there ", email: "stranger@example.com", from: "127.0.0.3" },
+  { who: "somebody who was there before", email: "known@example.com", from: () => "127.0.0.2" },
+  { who: "somebody who was never there", email: "stranger@example.com", from: (flood: number) => `127.0.1.${flood}` },
 ];
 /** When they begin, milliseconds after the flood. */
 const meanwhile = 200;
@@ -58,7 +65,7 @@ const found = await withServers(async (folder) => {
       ).json();
     const token = await signedUp(post);
     for (const { email } of others) await post("/organisations", { organisation: "Bench", ...account, email });
-    await signIn(url, { ...account, email: others[0]!.email }, others[0]!.from);
+    await signIn(url, { ...account, email: others[0]!.email }, others[0]!.from(0));
     const get = async (way: "open" | "closed") => {
       const headers = way === "closed" ? { authorization: `Bearer ${token}` } : {};
       const { statusCode, body } = await pool.request({ path: `/api/v1/measured/${way}`, method: "GET", headers });
@@ -89,21 +96,25 @@ const found = await withServers(async (folder) => {
       );
       return times;
     };
-    const idleEnd = Date.now() + 5_000;
-    const idle = await watch(() => Date.now() > idleEnd);
-    const flood = start("flood", ["bench/edge/flood.ts", url, String(people)]);
-    await told(flood);
-    let over = false;
-    const begin = Date.now();
-    const flooding = told<Flooded>(flood, "go").finally(() => (over = true));
-    const signingIn = sleep(meanwhile).then(() =>
-      Promise.all(others.map(async ({ who, email, from }) => ({ who, ...(await signIn(url, { ...account, email }, from)) }))),
-    );
-    const flooded = await watch(() => over);
-    const seconds = (Date.now() - begin) / 1000;
-    const signedIn = await signingIn;
+    const flooded = async (number: number) => {
+      const idleEnd = Date.now() + 5_000;
+      const idle = await watch(() => Date.now() > idleEnd);
+      const flood = start(`flood${number}`, ["bench/edge/flood.ts", url, String(people)]);
+      await told(flood);
+      let over = false;
+      const begin = Date.now();
+      const flooding = told<Flooded>(flood, "go").finally(() => (over = true));
+      const signingIn = sleep(meanwhile).then(() =>
+        Promise.all(others.map(async ({ who, email, from }) => ({ who, ...(await signIn(url, { ...account, email }, from(number))) }))),
+      );
+      const busy = await watch(() => over);
+      const seconds = (Date.now() - begin) / 1000;
+      return { idle, busy, seconds, ...(await flooding), signedIn: await signingIn };
+    };
+    const found = [];
+    for (let i = 1; i <= floods; i++) found.push(await flooded(i));
     await pool.close();
-    return { cpu, idle, flooded, seconds, signedIn, ...(await flooding) };
+    return { cpu, floodings: found };
   } finally {
     await Promise.all(started.map((process) => process.stop(3_000)));
     await world.drop();
@@ -129,21 +140,24 @@ async function lanes(count: number, total: number, work: () => Promise<void>): P
 }
 
 const p99 = (times: number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]!;
-const { cpu, idle, flooded, outcomes, sent, seconds, signedIn } = found;
+const { cpu, floodings } = found;
 for (const way of ["open", "closed"] as const)
   say(
     `${way === "open" ? "unauthenticated" : "authenticated  "}  ${median(cpu[way]).toFixed(1)} µs of CPU per request (${cpu[way].map((each) => each.toFixed(1)).join(" ")})`,
   );
 const ratio = median(cpu.closed) / median(cpu.open);
 say(`ratio ${ratio.toFixed(2)}, aim at most ${aims.authenticated}`);
-say(
-  `${people} wrong sign-ins at once, sent within ${Math.round(sent)} ms, answered within ${seconds.toFixed(1)} s: ${Object.entries(outcomes)
-    .map(([status, count]) => `${count} × ${status}`)
-    .join(", ")}`,
-);
-const slower = p99(flooded) / p99(idle);
-say(
-  `p99 of an authenticated GET: ${p99(idle).toFixed(1)} ms idle (${idle.length}), ${p99(flooded).toFixed(1)} ms meanwhile (${flooded.length}): × ${slower.toFixed(1)}, aim under ${aims.flooded}`,
-);
-for (const { who, ms, tries } of signedIn) say(`meanwhile ${who} signs in within ${Math.round(ms)} ms (tries: ${tries})`);
-if (ratio > aims.authenticated || slower >= aims.flooded) process.exitCode = 1;
+const slower: number[] = [];
+for (const { idle, busy, seconds, sent, outcomes, signedIn } of floodings) {
+  slower.push(p99(busy) / p99(idle));
+  const counts = Object.entries(outcomes).map(([status, count]) => `${count} × ${status}`);
+  say(
+    `${people} wrong sign-ins at once, sent within ${Math.round(sent)} ms, answered within ${seconds.toFixed(1)} s: ${counts.join(", ")}`,
+  );
+  say(
+    `  p99 of an authenticated GET: ${p99(idle).toFixed(1)} ms idle (${idle.length}), ${p99(busy).toFixed(1)} ms meanwhile (${busy.length}): × ${slower.at(-1)!.toFixed(1)}`,
+  );
+  for (const { who, ms, tries } of signedIn) say(`  meanwhile ${who} signs in within ${Math.round(ms)} ms (tries: ${tries})`);
+}
+say(`p99 × ${median(slower).toFixed(1)}, aim under ${aims.flooded}`);
+if (ratio > aims.authenticated || median(slower) >= aims.flooded) process.exitCode = 1;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamClient } from "nats";
 import { messageOf } from "../config/errors.ts";
 import { rows, type Database } from "./database.ts";
@@ -13,6 +14,8 @@ export interface Log {
 const batch = 200;
 /** Backstop for a notification that was lost with its connection. */
 const pollMs = 1000;
+/** Between two looks, the first of which is at once: what is written meanwhile goes together, for each look is a transaction of five statements. */
+const restMs = 5;
 
 interface Ticket {
   id: string;
@@ -70,6 +73,7 @@ export class Relay {
     }
     this.running = this.drain()
       .catch((error: unknown) => this.log.warn(`outbox of ${this.database.schema} not published, trying again: ${messageOf(error)}`))
+      .then(() => sleep(restMs))
       .finally(() => {
         this.running = undefined;
         if (this.again) {

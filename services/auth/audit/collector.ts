@@ -14,6 +14,8 @@ const maxAckPending = 2_000;
 const batch = 200;
 /** Chains that one node appends to at the same time: the service's other work needs connections too. */
 const width = 3;
+/** Acts of so long are appended together: each transaction waits for its chain, and one of many costs little more than one of one. */
+const gatherMs = 20;
 const againMs = [500, 2_000, 10_000, 60_000];
 
 interface Waiting extends Arrived {
@@ -29,8 +31,10 @@ export class Collector {
   private readonly keys: AuditKeys;
   private readonly log: Log;
   private readonly recorded: (service: string, ids: string[]) => void;
-  private readonly waiting = new Map<string, Waiting[]>();
+  /** By tenant, those first whose acts have waited longest. */
+  private readonly waiting = new Map<string, { since: number; acts: Waiting[] }>();
   private readonly lanes = new Map<string, Promise<void>>();
+  private gathering: NodeJS.Timeout | undefined;
   private messages: ConsumerMessages | undefined;
   private loop: Promise<void> | undefined;
 
@@ -52,6 +56,7 @@ export class Collector {
   async stop(): Promise<void> {
     this.messages?.stop();
     await this.loop;
+    clearTimeout(this.gathering);
     // What waits was not acknowledged: it goes to another node.
     this.waiting.clear();
     await Promise.allSettled(this.lanes.values());
@@ -63,9 +68,9 @@ export class Collector {
       try {
         const act = actFrom(message.string());
         const queue = this.waiting.get(act.tenantId);
-        if (queue) queue.push({ message, service, act });
-        else this.waiting.set(act.tenantId, [{ message, service, act }]);
-        this.fillLanes();
+        if (queue) queue.acts.push({ message, service, act });
+        else this.waiting.set(act.tenantId, { since: performance.now(), acts: [{ message, service, act }] });
+        this.gather();
       } catch (error) {
         this.log.error(`what came on ${message.subject} is no act: ${messageOf(error)}`);
         message.term();
@@ -73,14 +78,22 @@ export class Collector {
     }
   }
 
+  private gather(): void {
+    this.gathering ??= setTimeout(() => {
+      this.gathering = undefined;
+      this.fillLanes();
+    }, gatherMs);
+  }
+
   /** Lets the tenants that have waited the longest have the free lanes. */
   private fillLanes(): void {
-    for (const [tenantId, queue] of this.waiting) {
+    for (const [tenantId, { since, acts }] of this.waiting) {
       if (this.lanes.size >= width) return;
+      if (performance.now() - since < gatherMs) return this.gather();
       if (this.lanes.has(tenantId)) continue;
-      const taken = queue.splice(0, batch);
+      const taken = acts.splice(0, batch);
       this.waiting.delete(tenantId);
-      if (queue.length) this.waiting.set(tenantId, queue);
+      if (acts.length) this.waiting.set(tenantId, { since, acts });
       const lane = this.record(tenantId, taken).finally(() => {
         this.lanes.delete(tenantId);
         this.fillLanes();

@@ -37,3 +37,16 @@ test("keeps a place for others when one client takes all that it can have", asyn
   }
   expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "fulfilled", "rejected", "fulfilled"]);
 });
+
+test("lets who is known go first, also when strangers have filled their line", async () => {
+  const gate = new Gate(1, 2);
+  const order: string[] = [];
+  let open: () => void = () => {};
+  const first = gate.pass("", () => new Promise<void>((resolve) => (open = resolve)));
+  const come = (name: string, known: boolean) => gate.pass(name, () => Promise.resolve(void order.push(name)), known);
+  const outcomes = Promise.allSettled([come("a", false), come("b", false), come("c", false), come("ada", true), come("bob", true)]);
+  open();
+  await first;
+  expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled", "fulfilled"]);
+  expect(order).toEqual(["ada", "bob", "a", "b"]);
+});

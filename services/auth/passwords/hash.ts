@@ -37,11 +37,14 @@ export async function hashPassword(password: string, client = "", pointer = "/pa
   return await hashing.pass(client, () => makeHash(bytes));
 }
 
-/** Whether the password opens the hash. Without one (no such account) it says no after the same time. */
-export async function verifyPassword(password: string, hash: string | undefined, client = ""): Promise<boolean> {
+/**
+ * Whether the password opens the hash. Without one (no such account) it says no after the same time.
+ * @param known whether this account was opened from there before: then it goes before the others
+ */
+export async function verifyPassword(password: string, hash: string | undefined, client = "", known = false): Promise<boolean> {
   const bytes = bytesOf(password);
   const fits = bytes.length <= passwordBytes.maximum;
   const real = hash !== undefined && hash !== noPassword;
-  const same = await hashing.pass(client, () => opensHash(bytes.subarray(0, passwordBytes.maximum), real ? hash : nobody));
+  const same = await hashing.pass(client, () => opensHash(bytes.subarray(0, passwordBytes.maximum), real ? hash : nobody), known);
   return same && fits && real;
 }

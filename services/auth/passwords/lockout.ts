@@ -27,7 +27,7 @@ const knownMs = 90 * 86_400_000;
 /**
  * Counts a failure before it is known to be one, so that a thousand at once are not all let in. While something is locked nothing counts, or a
  * flood could lock for ever. KEYS: who signed in here before, then what is counted. ARGV: forgetMs, then free and ceiling of each.
- * Answers with milliseconds to wait, and 1 when this one begins a delay.
+ * Answers with milliseconds to wait, 1 when this one begins a delay, and 1 for who signed in here before.
  */
 const begin = `
 local time = redis.call('TIME')
@@ -35,7 +35,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local last = redis.call('EXISTS', KEYS[1]) == 1 and 2 or #KEYS
 local wait = 0
 for i = 2, last do wait = math.max(wait, tonumber(redis.call('HGET', KEYS[i], 'until') or '0') - now) end
-if wait > 0 then return {wait, 0} end
+if wait > 0 then return {wait, 0, 0} end
 local begun = 0
 for i = 2, last do
   local failures = redis.call('HINCRBY', KEYS[i], 'failures', 1)
@@ -46,7 +46,7 @@ for i = 2, last do
   end
   redis.call('PEXPIRE', KEYS[i], ARGV[1])
 end
-return {0, begun}`;
+return {0, begun, last == 2 and 1 or 0}`;
 
 /** Takes back what was counted. ARGV: 1 when the password was right, knownMs, then the free failures of each. */
 const settle = `
@@ -64,25 +64,25 @@ if right then redis.call('SET', KEYS[1], '1', 'PX', ARGV[2]) end`;
  * Lets a proof of a password happen, or not yet: per account, per address, and per both together, with growing delay and never for ever. Who
  * has signed in from there before is held up by their own mistakes alone: a flood of wrong passwords, at their account or from their
  * address, does not keep them out.
- * @param proof resolves when the password was right, and rejects with UNAUTHENTICATED when it was wrong
+ * @param proof is told whether who asks signed in from there before; it resolves when the password was right, and rejects with UNAUTHENTICATED when it was wrong
  * @param locked told when a delay begins by this failure
  * @throws SIGN_IN_DELAYED with `retryAfter` in seconds; SERVICE_UNAVAILABLE while Redis is away: nothing counts then, so nothing may be tried
  */
 export async function guarded<T>(
   redis: Redis,
   { email, address }: { email: string; address: string | undefined },
-  proof: () => Promise<T>,
+  proof: (known: boolean) => Promise<T>,
   locked: () => Promise<unknown>,
 ): Promise<T> {
   const keys = keysOf(email, address);
   const settled = (right: boolean) => needed(redis.eval(settle, keys.length, ...keys, right ? 1 : 0, knownMs, ...free));
-  const [wait, begun] = (await needed(redis.eval(begin, keys.length, ...keys, forgetMs, ...counted))) as [number, number];
+  const [wait, begun, known] = (await needed(redis.eval(begin, keys.length, ...keys, forgetMs, ...counted))) as [number, number, number];
   if (wait > 0) {
     const retryAfter = Math.ceil(wait / 1000);
     throw errors.signInDelayed(`Too many wrong passwords; try again in ${retryAfter} s.`, { retryAfter });
   }
   try {
-    const proved = await proof();
+    const proved = await proof(known === 1);
     await settled(true);
     return proved;
   } catch (error) {

@@ -34,7 +34,7 @@ export async function provePassword(
     const user = await guarded(
       redis,
       { email: account, address },
-      () => check(db, account, password, address),
+      (known) => check(db, account, password, address, known),
       () => recordDelay(db, account),
     );
     return { userId: user.id };
@@ -44,10 +44,10 @@ export async function provePassword(
   }
 }
 
-async function check(db: Database, account: string, password: string, address: string | undefined): Promise<Stored> {
+async function check(db: Database, account: string, password: string, address: string | undefined, known: boolean): Promise<Stored> {
   const user = await db.system((em) => row<Stored>(em, `select id, password_hash as hash from auth.users where email = ?`, [account]));
   // Outside of any transaction: a sign-in that waits for its turn would keep a connection.
-  if (!(await verifyPassword(password, user?.hash, address)) || !user) throw errors.unauthenticated("E-mail or password is wrong.");
+  if (!(await verifyPassword(password, user?.hash, address, known)) || !user) throw errors.unauthenticated("E-mail or password is wrong.");
   const hash = isOutdated(user.hash) ? await rehashed(password, address) : user.hash;
   // The condition on the hash: a password changed since it was read above no longer opens the account.
   const entered = await db.system((em) =>

@@ -208,7 +208,8 @@ describe("login", () => {
 
   test("by sixty strangers at once is answered or refused for now, none of it as an error", async () => {
     const outcomes = await Promise.all(Array.from({ length: 60 }, (_, i) => attempt(`nobody${i}@example.com`, `192.0.2.${i}`)));
-    expect(outcomes.filter((outcome) => outcome === "UNAUTHENTICATED").length).toBeGreaterThanOrEqual(34);
+    // One is worked on at least, two where there are cores for that, and 32 wait.
+    expect(outcomes.filter((outcome) => outcome === "UNAUTHENTICATED").length).toBeGreaterThanOrEqual(33);
     expect(outcomes.filter((outcome) => !["UNAUTHENTICATED", "SIGN_IN_DELAYED"].includes(outcome))).toEqual([]);
   });
 });

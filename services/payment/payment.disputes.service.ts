@@ -6,6 +6,7 @@ import { service, type Host } from "../../config/service.ts";
 import { ormMixin } from "../../mixins/orm.mixin.ts";
 import { redisMixin } from "../../mixins/redis.mixin.ts";
 import { acceptClaim, evidenceTypes, provideEvidence } from "./disputes/answer.ts";
+import { documentsSchema, readDocuments } from "./disputes/documents.ts";
 import { listDisputes, readDisputeRow, showDispute, type ShownDispute } from "./disputes/disputes.ts";
 import { lookAtOpen, remind } from "./disputes/sweep.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -58,13 +59,14 @@ export const actions = {
   }),
 
   evidence: action({
-    description: "Answers a claim with evidence. Documents are given at PayPal's website.",
+    description: "Answers a claim with evidence, with documents or without.",
     permission: "payment:refund",
     audit: { act: "dispute.answered", object: "dispute:id" },
     rest: "POST /disputes/:id/evidence",
     timeout,
     params: strict({
       id,
+      documents: Type.Optional(documentsSchema),
       type: Type.Enum(evidenceTypes, { description: "What it proves." }),
       note: Type.Optional(text(2_000, "What it shows.")),
       tracking: Type.Optional(
@@ -73,8 +75,9 @@ export const actions = {
       paypalRefundId: Type.Optional(text(255, "PayPal's id of the refund that was made.")),
     }),
     async handler(ctx): Promise<ShownDispute> {
-      const { id, paypalRefundId, ...evidence } = ctx.params;
-      const given = { ...evidence, ...(paypalRefundId && { refundId: paypalRefundId }) };
+      const { id, paypalRefundId, documents, ...evidence } = ctx.params;
+      const files = documents && readDocuments(documents);
+      const given = { ...evidence, ...(paypalRefundId && { refundId: paypalRefundId }), ...(files && { documents: files }) };
       return showDispute(await provideEvidence(this.till, caller(ctx).tenantId, id, given));
     },
   }),

@@ -1,5 +1,5 @@
 import { LockMode } from "@mikro-orm/postgresql";
-import { errors, type Fault } from "../../../config/errors.ts";
+import { errors } from "../../../config/errors.ts";
 import { Dispute, type DisputeRow } from "../../../entities/Dispute.ts";
 import type { Outcome } from "../gateway/gateway.ts";
 import type { Till } from "../till.ts";
@@ -7,8 +7,20 @@ import { readDisputeRow } from "./disputes.ts";
 import { disputesGateway, type Evidence } from "./gateway.ts";
 import { lookAtDispute } from "./look.ts";
 
-/** PayPal's kinds of evidence that can be given without a document. */
-export const evidenceTypes = ["PROOF_OF_FULFILLMENT", "PROOF_OF_REFUND", "OTHER"] as const;
+/** What each kind of evidence of PayPal's needs: all but the first three are documents. */
+const needs = {
+  PROOF_OF_FULFILLMENT: "tracking",
+  PROOF_OF_REFUND: "refundId",
+  OTHER: "note",
+  PROOF_OF_DELIVERY_SIGNATURE: "documents",
+  PROOF_OF_RECEIPT_COPY: "documents",
+  RETURN_POLICY: "documents",
+  BILLING_AGREEMENT: "documents",
+  ITEM_DESCRIPTION: "documents",
+} as const satisfies Record<string, keyof Evidence>;
+export const evidenceTypes = Object.keys(needs) as (keyof typeof needs)[];
+/** As callers call them. */
+const pointers = { tracking: "/tracking", refundId: "/paypalRefundId", note: "/note", documents: "/documents" } as const;
 
 const disputedOf = ({ tenantId, accountId, paymentId, subscriptionId, invoiceId }: DisputeRow) => ({
   tenantId,
@@ -47,13 +59,12 @@ export async function acceptClaim(till: Till, tenantId: string, id: string, note
  */
 export async function provideEvidence(till: Till, tenantId: string, id: string, evidence: Evidence): Promise<DisputeRow> {
   const known = await readDisputeRow(till.db, tenantId, id);
-  const faults: Fault[] = [];
-  if (evidence.type === "PROOF_OF_FULFILLMENT" && !evidence.tracking)
-    faults.push({ pointer: "/tracking", detail: "is required for PROOF_OF_FULFILLMENT" });
-  if (evidence.type === "PROOF_OF_REFUND" && !evidence.refundId)
-    faults.push({ pointer: "/paypalRefundId", detail: "is required for PROOF_OF_REFUND" });
-  if (evidence.type === "OTHER" && !evidence.note) faults.push({ pointer: "/note", detail: "is required for OTHER" });
-  if (faults.length) throw errors.invalid(faults);
+  const needed = needs[evidence.type as keyof typeof needs];
+  // A document may show what fulfils, refunds or else.
+  if (!evidence[needed] && !evidence.documents?.length)
+    throw errors.invalid([
+      { pointer: pointers[needed], detail: `is required for ${evidence.type}${needed === "documents" ? "" : ", or documents"}` },
+    ]);
   if (known.state !== "open") throw errors.conflict("This dispute is resolved.", { id });
   const answer = await (await gatewayOf(till, known)).provideEvidence(known.paypalId, evidence);
   if (answer.outcome === "ok") await write(till, known, (dispute) => (dispute.answeredAt = new Date()));

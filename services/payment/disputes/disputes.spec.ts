@@ -10,7 +10,9 @@ import { envelopeOf } from "../webhooks/envelope.ts";
 import type { PayPalEvent } from "../webhooks/event.ts";
 import { handlerOf } from "../webhooks/handlers.ts";
 import { postRefund } from "../ledger/post.ts";
+import { multipart } from "../gateway/multipart.ts";
 import { acceptClaim, provideEvidence } from "./answer.ts";
+import { readDocuments } from "./documents.ts";
 import { disputesGateway } from "./gateway.ts";
 import { recordDispute } from "./record.ts";
 import { listDisputes, readDisputeRow } from "./disputes.ts";
@@ -281,6 +283,13 @@ describe("disputes", () => {
       note: "Sent.",
     });
     expect(answered).toMatchObject({ paypalStatus: "UNDER_REVIEW", dueAt: null, answeredAt: expect.any(Date) });
+    const { connection } = await till.paypal(tenantId);
+    const shown = await connection.send(
+      { method: "GET", path: `/v1/customer/disputes/${paypalId}` },
+      (body) => body as { evidences: object[] },
+    );
+    if (shown.outcome !== "ok") throw new Error(JSON.stringify(shown));
+    expect(shown.value.evidences).toMatchObject([{ evidence_type: "PROOF_OF_FULFILLMENT", notes: "Sent." }]);
     simulator.tell(`disputes/${paypalId}/resolve`, { outcome: "CANCELED_BY_BUYER" });
     expect(await problem(provideEvidence(till, tenantId, id, { type: "OTHER", note: "More." }))).toMatchObject({
       type: "DISPUTE_REFUSED",
@@ -288,6 +297,52 @@ describe("disputes", () => {
     });
     await deliver(payment);
     expect(await disputesOf(tenantId)).toMatchObject([{ outcome: "withdrawn" }]);
+  });
+
+  it("take documents as evidence, byte for byte, and name each that is not what it says", async () => {
+    const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))]);
+    const given = (bytes: Buffer, of: object = {}) => ({
+      name: "proof 1.png",
+      mediaType: "image/png" as const,
+      base64: bytes.toString("base64"),
+      ...of,
+    });
+    const faultsOf = (...documents: ReturnType<typeof given>[]) => {
+      try {
+        return readDocuments(documents).length;
+      } catch (error) {
+        return (error as { data: { faults: { pointer: string }[] } }).data.faults.map(({ pointer }) => pointer);
+      }
+    };
+    expect(faultsOf(given(png), given(png, { base64: "%%%%" }), given(png, { mediaType: "application/pdf" }))).toEqual([
+      "/documents/1/base64",
+      "/documents/2/base64",
+    ]);
+    expect(faultsOf(given(Buffer.concat([png, Buffer.alloc(700_000)])))).toEqual(["/documents"]);
+
+    const documents = readDocuments([given(png), given(png, { name: "second.png" })]);
+    const body = Buffer.from(await multipart({ evidences: [] }, documents).arrayBuffer());
+    expect([body.indexOf(png), body.indexOf(png, body.indexOf(png) + 1)].every((at) => at > 0)).toBe(true);
+
+    const payment = await paid();
+    const { tenantId } = payment;
+    const { dispute_id: paypalId } = complain(payment.capture);
+    await deliver(payment);
+    const { id } = (await disputesOf(tenantId))[0]!;
+    const type = "PROOF_OF_DELIVERY_SIGNATURE";
+    expect(await problem(provideEvidence(till, tenantId, id, { type, note: "Signed." }))).toMatchObject({
+      data: { faults: [{ pointer: "/documents" }] },
+    });
+    expect(await provideEvidence(till, tenantId, id, { type, note: "Signed.", documents })).toMatchObject({ paypalStatus: "UNDER_REVIEW" });
+    const { connection } = await till.paypal(tenantId);
+    const shown = await connection.send(
+      { method: "GET", path: `/v1/customer/disputes/${paypalId}` },
+      (answer) => answer as { evidences: object[] },
+    );
+    if (shown.outcome !== "ok") throw new Error(JSON.stringify(shown));
+    expect(shown.value.evidences).toMatchObject([
+      { evidence_type: type, notes: "Signed.", documents: [{ name: "proof 1.png" }, { name: "second.png" }] },
+    ]);
   });
 
   it("remind of their deadline three days before and one day before, once each", async () => {

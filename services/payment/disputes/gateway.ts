@@ -1,5 +1,5 @@
 import { list, record, text } from "../gateway/answer.ts";
-import type { PayPalConnection } from "../gateway/connection.ts";
+import type { FilePart, PayPalConnection } from "../gateway/connection.ts";
 import type { Outcome } from "../gateway/gateway.ts";
 import { readAmount, type Money } from "../money.ts";
 
@@ -33,6 +33,7 @@ export interface Evidence {
   tracking?: { carrier: string; number: string };
   /** PayPal's id of a refund. */
   refundId?: string;
+  documents?: readonly FilePart[];
 }
 
 export interface DisputesGateway {
@@ -58,7 +59,13 @@ export function disputesGateway(connection: PayPalConnection): DisputesGateway {
       ),
     accept: (id, note) => connection.send({ method: "POST", path: pathOf(id, "/accept-claim"), body: { note } }, done),
     provideEvidence: (id, evidence) =>
-      connection.send({ method: "POST", path: pathOf(id, "/provide-evidence"), body: { evidences: [evidenceOf(evidence)] } }, done),
+      connection.send(
+        {
+          ...{ method: "POST", path: pathOf(id, "/provide-evidence"), body: { evidences: [evidenceOf(evidence)] } },
+          ...(evidence.documents?.length && { files: evidence.documents }),
+        },
+        done,
+      ),
   };
 }
 

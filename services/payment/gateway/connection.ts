@@ -23,6 +23,13 @@ export interface PayPalOptions {
 
 type Call = (abortSignal: AbortSignal) => Promise<ApiResponse<unknown>>;
 
+export interface FilePart {
+  /** Without quotes, line breaks and what is not ASCII. */
+  name: string;
+  mediaType: string;
+  bytes: Uint8Array;
+}
+
 /** A request that the SDK has no method for. */
 export interface Line {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -32,6 +39,8 @@ export interface Line {
   body?: unknown;
   /** JSON that is sent as it is, where every byte counts. */
   text?: string;
+  /** Files that are sent beside `body`, which then is the part called "input". */
+  files?: readonly FilePart[];
   /** PayPal-Request-Id, where the endpoint takes one. */
   requestId?: string;
   /** Without it PayPal answers minimally, which leaves out amounts. */

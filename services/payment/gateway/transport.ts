@@ -1,6 +1,7 @@
 import { type ApiResponse, Client, Environment } from "@paypal/paypal-server-sdk";
 import type { Line } from "./connection.ts";
 import { RateGuard } from "./guard.ts";
+import { multipart } from "./multipart.ts";
 import type { TokenSource } from "./token.ts";
 
 type Factory = ReturnType<Client["getRequestBuilderFactory"]>;
@@ -42,10 +43,15 @@ export class PayPalTransport extends Client {
   }
 
   /** A request of our own making. Its answer carries the body as text. */
-  send({ method, path, body, text, requestId, prefer }: Line, abortSignal: AbortSignal): Promise<ApiResponse<unknown>> {
+  send({ method, path, body, text, files, requestId, prefer }: Line, abortSignal: AbortSignal): Promise<ApiResponse<unknown>> {
     const request = this.getRequestBuilderFactory()(method, path);
     if (requestId !== undefined) request.header("PayPal-Request-Id", requestId);
     if (prefer !== undefined) request.header("Prefer", prefer);
+    if (files) {
+      // Of what the SDK calls a file, it sends the bytes as they are.
+      request.stream({ file: multipart(body, files) } as Parameters<Builder["stream"]>[0]);
+      return request.callAsText({ abortSignal });
+    }
     const content = text ?? (body === undefined ? undefined : JSON.stringify(body));
     if (content !== undefined) {
       request.header("Content-Type", "application/json");

@@ -2,7 +2,7 @@ import { Complaints } from "./complaints.ts";
 import { acceptClaim, appeal, demandDispute, type Dispute, escalate, resolveDispute, tellDispute } from "./disputes.ts";
 import { disputeBody, disputeSummary } from "./disputeview.ts";
 import { type Reply } from "./replies.ts";
-import { type Call, on, type Route } from "./routes.ts";
+import { type Call, filesIn, on, type Route } from "./routes.ts";
 import type { World } from "./world.ts";
 
 function list(world: World, { merchant, query }: Call): Reply {
@@ -39,7 +39,9 @@ function provideEvidence(world: World, call: Call, dispute: Dispute): void {
   complaints.finish();
   demandDispute(dispute, "WAITING_FOR_SELLER_RESPONSE", "UNDER_REVIEW");
   const time = world.clock.stamp();
-  dispute.evidences.push(...(evidences as object[]).map((one) => ({ ...one, source: "SUBMITTED_BY_SELLER", date: time })));
+  const files = filesIn(call.request);
+  const documents = files.length ? { documents: files.map((name) => ({ name })) } : {};
+  dispute.evidences.push(...(evidences as object[]).map((one) => ({ ...one, ...documents, source: "SUBMITTED_BY_SELLER", date: time })));
   Object.assign(dispute, { status: "UNDER_REVIEW", dueAt: null, updatedAt: world.clock.now() });
   tellDispute(world, dispute, "UPDATED");
 }

@@ -81,6 +81,10 @@ function withoutNulls(this: unknown, _name: string, value: unknown): unknown {
   return value === null && !Array.isArray(this) ? undefined : value;
 }
 
+/** Names of the files that came with a request. */
+export const filesIn = ({ text }: Pick<Request, "text">): string[] =>
+  [...text.matchAll(/Content-Disposition: form-data;[^\r\n]*filename="([^"]*)"/gi)].map(([, name]) => name!);
+
 /** The JSON of a request: its body, or the part called "input" of one with files. */
 function jsonIn(type: string, text: string): string {
   if (/^application\/json/i.test(type)) return text;

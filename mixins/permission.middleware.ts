@@ -96,7 +96,8 @@ export function permissionMiddleware(clusterSecret: string): Middleware {
         void revocations
           .read()
           .catch(() => undefined)
-          .then(() => asking && (asking = setTimeout(ask, askEveryMs)));
+          // Two brokers of a process share it, and only the later one's question is taken back: the other must not keep the process.
+          .then(() => asking && (asking = setTimeout(ask, askEveryMs).unref()));
       };
       asking = setTimeout(ask, 0);
     },

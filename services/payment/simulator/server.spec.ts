@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { startPayPalSimulator, type Simulator } from "./server.ts";
+import { openShop } from "./shop.ts";
 
 interface Document {
   id: string;
@@ -63,10 +64,18 @@ describe("the PayPal simulator", () => {
 
   it("answers a repeated PayPal-Request-Id with the first answer and 200, and one still under way with 409", async () => {
     const headers = { "paypal-request-id": randomUUID() };
-    const [first, second] = await Promise.all([create(order(), headers), create(order(), headers)]);
-    expect([first.status, second.status].sort()).toEqual([201, 409]);
-    const made = first.status === 201 ? first : second;
-    expect(await create(order(), headers)).toEqual({ status: 200, body: made.body });
+    // It works a second on each: the other one comes meanwhile.
+    const slow = await startPayPalSimulator({ latencyMs: 2_000 });
+    try {
+      const shop = openShop(slow);
+      const make = () => shop.ask("POST /v2/checkout/orders", order(), headers);
+      const [first, second] = await Promise.all([make(), make()]);
+      expect([first.status, second.status].sort()).toEqual([201, 409]);
+      const made = first.status === 201 ? first : second;
+      expect(await make()).toMatchObject({ status: 200, body: made.body });
+    } finally {
+      await slow.close();
+    }
   });
 
   it("forces the error that PayPal-Mock-Response asks for, doing nothing else", async () => {

@@ -182,4 +182,44 @@ describe("plans and subscriptions over HTTP", () => {
     expect((await ask<Shown[]>("GET /plans", undefined, other)).data.map(({ id }) => id)).not.toContain(plan.id);
     expect((await ask(`POST /plans/${plan.id}/deactivate`, {}, acme, ["payment:read"])).status).toBe(403);
   });
+
+  it("have their invoices make themselves, and those that PayPal collects are paid and booked, by its webhooks alone and each in its own organisation", async () => {
+    const seller = { name: "Söhne GmbH", street: "Weg 1", postcode: "10115", city: "Berlin", country: "DE", vatId: "DE136695976" };
+    expect((await ask("PUT /seller", { ...seller, invoiceOnCapture: true }, acme, ["payment:manage"])).status).toBe(200);
+    const buyer = { name: "Käufer AG", email: "buyer@example.com" };
+    const billing = { buyer, customer: { country: "DE" } };
+    const { data: plan } = await ask("POST /plans", { ...monthly, cycles: [{ tenure: "regular", unit: "month", price: "11.90" }] });
+    const wish = { planId: plan.id, customer: "billed" };
+    expect(await ask("POST /subscriptions", { ...wish, billing: { ...billing, customer: { country: "QQ" } } })).toMatchObject({
+      status: 422,
+      errors: [{ pointer: "/billing/customer/country" }],
+    });
+    const { data: made } = await ask<Shown & { paypalSubscriptionId: string }>("POST /subscriptions", { ...wish, billing });
+    expect((await ask(`PUT /subscriptions/${made.id}/billing`, { ...billing, buyer: { ...buyer, reference: "PO 7" } })).status).toBe(200);
+    simulator.approve(made.paypalSubscriptionId);
+    const listed = async () =>
+      (await ask<{ status: string; gross: string; tax: string }[]>(`GET /invoices?subscriptionId=${made.id}`)).data;
+    await until(async () => (await listed()).length === 1, "the invoice of the first payment", 30_000);
+    expect(await listed()).toMatchObject([{ status: "paid", gross: "11.90", tax: "1.90" }]);
+
+    const basket = {
+      currency: "EUR",
+      items: [{ name: "Annual plan", quantity: 1, unitAmount: "100.00" }],
+      customer: { country: "DE" },
+      buyer,
+    };
+    const { data: invoice } = await ask("POST /invoices", basket);
+    await ask(`POST /invoices/${invoice.id}/issue`, {});
+    const { data: sent } = await ask<{ paypalId: string; status: string }>(`POST /invoices/${invoice.id}/paypal`, {});
+    expect(sent.status).toBe("SENT");
+    simulator.tell(`invoices/${sent.paypalId}/pay`);
+    await until(async () => (await ask(`GET /invoices/${invoice.id}`)).data.status === "paid", "the collected invoice to be paid", 30_000);
+    const { data: entries } = await ask<{ kind: string; amount: string; invoiceId: string }[]>(`GET /invoices/${invoice.id}/ledger`);
+    expect(entries.map(({ kind, amount, invoiceId }) => [kind, amount, invoiceId]).sort()).toEqual([
+      ["capture", "119.00", invoice.id],
+      ["capture_fee", "4.54", invoice.id],
+    ]);
+    expect((await ask(`GET /invoices/${invoice.id}/ledger`, undefined, other)).status).toBe(404);
+    expect((await ask<object[]>(`GET /invoices?subscriptionId=${made.id}`, undefined, other)).data).toEqual([]);
+  });
 });

@@ -64,6 +64,7 @@ describe("the key that signs tokens", () => {
       keys.add(active);
       for (let tries = 0; tries < 500 && !signers.has(active); tries++) await sleep(20);
     }
+    for (let tries = 0; tries < 500 && asked <= 30; tries++) await sleep(20);
     rotating = false;
     await Promise.all(visitors);
     expect(refused).toEqual([]);

@@ -9,7 +9,8 @@ import { median } from "../test/median.ts";
 import { startProcess } from "../test/processes.ts";
 import { withServers } from "../test/servers.ts";
 import type { Flooded } from "./edge/flood.ts";
-import { signIn } from "./edge/signin.ts";
+import { signIn, type SignedIn } from "./edge/signin.ts";
+import type { Watched } from "./edge/watch.ts";
 
 // npm run bench -- edge: what it costs the edge to know who asks, as CPU of its process per request, and what a thousand sign-ins at once with
 // wrong passwords do to others' requests and sign-ins. A few floods, each against the idle time right before it: whatever else the machine does
@@ -82,34 +83,29 @@ const found = await withServers(async (folder) => {
     for (const way of ["open", "closed"] as const) await round(way);
     for (let i = 0; i < rounds; i++) for (const way of ["open", "closed"] as const) cpu[way].push(await round(way));
 
-    const watch = async (until: () => boolean) => {
-      const times: number[] = [];
-      await Promise.all(
-        Array.from({ length: 4 }, async () => {
-          while (!until()) {
-            const begin = performance.now();
-            await get("closed");
-            times.push(performance.now() - begin);
-            await sleep(5);
-          }
-        }),
-      );
-      return times;
+    const watcher = start("watcher", ["bench/edge/watch.ts", url, token]);
+    await told(watcher);
+    const watched = async (work: () => Promise<unknown>) => {
+      watcher.child.send("watch");
+      await work();
+      return (await told<Watched>(watcher, "stop")).times;
     };
     const flooded = async (number: number) => {
-      const idleEnd = Date.now() + 5_000;
-      const idle = await watch(() => Date.now() > idleEnd);
+      const idle = await watched(() => sleep(5_000));
       const flood = start(`flood${number}`, ["bench/edge/flood.ts", url, String(people)]);
       await told(flood);
-      let over = false;
       const begin = Date.now();
-      const flooding = told<Flooded>(flood, "go").finally(() => (over = true));
-      const signingIn = sleep(meanwhile).then(() =>
-        Promise.all(others.map(async ({ who, email, from }) => ({ who, ...(await signIn(url, { ...account, email }, from(number))) }))),
-      );
-      const busy = await watch(() => over);
-      const seconds = (Date.now() - begin) / 1000;
-      return { idle, busy, seconds, ...(await flooding), signedIn: await signingIn };
+      let ended: Promise<Flooded & { signedIn: (SignedIn & { who: string })[] }>;
+      const busy = await watched(async () => {
+        const flooding = told<Flooded>(flood, "go");
+        const signing = others.map(async ({ who, email, from }) => {
+          await sleep(meanwhile);
+          return { who, ...(await signIn(url, { ...account, email }, from(number))) };
+        });
+        ended = Promise.all([flooding, Promise.all(signing)]).then(([outcome, signedIn]) => ({ ...outcome, signedIn }));
+        await flooding;
+      });
+      return { idle, busy, seconds: (Date.now() - begin) / 1000, ...(await ended!) };
     };
     const found = [];
     for (let i = 1; i <= floods; i++) found.push(await flooded(i));

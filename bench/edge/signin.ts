@@ -1,15 +1,14 @@
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/**
- * Signs somebody in from an address of this machine, and looks at who they are with the token; who is told to come back does so.
- * @returns how long it took until they were signed in, milliseconds, and how often they tried
- */
-export async function signIn(
-  url: string,
-  account: { email: string; password: string },
-  from: string,
-): Promise<{ ms: number; tries: number }> {
+export interface SignedIn {
+  /** Until they were signed in. */
+  ms: number;
+  tries: number;
+}
+
+/** Signs somebody in from an address of this machine, and looks at who they are with the token; who is told to come back does so. */
+export async function signIn(url: string, account: { email: string; password: string }, from: string): Promise<SignedIn> {
   const begin = performance.now();
   for (let tries = 1; ; tries++) {
     const { status, retryAfter, body } = await ask(`${url}/api/v1/auth/login`, from, {}, account);

@@ -194,7 +194,10 @@ export default service<Edge>()({
       },
       log: (req, res, ms) => logRequest(this.logger, req, res, ms),
       fail: (req, res, error) => this.fail(req, res, error),
-      inside: (req, res) => void this.httpHandler(req, res),
+      inside: (req, res) => {
+        const route = this.gateway.table.find(req.method ?? "", pathOf(req.url ?? "/"));
+        this.gateway.strangers.line(req, route, () => void this.httpHandler(req, res));
+      },
     });
     const { HOST: host, PORT: port, TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = env;
     this.server = await startServer({ host, port, certFile, keyFile }, enter as never);

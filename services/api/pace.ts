@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { Http2SecureServer } from "node:http2";
 import type { Socket } from "node:net";
+import { Turnstile } from "./turnstile.ts";
 
 /** Connections that are let in with one turn of the event loop: the first request of each takes some 0.2 ms, a TLS handshake 1 ms. */
 const perTurn = 2;
@@ -19,23 +20,14 @@ export interface Pace {
 export function pace(server: Server | Http2SecureServer, patienceMs = 15_000): Pace {
   const entrances = server.listeners("connection") as ((socket: Socket) => void)[];
   const silent = new Set<Socket>();
-  const waiting: (() => void)[] = [];
-  let room = perTurn;
-  let turning = false;
+  const turnstile = new Turnstile(perTurn);
 
-  const turn = () => {
-    room = perTurn;
-    while (room && waiting.length) waiting.shift()!();
-    turning = room < perTurn;
-    if (turning) setImmediate(turn);
-  };
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => {
     const cut = () => socket.destroy();
     const gone = () => silent.delete(socket);
     const enter = () => {
       if (socket.destroyed) return;
-      room--;
       // From here on the server has listeners of its own.
       socket.off("error", cut).setTimeout(0).off("timeout", cut);
       for (const entrance of entrances) entrance.call(server, socket);
@@ -45,10 +37,7 @@ export function pace(server: Server | Http2SecureServer, patienceMs = 15_000): P
     socket.once("readable", () => {
       silent.delete(socket);
       socket.off("close", gone);
-      if (!turning) setImmediate(turn);
-      turning = true;
-      if (room && !waiting.length) enter();
-      else waiting.push(enter);
+      turnstile.pass(enter);
     });
   });
   return {

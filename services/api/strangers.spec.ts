@@ -168,3 +168,43 @@ test("events of PayPal are taken some at a time, too, and PayPal is told to come
   expect(refused).toMatchObject({ status: 429, headers: { "retry-after": "3" }, body: { code: "TOO_MANY_AT_ONCE", instance: path } });
   expect((await empty(answers)).every((status) => status === 200)).toBe(true);
 });
+
+test("what strangers ask at the same moment on open connections is let in by and by", async () => {
+  const { gateway } = world.edge.getLocalService("api") as unknown as { gateway: { strangers: { meet(...args: unknown[]): void } } };
+  const { strangers } = gateway;
+  const meet = strangers.meet.bind(strangers);
+  const perTurn = new Map<number, number>();
+  let turn = 0;
+  strangers.meet = (...args) => {
+    perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
+    meet(...args);
+  };
+  const people = Array.from({ length: 40 }, () => connect(Number(new URL(world.url).port), "127.0.0.1"));
+  const answered = (send: string, ending: string) =>
+    Promise.all(
+      people.map(async (socket) => {
+        let text = "";
+        const read = (part: Buffer) => (text += part.toString());
+        socket.on("data", read).write(send);
+        await until(() => Promise.resolve(text.endsWith(ending)), "an answer");
+        socket.off("data", read);
+        return text;
+      }),
+    );
+  await answered("GET /api/v1/look HTTP/1.1\r\nHost: a\r\n\r\n", '{"data":"hello"}');
+  let counting = true;
+  const count = () => {
+    turn++;
+    if (counting) setImmediate(count);
+  };
+  count();
+  const ring = "POST /api/v1/ring HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n";
+  const answers = await answered(`${ring}{"name":"a"}`, "}");
+  counting = false;
+  strangers.meet = meet;
+  for (const socket of people) socket.destroy();
+  expect(answers.every((text) => /^HTTP\/1\.1 (200|429) /.test(text))).toBe(true);
+  expect([...perTurn.values()].reduce((sum, each) => sum + each)).toBe(40);
+  // The turns counted here begin somewhere in those of the edge, which lets four in with each.
+  expect(Math.max(...perTurn.values())).toBeLessThanOrEqual(8);
+});

@@ -2,13 +2,18 @@ import { subscriberOf } from "../../mixins/networks.ts";
 import { Acquaintances, Crowd, type CrowdLimits } from "./crowd.ts";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
 import type { Route } from "./routes.ts";
+import { Turnstile } from "./turnstile.ts";
 
 /** What anybody may have done that is more than looking: each of these routes has its own crowd, so that a flood of one leaves the others be. */
 export const takesSome = ({ permission, method }: Pick<Route, "permission" | "method">): boolean =>
   permission === "public" && method !== "GET";
 
+/** Of what strangers ask on connections that are open already. */
+const perTurn = 4;
+
 /** The crowds before the routes that take requests without a token. */
 export class Strangers {
+  private readonly turnstile = new Turnstile(perTurn);
   private readonly acquaintances = new Acquaintances();
   private readonly crowds = new Map<string, Crowd>();
   private readonly limits: CrowdLimits;
@@ -21,6 +26,15 @@ export class Strangers {
   /** Somebody was recognised there. */
   recognise(address: string | undefined): void {
     this.acquaintances.add(networkOf(address));
+  }
+
+  /** Lets a request in: by and by those that strangers make, of whom a thousand may ask at the same moment, others at once. */
+  line(req: EdgeRequest, route: Route | undefined, enter: () => void): void {
+    const { authorization, "x-api-key": key } = req.headers;
+    // The path of a route may have parts that only the gateway recognises.
+    const stranger = route ? takesSome(route) : req.method !== "GET" && authorization === undefined && key === undefined;
+    if (stranger) this.turnstile.pass(enter);
+    else enter();
   }
 
   /** Refuses a request when there are too many already; else it may read its body, and enter and leave then. @throws TOO_MANY_AT_ONCE */

@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import { errorFrom, failureOf } from "../../config/errors.ts";
 import { openStore, type Store } from "../../mixins/vault/store.ts";
-import { letHeapGrow } from "./sources/growth.ts";
+import { collectGarbage, letHeapGrow } from "./sources/growth.ts";
 import { openDestination, openSource } from "./sources/kinds.ts";
 import { limited, type Pace } from "./sources/limits.ts";
 import type { Destination, Source, Spec } from "./sources/source.ts";
@@ -90,6 +90,7 @@ async function run(message: Extract<ToThread, { kind: "list" | "work" }>): Promi
   const { id } = message;
   const task: Task = { abort: new AbortController(), credit: AHEAD, more: () => {}, questions: new Map() };
   tasks.set(id, task);
+  clearTimeout(rest);
   try {
     if (message.kind === "list") {
       await list(id, task, message);
@@ -99,8 +100,18 @@ async function run(message: Extract<ToThread, { kind: "list" | "work" }>): Promi
     send({ kind: "failed", id, failure: failureOf(error) });
   } finally {
     tasks.delete(id);
+    restSoon();
   }
 }
+
+/** A thread that has nothing to do for so long lets go of what it needed, milliseconds. */
+const IDLE = 10_000;
+let rest: NodeJS.Timeout | undefined;
+function restSoon(): void {
+  clearTimeout(rest);
+  if (!tasks.size) rest = setTimeout(collectGarbage, IDLE).unref();
+}
+restSoon();
 
 port.on("message", (message: ToThread) => {
   const task = tasks.get(message.id);

@@ -161,7 +161,7 @@ describe("Worker threads", () => {
 
   it("reject a crashed thread's work as retryable, and go on with a new thread", async () => {
     const crashes: Error[] = [];
-    const small = openThreads({ threads: 1, heap: 16, onCrash: (error) => crashes.push(error) });
+    const small = openThreads({ threads: 1, heap: 24, onCrash: (error) => crashes.push(error) });
     const batch = request(10);
     // More than the thread has memory for.
     const flood = () =>

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { errors, failureType, messageOf } from "../../config/errors.ts";
+import { free } from "./memory.ts";
 import type { Store, StoredObject, Upload } from "./store.ts";
 
 export interface DirectoryOptions {
@@ -15,7 +16,6 @@ export interface DirectoryOptions {
 /** Objects are written here first: on the same file system as their place, so that `rename` makes them visible at once. */
 const INCOMING = ".incoming";
 const DAY = 86_400_000;
-const FREED = 4096;
 const syncData = promisify(fdatasync);
 
 /** Store in a folder: an object is a file, its key its path. */
@@ -153,14 +153,6 @@ export function directoryStore(url: URL, { fsync = true }: DirectoryOptions): St
 
     async close() {},
   };
-}
-
-/**
- * Gives a written buffer's memory back at once. It lies outside the heap, so the collector comes for it only after some 60 MB of it,
- * in every thread. A view of something larger is left alone.
- */
-function free({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength >= FREED) buffer.transfer(0);
 }
 
 /** writev may write less than it was given; it says why only when asked again. */

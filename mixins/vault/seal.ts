@@ -1,4 +1,5 @@
 import { createCipheriv, type KeyObject } from "node:crypto";
+import { free } from "./memory.ts";
 
 /**
  * Format of a sealed pack, version 1. A header of 32 bytes, then chunks, each of `chunkSize` plaintext bytes (the last one of
@@ -20,8 +21,8 @@ export const SMALL_CHUNK = 64 * 1024;
 /** Large blobs: cipher set-up and tags cost next to nothing. */
 export const LARGE_CHUNK = 1024 * 1024;
 
-/** Every update answers new memory: from this size on the allocator would map and unmap pages for each. */
-const PIECE = 128 * 1024;
+/** Every update answers new memory: for blocks of 128 KiB and more the allocator maps and unmaps pages each time. */
+const PIECE = 64 * 1024;
 
 export interface PackIdentity {
   packId: string;
@@ -70,7 +71,7 @@ export class Sealer {
     this.#key = key;
     this.#chunkSize = identity.chunkSize;
     this.#context = chunkContext(identity);
-    this.#pending = Buffer.allocUnsafe(identity.chunkSize);
+    this.#pending = Buffer.allocUnsafeSlow(identity.chunkSize);
     this.#ready = [header(identity)];
   }
 
@@ -98,6 +99,7 @@ export class Sealer {
 
   final(): Buffer[] {
     this.#seal(this.#pending.subarray(0, this.#pendingLength), true);
+    free(this.#pending);
     return this.#take();
   }
 

@@ -61,7 +61,7 @@ describe("the server without a certificate", () => {
 });
 
 describe("new connections", () => {
-  const socketTo = (server: EdgeServer) => {
+  const socketTo = (server: Pick<EdgeServer, "url">) => {
     const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
     return new Promise<Socket>((resolve) => socket.once("connect", () => resolve(socket)));
   };
@@ -70,11 +70,17 @@ describe("new connections", () => {
     const people = 60;
     let turn = 0;
     const perTurn = new Map<number, number>();
-    const server = await startServer(local, (_req, res) => {
+    const server = createServer((_req, res) => {
       perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
       res.end("hello");
     });
-    const crowd = await Promise.all(Array.from({ length: people }, () => socketTo(server)));
+    pace(server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const crowd = await Promise.all(Array.from({ length: people }, () => socketTo({ url })));
+    // Otherwise they would be accepted one by one, each with what it sent.
+    const accepted = () => new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)));
+    while ((await accepted()) < people) await new Promise((resolve) => setTimeout(resolve, 5));
     let counting = true;
     const count = () => {
       turn++;
@@ -92,7 +98,7 @@ describe("new connections", () => {
     // The turns counted here begin somewhere in those of the server.
     expect(Math.max(...perTurn.values())).toBeLessThanOrEqual(4);
     expect([...perTurn.values()].reduce((sum, each) => sum + each)).toBe(people);
-    await server.stop(100);
+    await new Promise((resolve) => server.close(resolve));
   });
 
   it("that say nothing are cut after a while, at once when the server stops, and those that leave are forgotten", async () => {

@@ -118,14 +118,18 @@ async function recordBlobs(em: Em, tenantId: string, packId: string, items: Pull
  * @returns nothing when the batch is done already
  */
 export async function recordPart(em: Em, job: JobRef, batch: number, part: StoredPart, progress: Progress): Promise<void> {
-  const open = await row(em, `select 1 from sync.batches where job_id = ? and number = ? and done_at is null for update`, [job.id, batch]);
-  if (!open) return;
+  const open = await prepared(em, `select 1 from sync.batches where job_id = $1 and number = $2 and done_at is null for update`, [
+    job.id,
+    batch,
+  ]);
+  if (!open.length) return;
   const given = part.number === 0 ? await giveUpParts(em, job, batch) : 0;
   await recordPack(em, job.tenantId, part);
-  await em.execute(
-    `insert into sync.parts (job_id, batch, number, tenant_id, pack_id, size, stored_size, encoding, fingerprint) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  await prepared(
+    em,
+    `insert into sync.parts (job_id, batch, number, tenant_id, pack_id, size, stored_size, encoding, fingerprint)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [job.id, batch, part.number, job.tenantId, part.id, part.size, part.stored, part.encoding, part.fingerprint],
-    "run",
   );
   await progress.add(em, { bytes: part.size - given, packs: 1, sealed: part.sealedSize });
 }

@@ -13,7 +13,7 @@ import { batchLimits } from "./plan.ts";
 import type { PullResult } from "./pull.ts";
 import { recordBatch, recordPart } from "./record.ts";
 import { progressOf, type Progress } from "./tally.ts";
-import { tellingOf, tellUntold } from "./telling.ts";
+import { whileTelling } from "./telling.ts";
 import { packColumns, unpackResult } from "./wire.ts";
 
 /** Whole-batch faults in a row after which the job ends: the vault or the source is down, not a file. */
@@ -28,7 +28,6 @@ export async function pullBatches(workshop: Workshop, lease: Lease, job: Job): P
   );
   const recording = { id, tenantId, sourceId, analyse: job.options.analyse ?? true, moves: moves !== undefined };
   const progress = progressOf(job);
-  const tell = tellingOf(recording);
   let faults = 0;
   const one = async (batch: PlannedBatch) => {
     for (let attempt = 1; ; attempt++) {
@@ -37,7 +36,7 @@ export async function pullBatches(workshop: Workshop, lease: Lease, job: Job): P
       if (fault && faults >= hopeless) throw fault as Error;
       try {
         return await lease.commit(async (em) => {
-          await recordBatch(em, recording, batch, result, progress, tell);
+          await recordBatch(em, recording, batch, result, progress);
           return await waitingTypes(em, "sync", id, lease.messageId);
         });
       } catch (error) {
@@ -45,13 +44,7 @@ export async function pullBatches(workshop: Workshop, lease: Lease, job: Job): P
       }
     }
   };
-  try {
-    return await inLanes(workshop, lease, job, one);
-  } catch (error) {
-    // Its turn may come again much later.
-    if (failureType(error) === "LEASE_YIELDED") await lease.commit((em) => tellUntold(em, job));
-    throw error;
-  }
+  return await whileTelling(lease, recording, () => inLanes(workshop, lease, job, one));
 }
 
 interface Pulled {

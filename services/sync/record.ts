@@ -8,7 +8,7 @@ import type { PackRecord } from "../../mixins/vault/pack.ts";
 import type { PulledItem, PullFailure, PullResult, StoredPart } from "./pull.ts";
 import { outcomes } from "./report.ts";
 import type { Progress } from "./tally.ts";
-import type { Tell } from "./telling.ts";
+import { tellOrKeep } from "./telling.ts";
 import { holdTenantKey } from "./tenantkey.ts";
 
 export interface Recording extends Cataloguing {
@@ -27,7 +27,6 @@ export async function recordBatch(
   { number, items: planned }: PlannedBatch,
   result: PullResult,
   progress: Progress,
-  tell: Tell,
 ): Promise<void> {
   const [batch] = await prepared<{ bytes: number }>(
     em,
@@ -46,7 +45,7 @@ export async function recordBatch(
   await recordFailures(em, job, failures);
 
   const letters = outcomes(planned, items, moved, changes);
-  const untold = await tell(em, storedAmong(changes));
+  const untold = await tellOrKeep(em, job, storedAmong(changes));
   await prepared(
     em,
     `update sync.batches set done_at = now(), outcomes = $3, untold = $4::uuid[] where job_id = $1::uuid and number = $2`,

@@ -34,7 +34,7 @@ export async function announce(em: Em, job: { id: string; tenantId: string }, st
   if (isFinal(before.status)) return;
   const { status, event } = steps[step];
   // Who hears that a job has ended, or rests, has heard of all that it stored.
-  if (status !== "running") await tellUntold(em, job);
+  if (status !== "running") await tellUntold(em, job, true);
   const done = status === "completed" || status === "completed_with_errors";
   await em.execute(
     `update sync.sync_jobs set status = ?, error_type = ?, error_message = ?, result = coalesce(?::jsonb, result),

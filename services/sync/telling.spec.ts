@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import type { Database } from "../../mixins/database.ts";
+import { errors } from "../../config/errors.ts";
+import type { Lease } from "../../mixins/actor.ts";
+import type { Database, Em } from "../../mixins/database.ts";
 import { testDatabase, type TestDatabase } from "../../test/database.ts";
 import { createJob } from "./creating.ts";
 import { announce } from "./state.ts";
-import { tellingOf, tellUntold } from "./telling.ts";
+import { tellOrKeep, tellUntold, whileTelling } from "./telling.ts";
 
 let world: TestDatabase;
 let db: Database;
@@ -43,22 +46,46 @@ const told = async (of: Ref) => (await events(of)).filter(({ type }) => type ===
 describe("What a job has stored", () => {
   it("is told batch by batch when it is to be analysed", async () => {
     const mine = await job();
-    const tell = tellingOf({ ...mine, sourceId: randomUUID(), analyse: true });
     const [one, two] = [ids(3), ids(2)];
-    for (const batch of [one, two]) expect(await db.tenant(mine.tenantId, (em) => tell(em, batch))).toEqual([]);
+    for (const batch of [one, two])
+      expect(await db.tenant(mine.tenantId, (em) => tellOrKeep(em, { ...mine, analyse: true }, batch))).toEqual([]);
     expect(await told(mine)).toMatchObject([
       { jobId: mine.id, analyse: true, assetIds: one },
       { jobId: mine.id, analyse: true, assetIds: two },
     ]);
   });
 
-  it("waits with its batch when it is not, and nothing is told of a batch that stored nothing", async () => {
+  it("waits with its batch when it is not", async () => {
     const mine = await job();
-    const tell = tellingOf({ ...mine, sourceId: randomUUID(), analyse: false });
     const batch = ids(3);
-    expect(await db.tenant(mine.tenantId, (em) => tell(em, batch))).toEqual(batch);
-    expect(await db.tenant(mine.tenantId, (em) => tell(em, []))).toEqual([]);
+    expect(await db.tenant(mine.tenantId, (em) => tellOrKeep(em, { ...mine, analyse: false }, batch))).toEqual(batch);
     expect(await told(mine)).toEqual([]);
+  });
+
+  const leaseOf = ({ id, tenantId }: Ref) =>
+    ({ key: id, tenantId, commit: (work: (em: Em) => Promise<unknown>) => db.tenant(tenantId, work) }) as unknown as Lease;
+
+  it("is told while the job goes on, though it records nothing more", async () => {
+    const mine = await job();
+    const batch = ids(3);
+    await untold(mine, 1, batch);
+    await whileTelling(leaseOf(mine), { ...mine, analyse: false }, async () => {
+      while (!(await told(mine)).length) await sleep(50);
+    });
+    expect(await told(mine)).toMatchObject([{ analyse: false, assetIds: batch }]);
+  });
+
+  it.each([
+    ["when all batches are done, before what else the job has to do", undefined, 1],
+    ["when the job makes room for others", errors.yielded("others wait"), 1],
+    ["not by a run that lost its lease", errors.fenced("another node has it"), 0],
+  ])("is told %s", async (_when, fault, times) => {
+    const mine = await job();
+    await untold(mine, 1, ids(2));
+    const run = whileTelling(leaseOf(mine), { ...mine, analyse: false }, () => (fault ? Promise.reject(fault) : Promise.resolve("done")));
+    if (fault) await expect(run).rejects.toBe(fault);
+    else expect(await run).toBe("done");
+    expect(await told(mine)).toHaveLength(times);
   });
 
   it.each(["completed", "failed", "cancelled", "paused"] as const)("has been told of when others hear that the job is %s", async (step) => {
@@ -96,6 +123,28 @@ describe("What a job has stored", () => {
     expect(await told(mine)).toEqual([]);
     await Promise.all([1, 2, 3].map(() => db.tenant(mine.tenantId, (em) => tellUntold(em, mine))));
     expect(await told(mine)).toMatchObject([{ assetIds: batch }]);
+  });
+
+  it("is told when the job is cancelled although somebody who is cut off holds on to it", async () => {
+    const mine = await job();
+    const batch = ids(2);
+    await untold(mine, 1, batch);
+    let leave = () => {};
+    const left = new Promise<void>((resolve) => (leave = resolve));
+    let telling = () => {};
+    const begun = new Promise<void>((resolve) => (telling = resolve));
+    const cutOff = db.tenant(mine.tenantId, async (em) => {
+      await tellUntold(em, mine);
+      telling();
+      await left;
+      throw new Error("fenced");
+    });
+    await begun;
+    const cancelling = db.tenant(mine.tenantId, (em) => announce(em, mine, "cancelled"));
+    leave();
+    await expect(cutOff).rejects.toThrow("fenced");
+    await cancelling;
+    expect((await events(mine)).map(({ type }) => type)).toEqual(["asset.stored", "sync.job.cancelled"]);
   });
 
   it("is told in events of a bounded size", async () => {

@@ -2,6 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import { errorFrom, failureOf } from "../../config/errors.ts";
 import { openStore, type Store } from "../../mixins/vault/store.ts";
+import { atRest } from "./rest.ts";
 import { collectGarbage, letHeapGrow } from "./sources/growth.ts";
 import { openDestination, openSource } from "./sources/kinds.ts";
 import { limited, type Pace } from "./sources/limits.ts";
@@ -109,7 +110,11 @@ const IDLE = 10_000;
 let rest: NodeJS.Timeout | undefined;
 function restSoon(): void {
   clearTimeout(rest);
-  if (!tasks.size) rest = setTimeout(collectGarbage, IDLE).unref();
+  if (!tasks.size) rest = setTimeout(letGo, IDLE).unref();
+}
+function letGo(): void {
+  for (const each of atRest) each();
+  collectGarbage();
 }
 restSoon();
 

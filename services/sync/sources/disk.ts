@@ -20,9 +20,14 @@ export const isUnchanged = (before: Stats, now: Stats): boolean =>
 const micro = (milliseconds: number) => Math.round(milliseconds * 1000);
 
 const digits = 36 ** 5;
-/** `toString(36)` of a whole number; in two steps, for beyond 31 bits it divides in floating point, digit by digit. */
+/**
+ * `toString(36)` of a whole number; in two steps, for beyond 31 bits it divides in floating point, digit by digit. Beyond 53 bits, as inodes of
+ * some network file systems are, its digits are its own, and the catalogue has them.
+ */
 const base36 = (number: number): string =>
-  number < digits ? number.toString(36) : Math.floor(number / digits).toString(36) + ((number % digits) + digits).toString(36).slice(1);
+  number < digits || number > Number.MAX_SAFE_INTEGER
+    ? number.toString(36)
+    : Math.floor(number / digits).toString(36) + ((number % digits) + digits).toString(36).slice(1);
 
 const faults: Record<string, (message: string, data?: undefined, cause?: unknown) => Error> = {
   ENOENT: errors.sourceMissing,

@@ -20,8 +20,8 @@ export const keepHeapSmall = () => growing(0);
  * to do would keep what it has for ever.
  */
 export function collectGarbage(): void {
+  // Not taken back: the flag is the process's, and another thread may be about to make its context.
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as NonNullable<typeof gc>;
-  setFlagsFromString("--no-expose-gc");
   collect({ type: "major", execution: "sync", flavor: "last-resort" });
 }

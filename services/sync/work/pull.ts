@@ -1,6 +1,7 @@
 import type { TenantKeys } from "../../../mixins/vault/keys.ts";
 import type { StoreOptions } from "../../../mixins/vault/store.ts";
 import { arenaSize, pull, type StoredPart } from "../pull.ts";
+import { atRest } from "../rest.ts";
 import type { Pace } from "../sources/limits.ts";
 import type { Spec } from "../sources/source.ts";
 import { packResult, unpackColumns, type Columns, type WireResult } from "../wire.ts";
@@ -26,6 +27,7 @@ export type PullAnswer = ReadonlySet<string> | undefined;
 
 /** Kept from batch to batch. */
 const idleArenas: Buffer[] = [];
+atRest.push(() => (idleArenas.length = 0));
 
 /** One batch, or a large file, into the vault. */
 const pullWork: Work<PullRequest, WireResult, PullQuestion, PullAnswer> = async (request, door) => {

@@ -175,6 +175,31 @@ describe("payments of subscriptions that say who their invoices are for", () => 
     expect(showInvoice(issued)).toMatchObject({ status: "paid", number: "INV-000001", gross: "11.90" });
   });
 
+  it.each<[string, SellerWish, string]>([
+    ["wants evidence that nobody has", { ...seller, requireEvidence: true }, "/customer must have two pieces of evidence"],
+    ["no longer says where it is", { invoiceOnCapture: true }, "in which country the organisation sells"],
+  ])("get none while the seller %s, the log says so, no event fails, and what comes later makes them", async (_what, lacking, why) => {
+    const [who, other] = [await organisation(), await organisation()];
+    const id = await subscribed(who);
+    await subscribed(other);
+    await refundSale(till, id, { saleId: await saleOf(id), amount: "5.95" });
+    await till.db.tenant(who.tenantId, (em) => writeSeller(em, who.tenantId, lacking));
+    const before = warnings.length;
+    await deliver(who);
+    expect(await invoices(who)).toEqual([]);
+    const said = warnings.slice(before);
+    expect(said).toHaveLength(2);
+    for (const line of said) expect(line).toContain(why);
+    await deliver(other);
+    expect((await invoices(other)).map(({ status }) => status)).toEqual(["paid"]);
+    await till.db.tenant(who.tenantId, (em) => writeSeller(em, who.tenantId, seller));
+    await deliver(who);
+    expect((await invoices(who)).map(({ kind, gross }) => [kind, gross])).toEqual([
+      ["invoice", "11.90"],
+      ["credit_note", "5.95"],
+    ]);
+  });
+
   it("name what of it can't be taxed before anybody subscribes, and nothing is left of it", async () => {
     const who = await organisation();
     const plan = await createPlan(till, who, { name: "Pro", currency: "EUR", cycles: [{ tenure: "regular", unit: "month", price: "1" }] });

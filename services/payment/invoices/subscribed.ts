@@ -1,6 +1,6 @@
 import { LockMode } from "@mikro-orm/core";
 import type { EventMap } from "../../../config/events.ts";
-import { errors } from "../../../config/errors.ts";
+import { errors, failureType, messageOf, type Fault } from "../../../config/errors.ts";
 import { Invoice, type InvoiceRow } from "../../../entities/Invoice.ts";
 import { Plan } from "../../../entities/Plan.ts";
 import { Subscription } from "../../../entities/Subscription.ts";
@@ -18,7 +18,7 @@ const lockSale = (em: Em, subscriptionId: string, saleId: string): Promise<Subsc
 
 /**
  * The invoice of a payment of a subscription that says who its invoices are for, where the seller's settings want that: of what was paid, with the tax
- * that is in it. What can't be issued for want of the seller's data stays a draft.
+ * that is in it. What can't be issued for want of the seller's data stays a draft; what can't be reckoned even is none, and the log says what people have to mend.
  */
 async function invoiceOf(
   em: Em,
@@ -34,16 +34,25 @@ async function invoiceOf(
   const { name } = await em.findOneOrFail(Plan, { id: subscription.planId });
   const date = sale.paidAt.toISOString().slice(0, 10);
   const paid = { amountMinor: sale.amountMinor, currency: sale.currency as Currency };
-  const draft = await draftInvoice(
-    em,
-    { tenantId, userId: subscription.userId ?? null },
-    { ...basketOf(billing, name, paid, date), buyer: billing.buyer, note: `Paid on ${date} by PayPal, transaction ${saleId}.` },
-  );
+  const wish = { ...basketOf(billing, name, paid, date), buyer: billing.buyer, note: `Paid on ${date} by PayPal, transaction ${saleId}.` };
+  const draft = await draftInvoice(em, { tenantId, userId: subscription.userId ?? null }, wish).catch(unlessOfPeople(saleId, log));
+  if (!draft) return null;
   if (draft.grossMinor !== sale.amountMinor)
     throw errors.internal(`The invoice of the payment ${saleId} comes to another amount than was paid.`);
   em.assign(draft, { subscriptionId, saleId });
   return await issueOrKeep(em, draft, log);
 }
+
+/** What the seller or the buyer has said, or no longer says, is not mended by another try: the event ends without an invoice. */
+const unlessOfPeople =
+  (saleId: string, log: Log) =>
+  (error: unknown): null => {
+    if (!["SELLER_INCOMPLETE", "VALIDATION_FAILED"].includes(failureType(error))) throw error;
+    const faults = (error as { data?: { faults?: Fault[] } }).data?.faults ?? [];
+    const what = faults.map(({ pointer, detail }) => `${pointer} ${detail}`).join("; ");
+    log.warn(`The payment ${saleId} of a subscription gets no invoice: ${what || messageOf(error)}`);
+    return null;
+  };
 
 type Given<T extends "subscription.renewed" | "subscription.refunded"> = Pick<EventMap[T], "subscriptionId" | "payment">;
 

@@ -18,6 +18,7 @@ import { paypalOf, type Till } from "../till.ts";
 import { envelopeOf } from "../webhooks/envelope.ts";
 import { handlerOf } from "../webhooks/handlers.ts";
 import { subjectOf } from "../webhooks/subject.ts";
+import { bookRefund } from "./money.ts";
 import { advance, readPaypalInvoice, sendByPayPal } from "./send.ts";
 
 const day = 86_400_000;
@@ -206,6 +207,22 @@ describe("money of invoices that PayPal collects", () => {
     base.simulator.tell(`refunds/${id}/complete`);
     await deliver(one, 2);
     expect(await entries(one)).toEqual(kinds("capture", "refund"));
+  });
+
+  it.each([
+    ["refund", "reversal"],
+    ["reversal", "refund"],
+  ] as const)("that went back is booked once, as a %s, though somebody calls it a %s later", async (first, later) => {
+    const one = await collected();
+    const captureId = pay(one);
+    await look(one);
+    const { id } = giveBack(captureId, "18.99") as { id: string };
+    const shown = await (await one.till.paypal(one.tenantId)).payments.getRefund(id);
+    if (shown.outcome !== "ok") throw new Error(JSON.stringify(shown));
+    for (const kind of [first, later, first])
+      expect(await base.db.tenant(one.tenantId, (em) => bookRefund(em, one, { ...shown.value, captureId }, kind))).toBe(true);
+    expect(await entries(one)).toEqual(kinds("capture", first));
+    expect((await toldOf(one)).filter(({ type }) => type === "invoice.refunded")).toHaveLength(1);
   });
 
   it("is held and lost by a dispute about it, once, however often that is told", async () => {

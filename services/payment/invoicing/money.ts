@@ -94,12 +94,13 @@ export async function bookRefund(
   const gross = readAmount(view.amount, view.currency);
   if (!gross || captureId === null || view.status !== "COMPLETED") return false;
   const invoice = await lockInvoice(em, invoiceId);
-  const known = await row(
+  const known = await row<{ kind: typeof kind }>(
     em,
-    `select 1 from payment.ledger_entries where tenant_id = ? and object_id = ? and kind in ('refund', 'reversal')`,
+    `select kind from payment.ledger_entries where tenant_id = ? and object_id = ? and kind in ('refund', 'reversal')`,
     [tenantId, view.id],
   );
-  const post = kind === "reversal" ? postReversal : postRefund;
+  // A webhook calls a reversal a refund where the report does not, and the books tell entries apart by their kind: what it was booked as first, it stays.
+  const post = (known?.kind ?? kind) === "reversal" ? postReversal : postRefund;
   await post(em, {
     ...{ tenantId, paymentId: null, invoiceId, objectId: view.id, captureId, at: view.at ?? new Date(), gross },
     ...{ feeReturned: kept(view, gross).feeMinor ?? null, settled },

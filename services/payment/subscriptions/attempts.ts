@@ -86,6 +86,24 @@ export async function askedBefore(
 /** Should whoever asks die before the answer is written down, the sweeper looks once the claim has lapsed. */
 const lookAfterMs = claimMs + 30_000;
 
+const dayMs = 86_400_000;
+
+/**
+ * When to look at a subscription for the answers that it lacks: as appointed; where that has passed or there is none, soon while PayPal remembers a
+ * request id of theirs, and in a day after that. Null: it lacks none. Nobody takes up a change of plan: whoever wishes it asks anew.
+ */
+export async function lookForAnswer(
+  em: Em,
+  { id, nextCheckAt = null }: { id: string; nextCheckAt?: Date | null },
+  now: Date,
+): Promise<Date | null> {
+  const open = (await openAttempts(em, id)).filter(({ operation }) => operation !== "change");
+  if (open.length === 0) return null;
+  if (nextCheckAt && nextCheckAt > now) return nextCheckAt;
+  const isRemembered = open.some(({ keyExpiresAt }) => keyExpiresAt && keyExpiresAt > now);
+  return new Date(now.getTime() + (isRemembered ? lookAfterMs : dayMs));
+}
+
 /** Commits that something is about to be asked, and that it is looked for if no answer is written down. */
 export const announce = (
   db: Database,

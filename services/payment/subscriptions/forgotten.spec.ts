@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Principal } from "../../../config/permissions.ts";
+import { Subscription } from "../../../entities/Subscription.ts";
 import { testTill, type TestTill } from "../../../test/till.ts";
 import { createPlan } from "../plans/create.ts";
 import { eventsToldTo } from "../../../test/toldevents.ts";
 import { handlerOf } from "../webhooks/handlers.ts";
 import { createSubscription } from "./create.ts";
-import { refresh } from "./look.ts";
+import { gatewayOf, refresh } from "./look.ts";
 import { refundSale } from "./refund.ts";
 import { sweepSubscriptions } from "./sweep.ts";
 import { listUnanswered } from "./unanswered.ts";
@@ -20,7 +21,7 @@ describe("a refund of a subscription that PayPal has not answered and whose requ
 
   const query = (sql: string, ...values: unknown[]) => till.database.admin.query(sql, values);
   /** A subscription with a payment of 10.00 EUR, of which 1.00 was asked for without an answer; PayPal's clock has gone on since. */
-  async function asked(how: "reset" | "refuse") {
+  async function asked(how: "reset" | "refuse", { isForgotten = true } = {}) {
     const who: Principal = { tenantId: randomUUID(), subject: "user:test", userId: randomUUID(), permissions: ["payment:write"] };
     const cycles = [{ tenure: "regular", unit: "year", price: "10.00" } as const];
     const plan = await createPlan(till, who, { name: "Pro", currency: "EUR", cycles });
@@ -32,6 +33,7 @@ describe("a refund of a subscription that PayPal has not answered and whose requ
     till.simulator.inject({ operation: "captures.refund", kind: how, ...(how === "refuse" && { status: 500 }) });
     const refund = (amount?: string) => refundSale(till, id, { saleId: sale, ...(amount !== undefined && { amount }) });
     await expect(refund("1.00")).rejects.toMatchObject({ type: "PAYMENT_GATEWAY_UNAVAILABLE" });
+    if (!isForgotten) return { who, id, sale, refund };
     till.simulator.advance(46 * 86_400_000);
     await query("update payment.subscription_attempts set key_expires_at = now() where subject_id = $1 and operation = 'refund'", id);
     return { who, id, sale, refund };
@@ -70,6 +72,49 @@ describe("a refund of a subscription that PayPal has not answered and whose requ
     expect(await open(who.tenantId)).toEqual([]);
     expect(await refund("2.00")).toMatchObject({ refundedMinor: 300n });
     expect(await atPayPal(sale)).toBe(2);
+  });
+
+  /** The merchant cancels at PayPal, which tells of it. @returns for how many minutes nobody looks after that; null: for ever */
+  async function cancelled(who: Principal, id: string): Promise<number | null> {
+    const { subscription } = await refresh(till, id);
+    await (await gatewayOf(till, who)).cancel(subscription.paypalSubscriptionId!, "spec");
+    expect((await refresh(till, id)).subscription.status).toBe("cancelled");
+    return minutesTill(id);
+  }
+  async function minutesTill(id: string): Promise<number | null> {
+    const { nextCheckAt } = await till.db.system((em) => em.findOneOrFail(Subscription, { id }));
+    return nextCheckAt ? (nextCheckAt.getTime() - Date.now()) / 60_000 : null;
+  }
+  const sweepDue = async (id: string) => {
+    await query(
+      "update payment.subscriptions set next_check_at = now() - interval '1 second' where id = $1 and next_check_at is not null",
+      id,
+    );
+    await sweepSubscriptions(till, 100);
+  };
+
+  it("is looked for day by day also when the subscription has ended meanwhile; one that lacks no answer is looked at no more", async () => {
+    const [{ who, id }, other] = [await asked("reset"), await asked("refuse", { isForgotten: false })];
+    await sweepDue(other.id);
+    expect(await open(other.who.tenantId)).toEqual([]);
+    expect(await cancelled(other.who, other.id)).toBeNull();
+    expect(await cancelled(who, id)).toBeLessThan(3);
+    for (let day = 0; day < 2; day++) {
+      await sweepDue(id);
+      expect(await minutesTill(id)).toBeGreaterThan(23 * 60);
+      await refresh(till, id);
+      expect(await minutesTill(id)).toBeLessThanOrEqual(24 * 60);
+    }
+    expect(await open(who.tenantId)).toMatchObject([{ id, operation: "refund", sends: 1 }]);
+  });
+
+  it("is asked for again under its id while PayPal remembers it, also when the subscription has ended meanwhile", async () => {
+    const { who, id, sale } = await asked("reset", { isForgotten: false });
+    expect(await cancelled(who, id)).toBeLessThan(3);
+    await sweepDue(id);
+    expect(await open(who.tenantId)).toEqual([]);
+    expect(await refundedOf(id)).toEqual({ minor: 100 });
+    expect(await atPayPal(sale)).toBe(1);
   });
 
   it("is known not to be made when PayPal's list shows that nothing went back, and can be asked for anew", async () => {

@@ -6,6 +6,7 @@ import type { Database, Em } from "../../../mixins/database.ts";
 import { appendEvent } from "../../../mixins/events.ts";
 import type { SubscriptionView } from "../gateway/billing.ts";
 import { formatAmount, type Currency } from "../money.ts";
+import { lookForAnswer } from "./attempts.ts";
 import { mirror, type Told } from "./mirror.ts";
 
 const lock = (em: Em, id: string): Promise<SubscriptionRow | null> =>
@@ -54,11 +55,14 @@ export async function tell(
   subscription.version = (await appendEvent(em, "payment", event)).version;
 }
 
-/** Writes what a look at PayPal shows. The row must be locked. */
+/** Writes what a look at PayPal shows. What was asked and has no answer yet keeps its appointment, also at one that is over. The row must be locked. */
 export async function writeMirror(em: Em, subscription: SubscriptionRow, view: SubscriptionView, now: Date): Promise<void> {
   const { tenantId } = subscription;
   const plan = view.planId ? await em.findOne(Plan, { tenantId, paypalPlanId: view.planId }) : null;
   const { set, told } = mirror(subscription, view, plan, now);
+  const answerAt = await lookForAnswer(em, subscription, now);
   Object.assign(subscription, set);
+  const next = subscription.nextCheckAt ?? null;
+  if (answerAt && (!next || answerAt < next)) subscription.nextCheckAt = answerAt;
   for (const type of told) await tell(em, subscription, type);
 }

@@ -4,7 +4,7 @@ import { decodeJwt } from "jose";
 import { LRUCache } from "lru-cache";
 import { errors } from "../../config/errors.ts";
 import { within } from "../../mixins/networks.ts";
-import type { EdgeRequest } from "./exchange.ts";
+import { connectionOf, type EdgeRequest } from "./exchange.ts";
 
 /** Of API keys and of access tokens of the OpenID provider: what has to be exchanged for a claim. */
 const keyPrefix = "lgd_";
@@ -40,13 +40,15 @@ export class Credentials {
    * @returns at once for a token, which is its own claim
    * @throws UNAUTHENTICATED when there is none, or two different ones; FORBIDDEN for a key that may not be used from there
    */
-  claimOf({ headers, socket, from }: Pick<EdgeRequest, "headers" | "socket" | "from">): string | Promise<string> {
+  claimOf(req: Pick<EdgeRequest, "headers" | "stream" | "socket" | "from">): string | Promise<string> {
+    const { headers, from } = req;
     const { authorization } = headers;
-    const last = this.sent.get(socket);
+    const connection = connectionOf(req);
+    const last = this.sent.get(connection);
     if (last && last.authorization === authorization && headers["x-api-key"] === undefined) return last.claim;
     const credential = credentialOf(headers);
     if (credential.startsWith(keyPrefix) || credential.startsWith(accessTokenPrefix)) return this.exchanged(credential, from);
-    if (authorization !== undefined) this.sent.set(socket, { authorization, claim: credential });
+    if (authorization !== undefined) this.sent.set(connection, { authorization, claim: credential });
     return credential;
   }
 

@@ -100,3 +100,46 @@ test("who goes away while waiting leaves the line, and a place is given back onc
   await come("a5", already.signal);
   expect(refused).toEqual(["a2", "a5"]);
 });
+
+test("networks that are known leave strangers a quarter of the places, and a place in the line", async () => {
+  const { come, leave, inside, refused, crowd } = crowdOf({ atOnce: 8, each: 2, waiting: 8 }, ["k", "l", "m", "n"]);
+  for (const network of ["k", "l", "m", "n"]) for (const i of [1, 2, 3, 4]) await come(`${network}${i}`);
+  expect(inside.size).toBe(8);
+  // Nobody else is there: they have it all. The newest of those with the most in the line makes room for a stranger.
+  expect(() => crowd.check("p")).not.toThrow();
+  await come("p1");
+  expect(refused).toEqual(["n4"]);
+  // Who is known doesn't get it back from a network with fewer in the line.
+  await come("k5");
+  expect(refused).toEqual(["n4", "k5"]);
+  await come("q1");
+  expect(refused).toEqual(["n4", "k5", "m4"]);
+  // Strangers have their quarter of the line.
+  await come("r1");
+  expect(refused).toEqual(["n4", "k5", "m4", "r1"]);
+  await leave("k1");
+  await leave("l1");
+  expect(names(inside)).toEqual(["k2", "l2", "m1", "m2", "n1", "n2", "p1", "q1"]);
+  await come("r2");
+  // Strangers have their places: it's the turn of who is known.
+  await leave("k2");
+  expect(names(inside)).toEqual(["k3", "l2", "m1", "m2", "n1", "n2", "p1", "q1"]);
+  await leave("q1");
+  expect(names(inside)).toEqual(["k3", "l2", "m1", "m2", "n1", "n2", "p1", "r2"]);
+});
+
+test("strangers get the places that are kept for them beside networks that are known, and leave these theirs", async () => {
+  const { come, inside } = crowdOf({ atOnce: 8, each: 2, waiting: 8 }, ["k", "l", "m", "n"]);
+  for (const name of ["k1", "k2", "l1", "l2", "m1", "p1", "q1", "r1"]) await come(name);
+  expect(names(inside)).toEqual(["k1", "k2", "l1", "l2", "m1", "p1", "q1"]);
+  await come("n1");
+  expect(inside.has("n1")).toBe(true);
+});
+
+test("who has gone gets no place, also when there is one", async () => {
+  const { come, inside, refused } = crowdOf({ atOnce: 4, each: 1, waiting: 4 });
+  await come("a1", AbortSignal.abort());
+  expect(refused).toEqual(["a1"]);
+  await come("a2");
+  expect(names(inside)).toEqual(["a2"]);
+});

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { constants, type Http2ServerRequest, type ServerHttp2Stream } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import helmet from "helmet";
 import { clientAddress } from "./client.ts";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
@@ -75,7 +75,7 @@ function enter(req: EdgeRequest, res: EdgeResponse, trusted: readonly string[]):
   // A socket that is closed no longer knows its address.
   const forwarded = req.headers["x-forwarded-for"];
   req.from = clientAddress(req.socket.remoteAddress, typeof forwarded === "string" ? forwarded : undefined, trusted);
-  if (req.httpVersionMajor === 2) leaveRest((req as unknown as Http2ServerRequest).stream);
+  if (req.stream) leaveRest(req.stream);
 }
 
 /** HTTP/1.1 reads and drops what is left of a body after the answer; an HTTP/2 stream would stay open for it (RFC 9113, 8.1). */

@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
 import type { Context } from "moleculer";
 import type { Meta, Principal } from "../../config/permissions.ts";
 import type { Route } from "./routes.ts";
 
 /** A request on its way through the edge. HTTP/2 requests have the same shape through Node's compatibility layer. */
 export interface EdgeRequest extends IncomingMessage {
+  /** Of HTTP/2 requests alone. */
+  stream?: ServerHttp2Stream;
   requestId: string;
   /** Path as the client wrote it, without the query: what problems and the access log name. */
   publicPath: string;
@@ -34,6 +37,9 @@ export interface EdgeRequest extends IncomingMessage {
 }
 
 export type EdgeResponse = ServerResponse;
+
+/** What all requests of a connection have in common: the `socket` of an HTTP/2 request is a proxy made for that request. */
+export const connectionOf = ({ stream, socket }: Pick<EdgeRequest, "stream" | "socket">): object => stream?.session ?? socket;
 
 /** A route that the edge answers itself. The params are merged, converted and checked. */
 export type EdgeHandler = (req: EdgeRequest, res: EdgeResponse, params: Record<string, unknown>) => Promise<void>;

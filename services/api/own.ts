@@ -54,7 +54,7 @@ export function ownRoutes(broker: ServiceBroker, gateway: () => Gateway): Route[
         description: "Takes an event that PayPal tells about an account; its signature is verified.",
         params: strict({ accountId: uuid("The PayPal account.") }),
       },
-      (_parts, req, res, { accountId }) => paypalWebhook(broker, req, res, accountId),
+      ({ strangers }, req, res, { accountId }) => paypalWebhook(strangers, broker, req, res, accountId),
     ),
     route(
       `${base}/assets/upload`,

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, describe, expect, it } from "@jest/globals";
+import { connectionOf, type EdgeRequest } from "./exchange.ts";
 import { pace } from "./pace.ts";
 import { startServer, type EdgeServer } from "./server.ts";
 
@@ -162,5 +163,23 @@ describe("new connections", () => {
     await server.stop(500);
     expect(performance.now() - begin).toBeLessThan(1_500);
     h2.destroy();
+  });
+
+  it("knows the connection of an HTTP/2 request, whose socket is another object each time", async () => {
+    const came: EdgeRequest[] = [];
+    const connections: object[] = [];
+    const server = await startServer({ ...local, certFile, keyFile }, (req, res) => {
+      came.push(req as EdgeRequest);
+      connections.push(connectionOf(req));
+      res.end();
+    });
+    const clients = [connectH2(server.url, insecure), connectH2(server.url, insecure)];
+    for (const client of [clients[0]!, clients[0]!, clients[1]!])
+      await new Promise<void>((resolve) => client.request({ ":path": "/" }).on("end", resolve).resume());
+    expect(came[0]!.socket).not.toBe(came[1]!.socket);
+    expect(connections[0]).toBe(connections[1]);
+    expect(connections[0]).not.toBe(connections[2]);
+    for (const client of clients) client.destroy();
+    await server.stop(500);
   });
 });

@@ -1,10 +1,15 @@
+import { EventEmitter } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import Type from "typebox";
 import { strict } from "../../config/action.ts";
+import { errors } from "../../config/errors.ts";
 import { testEdge, until, type TestEdge } from "../../test/edge.ts";
+import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
+import type { Route } from "./routes.ts";
+import { Strangers } from "./strangers.ts";
 
 const tenant = "11111111-1111-4111-8111-111111111111";
 const other = "33333333-3333-4333-8333-333333333333";
@@ -43,7 +48,11 @@ const behind = (): ServiceSchema[] => [
         description: "Takes an event.",
         permission: "public",
         params: strict({ accountId: Type.String(), headers: Type.Object({}), body: Type.String() }),
-        handler: (ctx: { params: { body: string } }) => work(Buffer.from(ctx.params.body, "base64").toString()),
+        handler: (ctx: { params: { body: string } }) => {
+          const name = Buffer.from(ctx.params.body, "base64").toString();
+          if (name.includes("forged")) throw errors.paypalEventForged("This is not from PayPal.", { accountId: account });
+          return work(name);
+        },
       },
     },
   } as unknown as ServiceSchema,
@@ -74,8 +83,8 @@ const has = (...names: string[]) => until(() => Promise.resolve(names.every((nam
 const statuses = async (answers: Promise<Answer>[]) => (await Promise.all(answers)).map(({ status }) => status);
 
 /** Takes the three places that strangers have, and all of the room to wait. */
-async function fill(path = "/api/v1/knock") {
-  const from = (i: number) => `127.0.1.${i}`;
+async function fill(path = "/api/v1/knock", street = 1) {
+  const from = (i: number) => `127.0.${street}.${i}`;
   const first = [1, 2, 3].map((i) => ask("POST", path, { name: `in${i}` }, { from: from(i) }));
   await until(() => Promise.resolve(inside.size === 3), "three inside");
   const rest = [4, 5, 6, 7, 8, 9, 10, 11].map((i) => ask("POST", path, { name: `wait${i}` }, { from: from(i) }));
@@ -167,6 +176,39 @@ test("events of PayPal are taken some at a time, too, and PayPal is told to come
   const { answers, refused } = await fill(path);
   expect(refused).toMatchObject({ status: 429, headers: { "retry-after": "3" }, body: { code: "TOO_MANY_AT_ONCE", instance: path } });
   expect((await empty(answers)).every((status) => status === 200)).toBe(true);
+});
+
+test("from where PayPal delivered an event that was genuine, it is let in while a flood lasts; from where a forged one came, nobody is", async () => {
+  const path = `/api/v1/payments/webhooks/${account}`;
+  const deliver = async (name: string, from: string) => {
+    const delivery = ask("POST", path, { name }, { from });
+    await has(JSON.stringify({ name }));
+    letAll();
+    return (await delivery).status;
+  };
+  expect(await deliver("genuine", "127.0.6.1")).toBe(200);
+  expect((await ask("POST", path, { name: "forged" }, { from: "127.0.7.1" })).status).toBe(403);
+  // From addresses of its own: those of the other stories delivered here before.
+  const { answers } = await fill(path, 8);
+  expect((await ask("POST", path, { name: "forged" }, { from: "127.0.7.1" })).status).toBe(429);
+  const next = ask("POST", path, { name: "next" }, { from: "127.0.6.1" });
+  await has(JSON.stringify({ name: "next" }));
+  letAll();
+  expect((await next).status).toBe(200);
+  await empty(answers);
+});
+
+test("a client that left before its turn takes no place", async () => {
+  const strangers = new Strangers(4);
+  const route = { method: "POST", path: "/knock" } as Route;
+  const come = (gone: boolean) => {
+    const req = { from: "127.0.8.1", gone } as EdgeRequest;
+    strangers.meet(route, req, new EventEmitter() as unknown as EdgeResponse);
+    return req.enter!();
+  };
+  await expect(come(true)).rejects.toMatchObject({ type: "TOO_MANY_AT_ONCE" });
+  // One of a network at a time: the place is free.
+  await expect(come(false)).resolves.toBeUndefined();
 });
 
 test("what strangers ask at the same moment on open connections is let in by and by", async () => {

@@ -23,7 +23,7 @@ export class Strangers {
     this.limits = { atOnce, each: Math.ceil(atOnce / 4), waiting: atOnce * 2 };
   }
 
-  /** Somebody was recognised there. */
+  /** Somebody was recognised there, by a token or by PayPal's signature. */
   recognise(address: string | undefined): void {
     this.acquaintances.add(networkOf(address));
   }
@@ -44,7 +44,8 @@ export class Strangers {
     crowd.check(network);
     req.enter = async () => {
       const gone = new AbortController();
-      res.once("close", () => gone.abort());
+      if (req.gone) gone.abort();
+      else res.once("close", () => gone.abort());
       req.leave = await crowd.enter(network, gone.signal);
     };
   }

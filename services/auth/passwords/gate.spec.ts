@@ -50,3 +50,15 @@ test("lets who is known go first, also when strangers have filled their line", a
   expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled", "fulfilled"]);
   expect(order).toEqual(["ada", "bob", "a", "b"]);
 });
+
+test("gives every fourth place to the stranger who has waited longest", async () => {
+  const gate = new Gate(1, 8);
+  const order: string[] = [];
+  let open: () => void = () => {};
+  const first = gate.pass("", () => new Promise<void>((resolve) => (open = resolve)));
+  const come = (name: string, known: boolean) => gate.pass(name, () => Promise.resolve(void order.push(name)), known);
+  const all = [come("a", false), come("b", false), ...[1, 2, 3, 4, 5, 6, 7].map((i) => come(`k${i}`, true))];
+  open();
+  await Promise.all([first, ...all]);
+  expect(order).toEqual(["k1", "k2", "k3", "a", "k4", "k5", "k6", "b", "k7"]);
+});

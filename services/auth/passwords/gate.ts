@@ -6,11 +6,13 @@ interface Waiting {
 }
 
 /**
- * Lets `limit` works run at the same time and `queue` more wait in order, `each` of one client; what comes beyond is refused at once. Who is known
- * waits in a line of their own, which goes first.
+ * Lets `limit` works run at the same time and others wait in two lines, `queue` in each and `each` of one client; what comes beyond is refused at
+ * once. Who is known waits in a line of their own, which goes first; every fourth place goes to the stranger who has waited longest.
  */
 export class Gate {
   private running = 0;
+  /** How many who are known have gone before a stranger who waits. */
+  private ahead = 0;
   private readonly known: Waiting[] = [];
   private readonly strangers: Waiting[] = [];
   private readonly limit: number;
@@ -25,7 +27,7 @@ export class Gate {
 
   /**
    * @param client counted alone; "" for who is not known
-   * @throws SIGN_IN_DELAYED when the queue is full: no failure of this node, or circuit breakers would take it for broken in a flood
+   * @throws SIGN_IN_DELAYED when the line is full: no failure of this node, or circuit breakers would take it for broken in a flood
    */
   async pass<T>(client: string, work: () => Promise<T>, known = false): Promise<T> {
     if (this.running < this.limit) this.running++;
@@ -40,9 +42,15 @@ export class Gate {
     try {
       return await work();
     } finally {
-      const next = this.known.shift() ?? this.strangers.shift();
+      const next = this.next();
       if (next) next.enter();
       else this.running--;
     }
+  }
+
+  private next(): Waiting | undefined {
+    const knownFirst = this.known.length && (!this.strangers.length || this.ahead < 3);
+    this.ahead = knownFirst && this.strangers.length ? this.ahead + 1 : 0;
+    return (knownFirst ? this.known : this.strangers).shift();
   }
 }

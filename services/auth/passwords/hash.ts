@@ -9,7 +9,8 @@ export const passwordBytes = { minimum: 12, maximum: 72 };
 
 /**
  * Two hashes at a time, each on a thread of its own, but never on all cores: event loops need one, and a low priority counts for little between
- * sessions or containers. 32 waiting are answered within a second. No client may have more than 8 of the places, or one could keep all others out.
+ * sessions or containers. 32 waiting are answered within a second, on one thread, and as many of those who are known before them in another. No client
+ * may have more than 8 of the places of a line, or one could keep all others out.
  */
 const hashing = new Gate(Math.max(1, Math.min(2, availableParallelism() - 1)), 32, 8);
 

@@ -62,13 +62,23 @@ function carry(from: Socket, to: Socket, way: FaultyWay, line: { came: number; s
   let held = 0;
   /** When the last piece arrives, milliseconds. */
   let arrival = 0;
+  /** What is on its way. A timer for each would not do: those that are late on a busy machine do not go off in the order of their times. */
+  const pieces: { arrival: number; work: () => void }[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const deliver = () => {
+    timer = undefined;
+    for (let next = pieces[0]; next && next.arrival <= Date.now(); next = pieces[0]) {
+      pieces.shift();
+      next.work();
+    }
+    if (pieces[0]) timer ??= setTimeout(deliver, pieces[0].arrival - Date.now());
+  };
   const later = (work: () => void, bytes: number) => {
     const { latency = 0, bandwidth } = way.faults;
     const pace = towardsClient && bandwidth ? (bytes / bandwidth) * 1000 : 0;
     arrival = Math.max(Date.now() + latency, arrival) + pace;
-    const wait = arrival - Date.now();
-    if (wait <= 0) work();
-    else setTimeout(work, wait);
+    pieces.push({ arrival, work });
+    if (!timer) deliver();
   };
   from.on("data", (chunk: Buffer) => {
     if (line.silent) return;

@@ -27,7 +27,7 @@ const EnvSchema = Type.Object({
   }),
 
   DATABASE_URL: Text(
-    "PostgreSQL host, port and database of every service; its user and password are used by migrations alone.",
+    "PostgreSQL host, port and database of every service; its user and password are used by migrations alone. A pooler in between has to keep sessions: nodes listen (`LISTEN`) and prepare statements.",
     "postgresql://127.0.0.1:5432/legendo",
   ),
   AUTH_DATABASE_URL: Maybe("Moves the auth service's schema to another database, with that URL's own user."),

@@ -96,8 +96,9 @@ async function recordBlobs(em: Em, tenantId: string, packId: string, items: Pull
   const fresh = items
     .filter((item) => item.offset !== null)
     .map(({ contentId, offset, size, stored, encoding }) => ({ content_id: contentId, position: offset, size, stored, encoding }));
-  // Another job of the tenant may have stored the same content meanwhile: the first place stays, ours is left to garbage collection.
-  // In one order for all, or two jobs with the same contents would wait for each other. Only then it is worth saying which ones were placed.
+  // Another job of the tenant may have stored the same content meanwhile: the first place stays, ours is left to garbage collection. Only where
+  // that happened the placed ones are named: else they are all of them. In one order for all, or two jobs with the same contents would wait for
+  // each other.
   const [placed] = await prepared<{ ids: string[] | null }>(
     em,
     `with placed as (

@@ -43,6 +43,27 @@ const events = async ({ tenantId }: Ref) =>
   ).rows;
 const told = async (of: Ref) => (await events(of)).filter(({ type }) => type === "asset.stored").map(({ data }) => data);
 
+/** A transaction that has told and does not commit. */
+async function heldTelling(job: Ref): Promise<{ rollBack: () => Promise<void> }> {
+  let leave = () => {};
+  const left = new Promise<void>((resolve) => (leave = resolve));
+  let telling = () => {};
+  const begun = new Promise<void>((resolve) => (telling = resolve));
+  const held = db.tenant(job.tenantId, async (em) => {
+    await tellUntold(em, job);
+    telling();
+    await left;
+    throw new Error("killed before its commit");
+  });
+  await Promise.race([begun, held]);
+  return {
+    async rollBack() {
+      leave();
+      await expect(held).rejects.toThrow("killed before its commit");
+    },
+  };
+}
+
 describe("What a job has stored", () => {
   it("is told batch by batch when it is to be analysed", async () => {
     const mine = await job();
@@ -106,20 +127,9 @@ describe("What a job has stored", () => {
     const mine = await job();
     const batch = ids(4);
     await untold(mine, 1, batch);
-    let leave = () => {};
-    const left = new Promise<void>((resolve) => (leave = resolve));
-    let telling = () => {};
-    const begun = new Promise<void>((resolve) => (telling = resolve));
-    const first = db.tenant(mine.tenantId, async (em) => {
-      await tellUntold(em, mine);
-      telling();
-      await left;
-      throw new Error("killed before its commit");
-    });
-    await begun;
+    const held = await heldTelling(mine);
     await db.tenant(mine.tenantId, (em) => tellUntold(em, mine));
-    leave();
-    await expect(first).rejects.toThrow("killed before its commit");
+    await held.rollBack();
     expect(await told(mine)).toEqual([]);
     await Promise.all([1, 2, 3].map(() => db.tenant(mine.tenantId, (em) => tellUntold(em, mine))));
     expect(await told(mine)).toMatchObject([{ assetIds: batch }]);
@@ -129,20 +139,9 @@ describe("What a job has stored", () => {
     const mine = await job();
     const batch = ids(2);
     await untold(mine, 1, batch);
-    let leave = () => {};
-    const left = new Promise<void>((resolve) => (leave = resolve));
-    let telling = () => {};
-    const begun = new Promise<void>((resolve) => (telling = resolve));
-    const cutOff = db.tenant(mine.tenantId, async (em) => {
-      await tellUntold(em, mine);
-      telling();
-      await left;
-      throw new Error("fenced");
-    });
-    await begun;
+    const held = await heldTelling(mine);
     const cancelling = db.tenant(mine.tenantId, (em) => announce(em, mine, "cancelled"));
-    leave();
-    await expect(cutOff).rejects.toThrow("fenced");
+    await held.rollBack();
     await cancelling;
     expect((await events(mine)).map(({ type }) => type)).toEqual(["asset.stored", "sync.job.cancelled"]);
   });
